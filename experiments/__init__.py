@@ -1,0 +1,1 @@
+"""Experiments: one page each, run as modules."""

@@ -1,0 +1,288 @@
+"""What the pages share: pairs of domains, streams and held-out data, the command line."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
+
+import numpy as np
+import tyro
+
+from transfer_jax import data, running, selection
+from transfer_jax.training import checkpoint, log
+
+# {--config.pair: (source, target, network)}
+PAIRS = {
+    'mnist_to_mnist_m': ('mnist', 'mnist_m', 'mnist'),
+    'syn_digits_to_svhn': ('syn_digits', 'svhn', 'svhn'),
+    'svhn_to_mnist': ('svhn', 'mnist', 'svhn'),
+    'syn_signs_to_gtsrb': ('syn_signs', 'gtsrb', 'signs'),
+    'mnist_to_usps': ('mnist', 'usps', 'mnist'),
+    'usps_to_mnist': ('usps', 'mnist', 'mnist'),
+    'digits_to_digits_m': ('digits', 'digits_m', 'mnist'),
+    'fake_to_fake_shifted': ('fake', 'fake_shifted', 'mnist'),
+}
+SIZES = {'mnist': 28, 'svhn': 32, 'signs': 40}  # {network: side of its images}
+EVALUATION_BATCH = 100  # larger ones are no faster on CPU: their patches outgrow caches
+CAP_SEED = 0  # of the images that validators see
+
+# Protocol 'adda' (Tzeng et al. 2017): images drawn by seed from the training sets, the
+# target ones also the test set (transductive). {domain: (training, validation)}
+DRAWN = {'mnist': (2000, 1000), 'usps': (1800, 500)}
+PROTOCOLS = ('full', 'adda')
+
+
+class Pair(NamedTuple):
+    """The data of one run. The target's training images have no labels to look at."""
+
+    classes: tuple[str, ...]
+    source: data.Arrays
+    source_validation: data.Arrays
+    target: data.Images
+    target_test: data.Arrays
+    mean: np.ndarray  # (3,) of both domains' training images, in [0, 1]
+    seed: int  # of the run, for its streams
+
+
+class Task(NamedTuple):
+    """Which pair, seen through which network, under which protocol."""
+
+    source: str
+    target: str
+    network: str
+    protocol: str
+
+    def __str__(self) -> str:
+        return f'{_plain(self.source)}_to_{_plain(self.target)}, {self.protocol}'
+
+
+def task(pair: str, source: str, target: str, network: str, protocol: str) -> Task:
+    """The flags of a page as a task.
+
+    Raises:
+      ValueError: an unknown pair, network or protocol, or half a pair of one's own.
+    """
+    if pair not in PAIRS:
+        raise ValueError(f'no pair {pair!r}; choose from {", ".join(PAIRS)}')
+    if protocol not in PROTOCOLS:
+        raise ValueError(
+            f'no protocol {protocol!r}; choose from {", ".join(PROTOCOLS)}'
+        )
+    if network and network not in SIZES:
+        raise ValueError(f'no network {network!r}; choose from {", ".join(SIZES)}')
+    if bool(source) != bool(target):
+        raise ValueError('give both --config.source and --config.target, or --config.pair')
+    known = (source, target, 'mnist') if source else PAIRS[pair]
+    return Task(known[0], known[1], network or known[2], protocol)
+
+
+def load_pair(task: Task, seed: int, data_dir: str | None) -> Pair:
+    """Both domains at the network's size, classes matched by name.
+
+    Protocol 'full': all training images; source validation from the source's test
+    part, or, where source and target are the same domain, from its training part.
+
+    Raises:
+      ValueError: the two sides have different classes, naming both.
+    """
+    size = SIZES[task.network]
+    source = data.load(task.source, size=size, data_dir=data_dir)
+    target = data.load(task.target, size=size, data_dir=data_dir)
+    target = _match(source, target)
+    if task.protocol == 'adda':
+        parts = _draw(source, target, seed)
+    elif task.source == task.target:
+        order = np.random.default_rng(CAP_SEED).permutation(len(source.train))
+        cut = min(selection.MOST, len(order) // 10)
+        kept, validation = source.train.take(order[cut:]), order[:cut]
+        parts = (kept, source.train.take(validation), target.train, target.test)
+    else:
+        parts = (source.train, source.test, target.train, target.test)
+    train, validation, target_train, target_test = parts
+    images = data.Images(target_train.image)
+    mean = data.channel_mean(train, images)
+    return Pair(source.classes, train, validation, images, target_test, mean, seed)
+
+
+def held_out(pair: Pair) -> running.HeldOut:
+    """What the evaluations of a run read; at most 2,000 images for each validator."""
+
+    def read(source):
+        return data.batches(source, min(EVALUATION_BATCH, len(source))).map(
+            data.normalise(pair.mean)
+        )
+
+    validation = pair.source_validation.take(_cap(len(pair.source_validation)))
+    unlabelled = data.Images(pair.target.image[_cap(len(pair.target))])
+    return running.HeldOut(read(validation), read(unlabelled), read(pair.target_test))
+
+
+def stream(
+    pair: Pair,
+    *,
+    source_batch: int,
+    target_batch: int = 0,
+    source_transform: data.transforms.Transform | None = None,
+    target_transform: data.transforms.Transform | None = None,
+) -> data.Stream:
+    """Normalised training batches; without a target batch, of the source alone."""
+    streams = {
+        'source': data.labelled(
+            pair.source,
+            batch_size=source_batch,
+            seed=pair.seed,
+            transform=source_transform,
+            name='source',
+        )
+    }
+    if target_batch:
+        streams['target'] = data.unlabelled(
+            pair.target,
+            batch_size=target_batch,
+            seed=pair.seed,
+            transform=target_transform,
+            name='target',
+        )
+    return data.zipped(**streams).map(data.normalise(pair.mean))
+
+
+Config = TypeVar('Config')
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags(Generic[Config]):
+    """The flags of a page."""
+
+    config: Config
+    """What is run; decides the result."""
+    run_dir: pathlib.Path | None = None
+    """Folder of the run. Default: runs/EXPERIMENT/DIGEST_OF_THE_CONFIG, so that the same
+    command goes on with the same run."""
+    data_dir: str | None = None
+    """Data folder(s), separated by ':'. Default: $TRANSFER_JAX_DATA, else
+    ~/tensorflow_datasets."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def main(
+    config: type[Config], build: Callable[[Config], running.Experiment], page: str
+) -> None:
+    """The command line of a page: flags in, a run folder and a table out."""
+    module = pathlib.Path(page).with_suffix('')
+    parts = module.parts[module.parts.index('experiments') :]
+    flags = tyro.cli(
+        Flags[config], prog=f'python -m {".".join(parts)}', description=_about(page)
+    )
+    with errors(flags.debug):
+        experiment = build(flags.config)
+        place = flags.run_dir or default_folder(experiment)
+        execute(experiment, place, flags.data_dir)
+
+
+def execute(
+    experiment: running.Experiment, place: pathlib.Path, data_dir: str | None = None
+) -> dict:
+    """Run an experiment, write its report, say what came of it and where it is."""
+    from transfer_jax import report  # matplotlib: only when there is something to draw
+
+    result = running.run(experiment, place, data_dir=data_dir)
+    log.console.print(report.text_table([result]), soft_wrap=True)
+    page = report.write(experiment, place, data_dir)
+    log.console.print(f'report: {page}', soft_wrap=True)
+    return result
+
+
+def default_folder(experiment: running.Experiment) -> pathlib.Path:
+    """runs/EXPERIMENT/DIGEST, the same for the same config."""
+    fields = json.dumps(dataclasses.asdict(experiment.config), sort_keys=True)
+    digest = hashlib.sha256(fields.encode()).hexdigest()[:8]
+    task = ''.join(c if c.isalnum() or c in '_-' else '_' for c in experiment.task)
+    return pathlib.Path('runs') / experiment.name / f'{task}-{digest}'
+
+
+class errors:
+    """Turns the errors a user can cause into one line and an exit code."""
+
+    def __init__(self, debug: bool):
+        self._debug = debug
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if isinstance(error, running.Interrupted):
+            _leave(str(error), 128 + error.number)
+        if self._debug or error is None:
+            return
+        if isinstance(error, checkpoint.CheckpointError | running.NonFiniteError):
+            _leave(f'error: {error}', 1)
+        if isinstance(error, ValueError):
+            _leave(f'error: {error}', 2)
+        if isinstance(error, KeyboardInterrupt):
+            _leave('stopped; start the same command again to go on', 130)
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    log.console.print(message, soft_wrap=True, markup=False)
+    sys.exit(code)
+
+
+def _about(page: str) -> str:
+    """The docstring of the page, without importing it twice."""
+    import ast
+
+    return ast.get_docstring(ast.parse(pathlib.Path(page).read_text())) or ''
+
+
+def _plain(spec: str) -> str:
+    """A domain's name; of a path, its last part: no folder of a machine in a table."""
+    kind, _, rest = spec.partition(':')
+    return os.path.basename(rest.rstrip('/')) if rest else kind
+
+
+def _match(source: Any, target: Any) -> Any:
+    """The target with its labels numbered as the source's classes."""
+    if source.classes == target.classes:
+        return target
+    if set(source.classes) != set(target.classes):
+        raise ValueError(
+            f'classes differ: source {source.name} has {", ".join(source.classes)}; '
+            f'target {target.name} has {", ".join(target.classes)}'
+        )
+    order = np.array([source.classes.index(name) for name in target.classes], np.int32)
+
+    def renumber(part):
+        return data.Arrays(part.image, order[part.label], source.classes)
+
+    return target._replace(train=renumber(target.train), test=renumber(target.test))
+
+
+def _draw(source: Any, target: Any, seed: int) -> tuple[data.Arrays, ...]:
+    """Protocol 'adda': the parts drawn by seed; the target is its own test set."""
+    for domain in (source, target):
+        if domain.name not in DRAWN:
+            raise ValueError(
+                f'protocol adda is defined for {", ".join(DRAWN)}, not {domain.name}'
+            )
+    rng = np.random.default_rng([seed, 1])
+    count, validation = DRAWN[source.name]
+    rows = rng.permutation(len(source.train))[: count + validation]
+    chosen = rng.permutation(len(target.train))[: DRAWN[target.name][0]]
+    drawn = target.train.take(chosen)
+    return (
+        source.train.take(rows[:count]),
+        source.train.take(rows[count:]),
+        drawn,
+        drawn,
+    )
+
+
+def _cap(count: int) -> np.ndarray:
+    """Indices of at most 2,000 of `count`, the same for every run."""
+    order = np.random.default_rng(CAP_SEED).permutation(count)
+    return np.sort(order[: selection.MOST])

@@ -1,0 +1,168 @@
+"""Data sets: what there is, how to get it, what it looks like.
+
+python -m experiments.data list
+python -m experiments.data prepare NAME [--from FOLDER]
+python -m experiments.data show NAME
+"""
+
+import contextlib
+import dataclasses
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import numpy as np
+import rich.console
+import rich.table
+import tyro
+
+from transfer_jax import data
+from transfer_jax.data import prepare
+
+COLUMNS, TRAIN_ROWS, TEST_ROWS = 12, 5, 3
+
+DataDir = Annotated[str | None, tyro.conf.arg(metavar='PATH')]
+
+
+@dataclasses.dataclass(frozen=True)
+class List:
+    """List the domains, and whether their files are present."""
+
+    data_dir: DataDir = None
+    """Where to look: default $TRANSFER_JAX_DATA, else ~/tensorflow_datasets."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepare:
+    """Fetch, convert or generate a data set."""
+
+    name: tyro.conf.Positional[str]
+    """A domain of the list, a part of one (bsds500), or tfds:NAME."""
+    unpacked: Annotated[str | None, tyro.conf.arg(name='from', metavar='FOLDER')] = None
+    """The publisher's unpacked files, for sets that cannot be fetched."""
+    data_dir: DataDir = None
+    """Where to put it: default $TRANSFER_JAX_DATA, else ~/tensorflow_datasets."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Show:
+    """Draw a grid of samples with their labels."""
+
+    name: tyro.conf.Positional[str]
+    """A domain of the list, folder:PATH, npz:PATH or tfds:NAME."""
+    size: int | None = None
+    """Side of the images in pixels; by default the usual one of the domain, else 64."""
+    to: pathlib.Path | None = None
+    """The picture to write, by default NAME.png in the current folder."""
+    data_dir: DataDir = None
+    """Where to look: default $TRANSFER_JAX_DATA, else ~/tensorflow_datasets."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs the command in `args`, by default that of the command line."""
+    command = tyro.cli(
+        List | Prepare | Show,
+        prog='python -m experiments.data',
+        description='Data sets: what there is, how to get it, what it looks like.',
+        args=args,
+    )
+    console = rich.console.Console(highlight=False)
+    with _errors(console, command.debug):
+        if isinstance(command, List):
+            show_list(console, command)
+        elif isinstance(command, Prepare):
+            show_prepared(console, command)
+        else:
+            show_samples(console, command)
+
+
+def show_list(console: rich.console.Console, command: List) -> None:
+    """A table of the domains."""
+    table = rich.table.Table('name', 'what', 'train / test', 'size', 'files', 'present')
+    for line in data.describe(command.data_dir):
+        present = '[green]yes[/]' if line.present else '[red]no[/]'
+        where = line.where or '(none needed)'
+        row = (line.name, line.what, line.counts, str(line.size), where, present)
+        table.add_row(*row)
+    console.print(table)
+    dirs = ', '.join(str(folder) for folder in data.domains.data_dirs(command.data_dir))
+    _say(console, f'looked in: {dirs}')
+    _say(console, 'also: folder:PATH, npz:PATH, tfds:NAME')
+
+
+def show_prepared(console: rich.console.Console, command: Prepare) -> None:
+    """Prepares a data set and says where it is."""
+    with console.status(f'preparing {command.name}'):
+        places = prepare.prepare(
+            command.name, data_dir=command.data_dir, unpacked=command.unpacked
+        )
+    for place in places:
+        _say(console, f'{command.name}: {place}')
+    if not places:
+        _say(console, f'{command.name} needs no files')
+
+
+def show_samples(console: rich.console.Console, command: Show) -> None:
+    """Draws samples of both parts and says where the picture is."""
+    named = data.domains.NAMED.get(command.name)
+    size = command.size or (named.size if named else 64)
+    domain = data.load(command.name, size=size, data_dir=command.data_dir)
+    plain = ''.join(c if c.isalnum() else '_' for c in command.name)
+    path = command.to or pathlib.Path(f'{plain}.png')
+    try:
+        draw_grid(domain, path)
+    except OSError as error:
+        raise ValueError(f'{path}: cannot be written ({error.strerror})') from None
+    for split, part in (('train', domain.train), ('test', domain.test)):
+        counts = np.bincount(part.label, minlength=len(domain.classes))
+        pairs = zip(domain.classes, counts, strict=True)
+        line = ', '.join(f'{name} {count}' for name, count in pairs)
+        _say(console, f'{split}: {len(part)} images ({line})')
+    _say(console, f'samples: {path}')
+
+
+def draw_grid(domain: data.Domain, path: pathlib.Path) -> None:
+    """Writes a picture: random training images above, test images below."""
+    from matplotlib import backends, figure
+
+    rows = TRAIN_ROWS + TEST_ROWS
+    page = figure.Figure(figsize=(COLUMNS * 0.9, rows * 1.1), layout='constrained')
+    backends.backend_agg.FigureCanvasAgg(page)
+    page.suptitle(f'{domain.name}: training images above, test images below')
+    axes = page.subplots(rows, COLUMNS, squeeze=False)
+    for place in axes.ravel():
+        place.axis('off')
+    parts = ((domain.train, axes[:TRAIN_ROWS]), (domain.test, axes[TRAIN_ROWS:]))
+    for part, places in parts:
+        chosen = np.random.default_rng(0).permutation(len(part))[: places.size]
+        for place, row in zip(places.ravel(), chosen, strict=False):
+            place.imshow(part.image[row], interpolation='nearest')
+            place.set_title(domain.classes[part.label[row]][:14], fontsize=7, pad=2)
+    page.savefig(path, dpi=110)
+
+
+@contextlib.contextmanager
+def _errors(console: rich.console.Console, debug: bool) -> Iterator[None]:
+    """An error that the user can cause is one message and exit code 2."""
+    try:
+        yield
+    except ValueError as error:
+        if debug:
+            raise
+        _say(console, f'error: {error}')
+        sys.exit(2)
+
+
+def _say(console: rich.console.Console, text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,112 @@
+"""Transforms: pure in (item, generator), uint8 in and out."""
+
+import numpy as np
+import pytest
+
+from transfer_jax.data import transforms
+
+PHOTOS = [
+    np.random.default_rng(i).integers(256, size=(20 + i, 30, 3), dtype=np.uint8)
+    for i in range(2)
+]
+IMAGE = np.random.default_rng(9).integers(256, size=(8, 8, 3), dtype=np.uint8)
+
+ALL = {
+    'blend': transforms.blend(photos=PHOTOS),
+    'invert': transforms.invert(probability=0.5),
+    'shift': transforms.shift(pixels=2),
+    'rotate': transforms.rotate(degrees=30),
+    'jitter': transforms.jitter(contrast=0.5, brightness=0.2),
+    'chain': transforms.chain(transforms.shift(2), transforms.invert(0.5)),
+}
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_transforms_are_functions_of_the_item_and_the_generator(name):
+    def apply(seed):
+        item = {'image': IMAGE.copy(), 'label': 3}
+        result = ALL[name](item, np.random.default_rng(seed))
+        np.testing.assert_array_equal(item['image'], IMAGE)  # not changed in place
+        assert result['label'] == 3
+        assert result['image'].dtype == np.uint8 and result['image'].shape == (8, 8, 3)
+        return result['image']
+
+    np.testing.assert_array_equal(apply(0), apply(0))
+    assert any((apply(0) != apply(seed)).any() for seed in range(1, 8))
+
+
+def test_blend_is_the_difference_to_a_crop():
+    digit = np.zeros((8, 8, 1), np.uint8)
+    digit[2:5] = 200
+    rng = np.random.default_rng(3)
+    crop = transforms.random_crop(PHOTOS, (8, 8), np.random.default_rng(3))
+    result = transforms.blend(PHOTOS)({'image': digit}, rng)['image']
+    expected = np.abs(crop.astype(int) - digit.astype(int))
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_blend_of_no_strength_leaves_the_image():
+    result = transforms.blend(PHOTOS, strength=0.0)(
+        {'image': IMAGE}, np.random.default_rng(0)
+    )
+    np.testing.assert_array_equal(result['image'], IMAGE)
+
+
+def test_crops_reach_every_corner_of_every_photo():
+    photo = np.arange(9, dtype=np.uint8).reshape(3, 3, 1)
+    rng = np.random.default_rng(0)
+    drawn = {
+        int(transforms.random_crop([photo, photo + 100], (2, 2), rng)[0, 0, 0])
+        for _ in range(200)
+    }
+    assert drawn == {0, 1, 3, 4, 100, 101, 103, 104}
+
+
+def test_invert_happens_as_often_as_asked():
+    invert, rng = transforms.invert(0.25), np.random.default_rng(0)
+    image = np.full((1, 1, 1), 10, np.uint8)
+    values = [int(invert({'image': image}, rng)['image'][0, 0, 0]) for _ in range(400)]
+    assert set(values) == {10, 245}
+    assert 60 < values.count(245) < 140
+
+
+def test_shift_moves_by_whole_pixels_and_fills():
+    image = np.zeros((7, 7, 1), np.uint8)
+    image[3, 3] = 255
+    places = set()
+    for seed in range(200):
+        moved = transforms.shift(1)({'image': image}, np.random.default_rng(seed))
+        places.add(tuple(np.argwhere(moved['image'][..., 0])[0].tolist()))
+    assert places == {(y, x) for y in (2, 3, 4) for x in (2, 3, 4)}
+    flat = {'image': np.full((4, 4, 1), 7, np.uint8)}
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        assert (transforms.shift(2, fill='edge')(flat, rng)['image'] == 7).all()
+
+
+def test_rotate_turns_within_its_bounds():
+    line = np.zeros((41, 41, 1), np.uint8)
+    line[20] = 255
+    angles = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        y, x = np.nonzero(transforms.rotate(20)({'image': line}, rng)['image'][..., 0])
+        angles.append(np.rad2deg(np.arctan(np.polyfit(x, y, 1)[0])))
+    assert 10 < np.max(angles) < 21 and -21 < np.min(angles) < -10
+
+
+def test_jitter_keeps_the_mean_and_scales_around_it():
+    image = np.array([100, 140], np.uint8).reshape(1, 2, 1)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        low, high = transforms.jitter(contrast=0.5)({'image': image}, rng)[
+            'image'
+        ].ravel()
+        assert abs((int(low) + int(high)) / 2 - 120) <= 1
+        assert 20 <= int(high) - int(low) <= 60
+    bright = transforms.jitter(brightness=1.0)
+    values = [
+        bright({'image': image}, np.random.default_rng(seed))['image'].ravel()
+        for seed in range(20)
+    ]
+    assert max(v.max() for v in values) == 255 and min(v.min() for v in values) == 0

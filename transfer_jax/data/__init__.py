@@ -1,0 +1,52 @@
+"""Images with and without labels: sources, domains, streams and transforms (NumPy)."""
+
+from transfer_jax.data import (
+    digits,
+    domains,
+    fake,
+    images,
+    mnist,
+    sources,
+    streams,
+    syn_digits,
+    transforms,
+)
+from transfer_jax.data.domains import Domain, MissingData, describe, load
+from transfer_jax.data.sources import Arrays, Images, Source
+from transfer_jax.data.streams import (
+    Batches,
+    Stream,
+    batches,
+    channel_mean,
+    labelled,
+    normalise,
+    unlabelled,
+    zipped,
+)
+
+__all__ = [
+    'Arrays',
+    'Batches',
+    'Domain',
+    'Images',
+    'MissingData',
+    'Source',
+    'Stream',
+    'batches',
+    'channel_mean',
+    'describe',
+    'digits',
+    'domains',
+    'fake',
+    'images',
+    'labelled',
+    'load',
+    'mnist',
+    'normalise',
+    'sources',
+    'streams',
+    'syn_digits',
+    'transforms',
+    'unlabelled',
+    'zipped',
+]

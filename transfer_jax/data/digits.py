@@ -1,0 +1,93 @@
+"""The embedded domains: scikit-learn's digits, and others of them on photographs.
+
+`digits` and `digits_m` need no files. Both come from the 1,797 handwritten digits of
+`load_digits` (8x8), enlarged. One fixed permutation, which does not look at labels,
+cuts them into four parts, so that no image is in both domains nor in train and test.
+`digits_m` is |crop - digit| per channel as in MNIST-M, with crops of scikit-learn's
+two sample photographs; each photograph is cut in two, so that no test crop shares a
+pixel with a training crop.
+
+To draw a new crop for each step, train on `target(size)`, which is not blended, with
+`transforms.blend(photos('train'))` in the stream.
+"""
+
+import functools
+
+import numpy as np
+
+from transfer_jax.data import images, transforms
+from transfer_jax.data.sources import Arrays, Domain
+
+CLASSES = tuple(str(digit) for digit in range(10))
+SIZES = {'source_train': 800, 'source_test': 100, 'target_train': 600}  # rest: test
+SPLIT_SEED = 0
+TRAIN_SHARE = 0.7  # of the width of each photograph
+
+
+def digits(size: int) -> Domain:
+    """The source domain: grey digits (n, size, size, 1), 800 train and 100 test."""
+    return Domain('digits', CLASSES, *(_part(f'source_{s}', size) for s in _SPLITS))
+
+
+def target(size: int) -> Domain:
+    """The digits of `digits_m` before blending: 600 train and 297 test."""
+    return Domain(
+        'digits_target', CLASSES, *(_part(f'target_{s}', size) for s in _SPLITS)
+    )
+
+
+def digits_m(size: int) -> Domain:
+    """The target domain: |crop - digit| (n, size, size, 3), a fixed crop per digit."""
+    parts = []
+    for number, split in enumerate(_SPLITS):
+        blend = transforms.blend(photos(split))
+        plain = _part(f'target_{split}', size)
+        blended = [
+            blend(plain[i], np.random.default_rng([number, i]))['image']
+            for i in range(len(plain))
+        ]
+        parts.append(Arrays(np.stack(blended), plain.label, CLASSES))
+    return Domain('digits_m', CLASSES, *parts)
+
+
+def photos(split: str) -> list[np.ndarray]:
+    """The two photographs' regions (h, w, 3) for 'train' (left) or 'test' (right)."""
+    if split not in _SPLITS:
+        raise ValueError(f'split {split!r}: choose from {", ".join(_SPLITS)}')
+    regions = []
+    for photo in _photographs():
+        cut = int(TRAIN_SHARE * photo.shape[1])
+        regions.append(photo[:, :cut] if split == 'train' else photo[:, cut:])
+    return regions
+
+
+def parts() -> dict[str, np.ndarray]:
+    """Which of the 1,797 digits belong to which part: their row numbers, by name."""
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(_scans()[0]))
+    pieces = np.split(order, np.cumsum(list(SIZES.values())))
+    return dict(zip((*SIZES, 'target_test'), pieces, strict=True))
+
+
+_SPLITS = ('train', 'test')
+
+
+def _part(name: str, size: int) -> Arrays:
+    image, label = _scans()
+    rows = parts()[name]
+    return Arrays(images.resize(image[rows], size), label[rows], CLASSES)
+
+
+@functools.lru_cache(maxsize=1)
+def _scans() -> tuple[np.ndarray, np.ndarray]:
+    from sklearn import datasets  # heavy: only where it is used
+
+    content = datasets.load_digits()
+    image = np.rint(content.images * (255 / 16)).astype(np.uint8)
+    return image[..., None], content.target.astype(np.int32)
+
+
+@functools.lru_cache(maxsize=1)
+def _photographs() -> list[np.ndarray]:
+    from sklearn import datasets
+
+    return [np.asarray(photo) for photo in datasets.load_sample_images().images]

@@ -1,0 +1,231 @@
+"""Domains by name, or from a user's own folder, .npz or tensorflow-datasets name."""
+
+import difflib
+import functools
+import os
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from transfer_jax.data import (
+    digits,
+    fake,
+    files,
+    images,
+    mnist,
+    signs,
+    sources,
+    svhn,
+    syn_digits,
+    usps,
+)
+from transfer_jax.data.sources import Arrays, Domain
+
+MissingData = files.MissingData
+data_dirs = files.data_dirs
+
+Dirs = tuple[pathlib.Path, ...]
+SPLIT_SEED = 0
+TRAIN_SHARE = 0.8  # of data that come in one piece
+
+
+class Named(NamedTuple):
+    """A domain that has a name here, and the files it needs."""
+
+    what: str
+    counts: str
+    size: int  # usual side of its images
+    build: Callable[[int, Dirs], Domain]
+    needs: tuple[str, ...] = ()
+
+
+def _embedded(build: Callable[[int], Domain]) -> Callable[[int, Dirs], Domain]:
+    return lambda size, dirs: build(size)
+
+
+NAMED = {
+    'digits': Named(
+        'handwritten digits of scikit-learn',
+        '800 / 100',
+        28,
+        _embedded(digits.digits),
+    ),
+    'digits_m': Named(
+        'other digits of scikit-learn, blended with photographs',
+        '600 / 297',
+        28,
+        _embedded(digits.digits_m),
+    ),
+    'mnist': Named(
+        'handwritten digits', '60,000 / 10,000', 28, mnist.mnist, ('mnist',)
+    ),
+    'mnist_m': Named(
+        'MNIST blended with BSDS500 photographs',
+        '60,000 / 10,000',
+        28,
+        mnist.mnist_m,
+        ('mnist', 'bsds500'),
+    ),
+    'usps': Named('zip code digits', '7,291 / 2,007', 28, usps.usps, ('usps',)),
+    'svhn': Named(
+        'house numbers, cropped', '73,257 / 26,032', 32, svhn.svhn, ('svhn',)
+    ),
+    'syn_digits': Named(
+        'rendered numbers, generated', '20,000 / 2,000', 32, syn_digits.syn_digits
+    ),
+    'gtsrb': Named(
+        'photographed traffic signs', '43 classes', 40, signs.gtsrb, ('gtsrb',)
+    ),
+    'syn_signs': Named(
+        'rendered traffic signs', '43 classes', 40, signs.syn_signs, ('syn_signs',)
+    ),
+    'fake': Named('a blob, for tests', '256 / 64', 28, _embedded(fake.fake)),
+    'fake_shifted': Named(
+        'a red blob on blue, for tests', '256 / 64', 28, _embedded(fake.fake_shifted)
+    ),
+}
+
+
+class Description(NamedTuple):
+    """A line of the list of domains; `where` is empty for embedded ones."""
+
+    name: str
+    what: str
+    counts: str
+    size: int
+    where: str
+    present: bool
+
+
+def load(
+    spec: str,
+    *,
+    size: int,
+    data_dir: str | os.PathLike | None = None,
+    channels: int = 3,
+) -> Domain:
+    """The domain `spec`, with images (n, size, size, channels) uint8.
+
+    `spec` is a named domain, or `folder:PATH` (PATH/train and PATH/test, or one folder
+    of classes), `npz:PATH` or `tfds:NAME`. Data that come in one piece are cut 80 to
+    20: a folder in the order of its files' digests, others by a fixed permutation;
+    labels play no part. The arrays are read-only, since the last few loads are kept.
+    Raises ValueError for an unknown name, and MissingData for data that are not there.
+    """
+    if size < 1 or channels not in (1, 3):
+        raise ValueError(f'size {size} and channels {channels}: need size >= 1, 1 or 3')
+    kind, _, rest = spec.partition(':')
+    if spec not in NAMED and not (kind in _KINDS and rest):
+        near = difflib.get_close_matches(spec, NAMED, n=1)
+        raise ValueError(
+            f'unknown domain {spec!r}'
+            + (f' (did you mean {near[0]}?)' if near else '')
+            + f'; choose from {", ".join(NAMED)}, folder:PATH, npz:PATH, tfds:NAME'
+        )
+    return _load(spec, size, channels, data_dirs(data_dir), _state(kind, rest))
+
+
+def describe(data_dir: str | os.PathLike | None = None) -> list[Description]:
+    """What there is, where each was looked for, and whether it is present."""
+    dirs = data_dirs(data_dir)
+    lines = []
+    for name, entry in NAMED.items():
+        found = [files.find(needed, dirs) for needed in entry.needs]
+        where = ', '.join(
+            str(paths[0].parent) if paths else files.KNOWN[needed].layouts[0][0]
+            for needed, paths in zip(entry.needs, found, strict=True)
+        )
+        lines.append(
+            Description(
+                name, entry.what, entry.counts, entry.size, where, all(map(bool, found))
+            )
+        )
+    return lines
+
+
+@functools.lru_cache(maxsize=4)
+def _load(spec: str, size: int, channels: int, dirs: Dirs, state: tuple) -> Domain:
+    del state  # a part of the key only: files that changed are read again
+    if spec in NAMED:
+        for needed in NAMED[spec].needs:
+            files.locate(needed, dirs)
+        domain = NAMED[spec].build(size, dirs)
+    else:
+        kind, _, rest = spec.partition(':')
+        domain = _KINDS[kind](rest, size, dirs)
+    classes = domain.classes
+    parts = []
+    for split, part in (('train', domain.train), ('test', domain.test)):
+        if not len(part):
+            raise ValueError(f'{spec}: its {split} part is empty')
+        image = images.conform(part.image, size, channels)
+        label = part.label.copy()
+        image.flags.writeable = label.flags.writeable = False
+        parts.append(Arrays(image, label, classes))
+    return Domain(spec, classes, *parts)
+
+
+def _from_folder(path: str, size: int, dirs: Dirs) -> Domain:
+    folder = pathlib.Path(path).expanduser()
+    train, test = folder / 'train', folder / 'test'
+    if train.is_dir() and test.is_dir():
+        first = sources.from_folder(train, size=size)
+        second = sources.from_folder(test, size=size, classes=first.classes)
+        return Domain(path, first.classes, first, second)
+    whole = sources.from_folder(folder, size=size)
+    return _cut(path, whole, np.arange(len(whole)))
+
+
+def _from_npz(path: str, size: int, dirs: Dirs) -> Domain:
+    file = pathlib.Path(path).expanduser()
+    train = sources.from_npz(file, 'train')
+    if sources.npz_has_splits(file):
+        return Domain(path, train.classes, train, sources.from_npz(file, 'test'))
+    return _cut(path, train, _permutation(len(train)))
+
+
+def _from_tfds(name: str, size: int, dirs: Dirs) -> Domain:
+    folder = next(
+        (d for d in dirs if (d / name.split('/')[0].split(':')[0]).is_dir()), None
+    )
+    if folder is None:
+        raise MissingData(
+            f'tfds:{name} is missing: no folder {name} under '
+            f'{", ".join(str(d) for d in dirs)}.\n'
+            f'  Prepare it: python -m experiments.data prepare tfds:{name}'
+        )
+    train = sources.from_tfds(name, 'train', folder)
+    try:
+        test = sources.from_tfds(name, 'test', folder)
+    except ValueError:  # a set without a test split
+        return _cut(name, train, _permutation(len(train)))
+    return Domain(name, train.classes, train, test)
+
+
+_KINDS = {'folder': _from_folder, 'npz': _from_npz, 'tfds': _from_tfds}
+
+
+def _permutation(size: int) -> np.ndarray:
+    return np.random.default_rng(SPLIT_SEED).permutation(size)
+
+
+def _cut(name: str, whole: Arrays, order: np.ndarray) -> Domain:
+    """The first 80 % of `order` to train, the rest to test."""
+    if len(whole) < 2:
+        raise ValueError(f'{name}: {len(whole)} images cannot be cut in train and test')
+    first = min(len(whole) - 1, max(1, round(TRAIN_SHARE * len(whole))))
+    return Domain(
+        name, whole.classes, whole.take(order[:first]), whole.take(order[first:])
+    )
+
+
+def _state(kind: str, path: str) -> tuple:
+    """What changes when the user's own files do."""
+    if kind not in ('folder', 'npz'):
+        return ()
+    root = pathlib.Path(path).expanduser()
+    found = sorted(root.rglob('*')) if root.is_dir() else [root]
+    stats = [(str(p), p.stat()) for p in found if p.is_file()]
+    return tuple((p, s.st_mtime_ns, s.st_size) for p, s in stats)

@@ -1,0 +1,139 @@
+"""Where data sets lie on disk, and what to say when one does not."""
+
+import os
+import pathlib
+from typing import NamedTuple
+
+DEFAULT_DIR = '~/tensorflow_datasets'
+VARIABLE = 'TRANSFER_JAX_DATA'
+
+
+class MissingData(ValueError):
+    """A data set is not in the data folder; the message says how to get it."""
+
+
+class Files(NamedTuple):
+    """A data set on disk: any one of `layouts`, each a tuple of paths or patterns.
+
+    `unpacked` is what the folder of `prepare NAME --from FOLDER` must hold, '' for a
+    set that is fetched or generated.
+    """
+
+    name: str
+    what: str
+    where: str
+    layouts: tuple[tuple[str, ...], ...]
+    unpacked: str = ''
+
+
+KNOWN = {
+    files.name: files
+    for files in (
+        Files(
+            'mnist',
+            'the MNIST handwritten digits (LeCun et al., Proc. IEEE 1998)',
+            'TFDS mnist, or the four idx files of yann.lecun.com/exdb/mnist',
+            (
+                tuple(
+                    f'mnist/{name}-ubyte.gz'
+                    for name in (
+                        'train-images-idx3',
+                        'train-labels-idx1',
+                        't10k-images-idx3',
+                        't10k-labels-idx1',
+                    )
+                ),
+                ('mnist/3.*/dataset_info.json',),
+            ),
+        ),
+        Files(
+            'svhn',
+            'the Street View House Numbers, cropped digits (Netzer et al., 2011)',
+            'TFDS svhn_cropped, from ufldl.stanford.edu/housenumbers',
+            (('svhn_cropped/*/dataset_info.json',),),
+        ),
+        Files(
+            'usps',
+            'the USPS zip code digits (LeCun et al., 1990)',
+            'zip.train.gz and zip.test.gz of "The Elements of Statistical Learning" '
+            '(Hastie, Tibshirani, Friedman)',
+            (('usps/usps_16x16.npz',),),
+            'zip.train.gz and zip.test.gz',
+        ),
+        Files(
+            'bsds500',
+            'the BSDS500 photographs, backgrounds of MNIST-M (Arbelaez et al., 2011)',
+            'BSR_bsds500.tgz of the Berkeley segmentation data set (training images)',
+            (('bsds500/train/*.jpg',), ('bsds500/*.jpg',)),
+            'train/*.jpg',
+        ),
+        Files(
+            'gtsrb',
+            'the German Traffic Sign Recognition Benchmark (Stallkamp et al., 2012)',
+            'GTSRB_Final_Training_Images.zip of benchmark.ini.rub.de',
+            (('gtsrb/gtsrb_40x40.npz',), ('gtsrb/gtsrb_32x32_subset.npz',)),
+            '000NN/TTTTT_FFFFF.ppm',
+        ),
+        Files(
+            'syn_signs',
+            'Synthetic Signs (Moiseev et al., ACIVS 2013), images of GTSRB classes',
+            'graphics.cs.msu.ru, "Synthetic traffic signs data set"',
+            (('synsigns/synsigns_40x40.npz',), ('synsigns/synsigns_40x40_subset.npz',)),
+            'train_labelling.txt and the images it lists',
+        ),
+        Files(
+            'syn_digits',
+            'synthetic digits after the description of Ganin and Lempitsky (2015)',
+            'generated here',
+            (('syn_digits/syn_digits_32x32_v*.npz',),),
+        ),
+    )
+}
+
+
+def data_dirs(data_dir: str | os.PathLike | None = None) -> tuple[pathlib.Path, ...]:
+    """The folders to search: the argument, else $TRANSFER_JAX_DATA, else the default.
+
+    Each may hold several folders, separated as in PATH.
+    """
+    text = os.fspath(data_dir) if data_dir else os.environ.get(VARIABLE)
+    parts = (text or DEFAULT_DIR).split(os.pathsep)
+    return tuple(pathlib.Path(part).expanduser() for part in parts if part)
+
+
+def find(name: str, dirs: tuple[pathlib.Path, ...]) -> list[pathlib.Path]:
+    """Paths of the first complete layout of a known set, [] when there is none.
+
+    A pattern stands for all the paths that match it.
+    """
+    for layout in KNOWN[name].layouts:
+        for folder in dirs:
+            found = [sorted(folder.glob(pattern)) for pattern in layout]
+            if all(found):
+                return [path for paths in found for path in paths]
+    return []
+
+
+def locate(name: str, dirs: tuple[pathlib.Path, ...]) -> list[pathlib.Path]:
+    """As `find`; raises MissingData when the set is not there."""
+    found = find(name, dirs)
+    if not found:
+        raise MissingData(missing(name, dirs))
+    return found
+
+
+def missing(name: str, dirs: tuple[pathlib.Path, ...]) -> str:
+    """What a set is, where to get it, how it must lie, and what prepares it."""
+    files = KNOWN[name]
+    command = f'python -m experiments.data prepare {name}'
+    if files.unpacked:
+        command += f' --from FOLDER   (a folder with {files.unpacked})'
+    layouts = '\n  or '.join(', '.join(layout) for layout in files.layouts)
+    return (
+        f'{name} is missing: {files.what}.\n'
+        f'  Get it from: {files.where}.\n'
+        f'  Expected: {layouts}\n'
+        f'  under: {", ".join(str(folder) for folder in dirs)} (--data-dir, else '
+        f'${VARIABLE}, else {DEFAULT_DIR})\n'
+        f'  Prepare it: {command}'
+    )

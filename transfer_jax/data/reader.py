@@ -1,0 +1,91 @@
+"""Reading a stream ahead of its use, in a thread."""
+
+import queue
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+
+class Reader:
+    """Iterates over items start..stop-1 of a stream, prepared ahead by a thread.
+
+    At most `prefetch` items wait at a time. An exception of the stream is raised by
+    the reader when its item is due. `close` ends the thread; so do the end of a `with`
+    block and the end of the reader's life.
+    """
+
+    def __init__(self, stream: Any, start: int, stop: int | None, prefetch: int):
+        if start < 0 or prefetch < 0:
+            raise ValueError(f'start ({start}) and prefetch ({prefetch}) must be >= 0')
+        self._thread = None
+        steps = _steps(start, stop)
+        if prefetch == 0:
+            self._items = (stream[step] for step in steps)
+            self._shut = lambda: None
+            return
+        ready, free = queue.SimpleQueue(), threading.Semaphore(prefetch)
+        closed = threading.Event()
+        # The thread must not hold the reader, or the reader would live as long as it.
+        self._thread = threading.Thread(
+            target=_fill,
+            args=(stream, steps, ready, free, closed),
+            name='stream-reader',
+            daemon=True,
+        )
+        self._items = _drain(ready, free)
+        self._shut = weakref.finalize(self, _shut, closed, free)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._items)
+
+    def __enter__(self) -> 'Reader':
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the thread, after the item it is preparing; then there are no more."""
+        self._shut()
+        if self._thread is not None:
+            self._thread.join()
+        self._items = iter(())
+
+
+def _steps(start: int, stop: int | None) -> Iterator[int]:
+    while stop is None or start < stop:
+        yield start
+        start += 1
+
+
+def _fill(stream, steps, ready, free, closed) -> None:
+    try:
+        for step in steps:
+            free.acquire()
+            if closed.is_set():
+                return
+            ready.put((stream[step], None))
+        ready.put((None, StopIteration()))
+    except BaseException as error:  # raised again where the item is read
+        ready.put((None, error))
+
+
+def _drain(ready, free) -> Iterator[Any]:
+    while True:
+        item, error = ready.get()
+        if isinstance(error, StopIteration):
+            return
+        if error is not None:
+            raise error
+        free.release()
+        yield item
+
+
+def _shut(closed, free) -> None:
+    closed.set()
+    free.release()

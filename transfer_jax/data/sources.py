@@ -1,0 +1,236 @@
+"""Sources of labelled images: arrays in memory, read from three kinds of files.
+
+A source is anything with `__len__` and `__getitem__(i)` that returns a dictionary with
+'image' (h, w, c) uint8 and 'label', an int. The readers here decode once and give
+`Arrays`, from which a stream can also take many rows at once.
+"""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import zipfile
+from concurrent import futures
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from transfer_jax.data import images
+
+SUFFIXES = ('.png', '.jpg', '.jpeg', '.ppm', '.pgm', '.bmp', '.gif', '.tif', '.webp')
+
+
+class Source(Protocol):
+    """What a stream reads: item i is {'image': (h, w, c) uint8, 'label': int}."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrays:
+    """Images (n, h, w, c) uint8 and labels (n,) int32; `classes` names the labels."""
+
+    image: np.ndarray
+    label: np.ndarray
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if self.image.ndim != 4 or self.image.dtype != np.uint8:
+            raise ValueError(
+                'images must be (n, h, w, c) uint8, not '
+                f'{self.image.shape} {self.image.dtype}'
+            )
+        if self.label.shape != self.image.shape[:1]:
+            raise ValueError(
+                f'{len(self.image)} images need labels of shape '
+                f'({len(self.image)},), not {self.label.shape}'
+            )
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {'image': self.image[index], 'label': int(self.label[index])}
+
+    def take(self, indices: np.ndarray) -> 'Arrays':
+        """The rows at `indices` (m,), in that order."""
+        return Arrays(self.image[indices], self.label[indices], self.classes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Images (n, h, w, c) uint8 alone: there is no label to look at."""
+
+    image: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {'image': self.image[index]}
+
+
+@dataclasses.dataclass(frozen=True)
+class _ImagesOf:
+    """Drops all but the image of each item of a source that is not `Arrays`."""
+
+    source: Source
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {'image': self.source[index]['image']}
+
+
+def without_labels(source: Source) -> Source:
+    """A view of the images of `source`; what reads it can never see a label."""
+    if isinstance(source, Images | _ImagesOf):
+        return source
+    return Images(source.image) if isinstance(source, Arrays) else _ImagesOf(source)
+
+
+class Domain(NamedTuple):
+    """A named data set with its two parts; label i means `classes[i]`."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Arrays
+    test: Arrays
+
+
+def from_npz(path: str | os.PathLike, split: str = 'train') -> Arrays:
+    """Reads `image`, `label` (and `classes`), or `<split>_x`, `<split>_y`.
+
+    Images are (n, h, w) or (n, h, w, c) uint8, labels whole numbers from 0. Raises
+    ValueError naming the file and the keys it should have.
+    """
+    path = pathlib.Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            content = {key: file[key] for key in file.files}
+    except FileNotFoundError:
+        raise ValueError(f'{path}: there is no such file') from None
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(f'{path}: cannot be read as .npz ({error})') from None
+    keys = ('image', 'label') if 'image' in content else (f'{split}_x', f'{split}_y')
+    if not set(keys) <= set(content):
+        raise ValueError(
+            f'{path}: has the arrays {sorted(content)}; it needs image and label, or '
+            'train_x, train_y, test_x and test_y'
+        )
+    image, label = (content[key] for key in keys)
+    image = image[..., None] if image.ndim == 3 else image
+    if not (np.issubdtype(label.dtype, np.integer) and label.ndim == 1):
+        raise ValueError(f'{path}: {keys[1]} must hold whole numbers, one per image')
+    highest = max((int(y.max(initial=-1)) for y in _labels(content)), default=-1)
+    classes = tuple(str(name) for name in content.get('classes', range(highest + 1)))
+    if label.min(initial=0) < 0 or highest >= len(classes):
+        raise ValueError(
+            f'{path}: labels must lie in 0..{len(classes) - 1}, the numbers of its '
+            f'{len(classes)} classes; found {label.min()}..{highest}'
+        )
+    try:
+        return Arrays(image, label.astype(np.int32), classes)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from None
+
+
+def npz_has_splits(path: str | os.PathLike) -> bool:
+    """Whether an .npz file holds train and test parts of its own."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {'train_x', 'test_x'} <= set(file.files)
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile):
+        return False  # from_npz then says what is wrong
+
+
+def from_folder(
+    path: str | os.PathLike,
+    *,
+    size: int | None = None,
+    classes: tuple[str, ...] | None = None,
+) -> Arrays:
+    """Reads images kept as `<class>/<file>`, decoded to RGB.
+
+    Items are ordered by the SHA-256 digest of their bytes, so that neither the order
+    nor anything drawn from it depends on the class a file lies in. With `size` the
+    images are resized; without, they must all have one size. `classes` fixes the
+    label numbers; by default they follow the sorted names of the class folders.
+    Raises ValueError for a folder without images and for a file that is no image.
+    """
+    path = pathlib.Path(path)
+    if not path.is_dir():
+        raise ValueError(f'{path}: there is no such folder')
+    found = tuple(sorted(p.name for p in path.iterdir() if _is_class(p)))
+    unknown = set(found) - set(found if classes is None else classes)
+    if unknown:
+        raise ValueError(
+            f'{path}: has the classes {sorted(unknown)}; expected only {list(classes)}'
+        )
+    classes = found if classes is None else classes
+    files = [
+        (file, number)
+        for number, name in enumerate(classes)
+        if name in found
+        for file in sorted((path / name).rglob('*'))
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith('.')
+    ]
+    if not files:
+        raise ValueError(
+            f'{path}: holds no images; expected <class>/<file> with files that end in '
+            + ', '.join(SUFFIXES)
+        )
+    with futures.ThreadPoolExecutor() as pool:
+        decoded = list(pool.map(lambda item: _digest_and_image(item[0], size), files))
+    shapes = {image.shape for _, image in decoded}
+    if len(shapes) > 1:
+        raise ValueError(f'{path}: images of several sizes {sorted(shapes)}; give size')
+    order = sorted(range(len(files)), key=lambda i: decoded[i][0])
+    return Arrays(
+        np.stack([decoded[i][1] for i in order]),
+        np.array([files[i][1] for i in order], np.int32),
+        classes,
+    )
+
+
+def from_tfds(name: str, split: str, data_dir: str | os.PathLike) -> Arrays:
+    """Reads a prepared tensorflow-datasets set without TensorFlow, decoded once.
+
+    The set must have been prepared with `file_format='array_record'`. Raises
+    ValueError when it was not, or when it is no set of labelled images.
+    """
+    import tensorflow_datasets as tfds  # heavy: only where it is used
+
+    try:
+        source = tfds.data_source(name, split=split, data_dir=data_dir)
+        classes = tuple(source.dataset_info.features['label'].names)
+        items = [source[i] for i in range(len(source))]
+        image = np.stack([item['image'] for item in items])
+        label = np.array([item['label'] for item in items], np.int32)
+    except (KeyError, ValueError, NotImplementedError, AttributeError) as error:
+        raise ValueError(
+            f'tfds:{name} (split {split}, in {data_dir}) is not a set of images of one '
+            f'size with labels, prepared as array_record: {_first_line(error)}'
+        ) from None
+    return Arrays(image, label, classes)
+
+
+def _labels(content: dict[str, np.ndarray]) -> list[np.ndarray]:
+    names = ('label',) if 'image' in content else ('train_y', 'test_y')
+    return [content[name] for name in names if name in content]
+
+
+def _is_class(path: pathlib.Path) -> bool:
+    return path.is_dir() and not path.name.startswith('.')
+
+
+def _digest_and_image(path: pathlib.Path, size: int | None) -> tuple[str, np.ndarray]:
+    content = path.read_bytes()
+    return hashlib.sha256(content).hexdigest(), images.decode(content, path, size)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,224 @@
+"""Batches for training and evaluation; `stream[t]` is the batch of step t.
+
+A stream is a pure function of (seed, t). Nothing of it needs to be saved: a run that
+resumes at step t reads `stream[t]`, and process i of p reads its rows of the same
+global batch. Each epoch is a new permutation, by grain's index shuffle, and a batch may
+reach from one epoch into the next, so that no item is left out.
+"""
+
+import dataclasses
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from transfer_jax.data import pixels, sources
+from transfer_jax.data.reader import Reader
+from transfer_jax.data.sources import Arrays, Images, Source
+from transfer_jax.data.transforms import Transform
+
+Batch = Mapping[str, Any]
+
+normalise = pixels.normalise
+channel_mean = pixels.channel_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class Stream:
+    """An endless sequence of batches with random access, from a pure function of t."""
+
+    batch: Callable[[int], Batch]
+
+    def __getitem__(self, step: int) -> Batch:
+        if step < 0:
+            raise IndexError(f'step {step}: a stream begins at step 0')
+        return self.batch(int(step))
+
+    def map(self, function: Callable[[Batch], Batch]) -> 'Stream':
+        """The stream of `function(batch)`."""
+        return Stream(lambda step: function(self[step]))
+
+    def read(self, start: int, stop: int | None = None, prefetch: int = 2) -> Reader:
+        """Iterates over batches start..stop-1, up to `prefetch` prepared ahead.
+
+        A thread prepares them; with `prefetch=0` there is none. Close the reader, or
+        use it in a `with` statement. `stop=None` reads without end.
+        """
+        return Reader(self, start, stop, prefetch)
+
+
+def labelled(
+    source: Source,
+    *,
+    batch_size: int,
+    seed: int,
+    transform: Transform | None = None,
+    rows: tuple[int, int] | None = None,
+    name: str = 'source',
+) -> Stream:
+    """Batches {'image': (b, h, w, c) uint8, 'label': (b,) int32}, shuffled by `seed`.
+
+    `transform` changes each item by a generator seeded with (seed, place in the
+    stream), so that an image changes differently in each epoch. `rows=(i, p)`: process
+    i of p gets its contiguous rows of the global batch of `batch_size`. `name` stands
+    in messages and parts the seeds: streams of different names draw independently.
+    Raises ValueError when a batch is larger than the source, naming both numbers.
+    """
+    size = len(source)
+    if not 0 < batch_size <= size:
+        raise ValueError(
+            f'stream {name!r}: a batch of {batch_size} cannot be drawn from {size} '
+            f'items; choose a batch size from 1 to {size}'
+        )
+    first, last = _rows(rows, batch_size, name)
+    # Without the name, the digits of MNIST and their blended copies in MNIST-M would
+    # be drawn in the same order, and every batch would hold aligned pairs.
+    root = np.random.SeedSequence([seed, zlib.crc32(name.encode())])
+    seeds = [int(value) for value in root.generate_state(2)]
+    shuffle, generators = _Shuffle(size, seeds[0]), _generators(seeds[1])
+
+    def batch(step: int) -> Batch:
+        places = range(step * batch_size + first, step * batch_size + last)
+        indices = [shuffle(place) for place in places]
+        if transform is None:
+            return _gather(source, np.array(indices))
+        return _stack(
+            [
+                generators(transform, source[index], place)
+                for index, place in zip(indices, places, strict=True)
+            ]
+        )
+
+    return Stream(batch)
+
+
+def unlabelled(
+    source: Source,
+    *,
+    batch_size: int,
+    seed: int,
+    transform: Transform | None = None,
+    rows: tuple[int, int] | None = None,
+    name: str = 'target',
+) -> Stream:
+    """Batches {'image': (b, h, w, c) uint8}, as `labelled` draws them.
+
+    Labels are dropped at the root: neither the stream nor `transform` can reach them.
+    """
+    return labelled(
+        sources.without_labels(source),
+        batch_size=batch_size,
+        seed=seed,
+        transform=transform,
+        rows=rows,
+        name=name,
+    )
+
+
+def zipped(**streams: Stream) -> Stream:
+    """Batches {name: batch of that stream}; the streams may differ in length."""
+    return Stream(lambda step: {name: stream[step] for name, stream in streams.items()})
+
+
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """A finite sequence of batches, each made when it is asked for."""
+
+    size: int
+    batch: Callable[[int], Batch]
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> Batch:
+        if not 0 <= index < self.size:
+            raise IndexError(f'batch {index} of {self.size}')
+        return self.batch(index)
+
+    def map(self, function: Callable[[Batch], Batch]) -> 'Batches':
+        """The batches `function(batch)`."""
+        return Batches(self.size, lambda index: function(self[index]))
+
+
+def batches(source: Source, batch_size: int) -> Batches:
+    """All items of `source` in their order, for evaluation.
+
+    Every batch has `batch_size` rows, so that one compiled function serves them all:
+    the last one repeats the last item. 'mask' (b,) float32 is 0 on those repetitions
+    and 1 elsewhere; 'label' is there when the source has labels.
+    """
+    size = len(source)
+    if size == 0 or batch_size < 1:
+        raise ValueError(f'cannot make batches of {batch_size} from {size} items')
+
+    def batch(index: int) -> Batch:
+        places = np.arange(index * batch_size, (index + 1) * batch_size)
+        content = _gather(source, np.minimum(places, size - 1))
+        return {**content, 'mask': (places < size).astype(np.float32)}
+
+    return Batches(-(-size // batch_size), batch)
+
+
+class _Shuffle:
+    """Item number at each place of an endless stream: a permutation for each epoch."""
+
+    def __init__(self, size: int, seed: int):
+        from grain import experimental  # heavy: only where it is used
+
+        self._permute = experimental.index_shuffle
+        self._size = size
+        self._seed = seed
+
+    def __call__(self, place: int) -> int:
+        epoch, index = divmod(place, self._size)
+        # Hashed, since neighbouring seeds would otherwise share all but one epoch.
+        seed = zlib.crc32(f'{self._seed} {epoch}'.encode())
+        return self._permute(index, self._size - 1, seed, 4)
+
+
+def _generators(seed: int) -> Callable:
+    """f(transform, item, place) calls `transform` with the generator of that place."""
+    from grain import experimental
+
+    pool = experimental.RngPool(seed)
+
+    def apply(transform, item, place):
+        rng = pool.acquire_rng(place)
+        try:
+            return transform(item, rng)
+        finally:
+            pool.release_rng(rng)
+
+    return apply
+
+
+def _rows(rows: tuple[int, int] | None, batch_size: int, name: str) -> tuple[int, int]:
+    """First and last row of this process within the global batch."""
+    process, processes = (0, 1) if rows is None else rows
+    if not 0 <= process < processes:
+        raise ValueError(f'stream {name!r}: rows={rows}: no such process')
+    if batch_size % processes:
+        raise ValueError(
+            f'stream {name!r}: a batch of {batch_size} cannot be shared evenly by '
+            f'{processes} processes'
+        )
+    share = batch_size // processes
+    return process * share, (process + 1) * share
+
+
+def _gather(source: Source, indices: np.ndarray) -> dict[str, np.ndarray]:
+    """The items at `indices`, stacked; whole rows at once where they are in memory."""
+    if not isinstance(source, Arrays | Images):
+        return _stack([source[int(index)] for index in indices])
+    batch = {'image': source.image[indices]}
+    if isinstance(source, Arrays):
+        batch['label'] = source.label[indices].astype(np.int32, copy=False)
+    return batch
+
+
+def _stack(items: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    batch = {key: np.stack([item[key] for item in items]) for key in items[0]}
+    if 'label' in batch:
+        batch['label'] = batch['label'].astype(np.int32, copy=False)
+    return batch

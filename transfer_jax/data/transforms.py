@@ -1,0 +1,113 @@
+"""Random changes of one item, for streams.
+
+A transform is `f(item, rng) -> item`: a pure function of the item and of the draws of
+`rng`, a NumPy generator that the stream seeds with (seed, index). 'image' (h, w, c) is
+uint8 before and after; whatever else the item holds passes through.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+Item = dict[str, Any]
+Transform = Callable[[Item, np.random.Generator], Item]
+
+
+def chain(*transforms: Transform) -> Transform:
+    """One transform after the other, all drawing from the same generator."""
+
+    def apply(item: Item, rng: np.random.Generator) -> Item:
+        for transform in transforms:
+            item = transform(item, rng)
+        return item
+
+    return apply
+
+
+def blend(photos: Sequence[np.ndarray], strength: float = 1.0) -> Transform:
+    """|crop - image| per channel, with a random crop of a random photograph.
+
+    The blending of MNIST-M (Ganin and Lempitsky, ICML 2015, section 4.1). `photos` are
+    (h, w, 3) uint8, each at least as large as the image; grey images become RGB.
+    `strength` scales the crop: 0 leaves the image as it is.
+    """
+
+    def apply(item: Item, rng: np.random.Generator) -> Item:
+        image = item['image']
+        crop = random_crop(photos, image.shape[:2], rng)
+        if strength != 1.0:
+            crop = np.rint(crop * np.float32(strength)).clip(0, 255).astype(np.uint8)
+        return {**item, 'image': difference(crop, image)}
+
+    return apply
+
+
+def random_crop(
+    photos: Sequence[np.ndarray], shape: tuple[int, int], rng: np.random.Generator
+) -> np.ndarray:
+    """A crop (h, w, c) at a uniformly drawn place of a uniformly drawn photograph."""
+    h, w = shape
+    photo = photos[rng.integers(len(photos))]
+    top = rng.integers(photo.shape[0] - h + 1)
+    left = rng.integers(photo.shape[1] - w + 1)
+    return photo[top : top + h, left : left + w]
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """|a - b| of uint8 arrays, which would wrap around if subtracted as they are."""
+    return np.maximum(a, b) - np.minimum(a, b)
+
+
+def invert(probability: float) -> Transform:
+    """255 - image, with the given probability."""
+
+    def apply(item: Item, rng: np.random.Generator) -> Item:
+        if rng.random() >= probability:
+            return item
+        return {**item, 'image': 255 - item['image']}
+
+    return apply
+
+
+def shift(pixels: int, fill: str = 'constant') -> Transform:
+    """Moves by up to `pixels` in each direction; `fill` is 'constant' (0) or 'edge'."""
+
+    def apply(item: Item, rng: np.random.Generator) -> Item:
+        image = item['image']
+        h, w = image.shape[:2]
+        margins = ((pixels, pixels), (pixels, pixels), (0, 0))
+        top, left = rng.integers(2 * pixels + 1, size=2)
+        padded = np.pad(image, margins, mode=fill)
+        return {**item, 'image': padded[top : top + h, left : left + w]}
+
+    return apply
+
+
+def rotate(degrees: float, fill: str = 'constant') -> Transform:
+    """Turns by up to `degrees` either way; `fill` is 'constant' (0) or 'nearest'."""
+
+    def apply(item: Item, rng: np.random.Generator) -> Item:
+        from scipy import ndimage
+
+        angle = rng.uniform(-degrees, degrees)
+        image = ndimage.rotate(
+            item['image'], angle, reshape=False, order=1, mode=fill, prefilter=False
+        )
+        return {**item, 'image': image}
+
+    return apply
+
+
+def jitter(contrast: float = 0.0, brightness: float = 0.0) -> Transform:
+    """a (image - mean) + mean + b, a in 1 +- contrast, b in 255 (+- brightness)."""
+
+    def apply(item: Item, rng: np.random.Generator) -> Item:
+        scale = np.float32(1 + rng.uniform(-contrast, contrast))
+        offset = np.float32(255 * rng.uniform(-brightness, brightness))
+        image = item['image'].astype(np.float32)
+        mean = image.mean()
+        image = np.rint(scale * (image - mean) + mean + offset)
+        return {**item, 'image': image.clip(0, 255).astype(np.uint8)}
+
+    return apply

@@ -1,0 +1,63 @@
+"""Supervised training on one domain: the baseline of every other method."""
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from transfer_jax import losses, training
+from transfer_jax.training import networks
+
+
+def supervised(
+    encoder: nn.Module,
+    classifier: nn.Module,
+    *,
+    txs: Mapping[str, optax.GradientTransformation],
+) -> training.Method:
+    """Source only: the mean cross-entropy of the source labels.
+
+    min over encoder f, classifier y of mean_source CE(y(f(x)), label).
+
+    Trains 'encoder' and 'classifier' on a batch with 'source' (image, label). If the
+    batch has a 'target' (image), it passes through the encoder too and no loss is put on
+    it: it takes part in joint batch statistics, as it does in the methods compared with
+    this one. To train on the target, name that domain as the source.
+    """
+
+    def init(key, batch):
+        params, model_state = networks.initialise(
+            key, encoder, {'classifier': classifier}, batch['source']['image']
+        )
+        return training.state.create(params, model_state, txs)
+
+    def loss(state, batch, key):
+        keys = jax.random.split(key, 3)  # as DANN: the same dropout on the same batch
+        present = [name for name in ('source', 'target') if name in batch]
+        images, domain = networks.join(batch, present)
+        label = batch['source']['label']
+        n = label.shape[0]
+        features, _, moved = networks.run(
+            encoder, state, 'encoder', images, train=True, key=keys[0], domain=domain
+        )
+        logits, _, also = networks.run(
+            classifier,
+            state,
+            'classifier',
+            features[:n],
+            train=True,
+            key=keys[1],
+            domain=domain[:n],
+        )
+        label_loss = jnp.mean(losses.cross_entropy(logits, label))
+        metrics = {'source_accuracy': jnp.mean(jnp.argmax(logits, -1) == label)}
+        return label_loss, training.Aux(metrics, model_state={**moved, **also})
+
+    phase = training.Phase('train', loss, ('encoder', 'classifier'))
+    return training.Method(
+        init,
+        training.make_step([phase], txs),
+        networks.classify(encoder, classifier),
+    )

@@ -1,0 +1,63 @@
+"""Metrics of single-label classification, as (init, update, compute) on sums."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+
+class Metric(NamedTuple):
+    """A measure over batches: sums that add up in any split of the data."""
+
+    init: Callable[[], Any]
+    update: Callable[[Any, Any, Any], Any]  # (sums, output, batch) -> sums
+    compute: Callable[[Any], dict[str, Any]]
+
+
+def accuracy() -> Metric:
+    """Share of examples whose largest logit is the label, and the count.
+
+    The output is {'logits': (n, c)}, the batch {'label': (n,), 'mask': (n,)}.
+    """
+
+    def init():
+        return {'right': jnp.zeros(()), 'count': jnp.zeros(())}
+
+    def update(sums, output, batch):
+        right = jnp.argmax(output['logits'], -1) == batch['label']
+        return {
+            'right': sums['right'] + jnp.sum(right * batch['mask']),
+            'count': sums['count'] + jnp.sum(batch['mask']),
+        }
+
+    def compute(sums):
+        count = int(sums['count'])
+        return {'accuracy': int(sums['right']) / max(count, 1), 'count': count}
+
+    return Metric(init, update, compute)
+
+
+def confusion(classes: int) -> Metric:
+    """Counts by true class (row) and predicted class (column), accuracy per class.
+
+    Per-class accuracy is NaN for a class without examples.
+    """
+
+    def init():
+        return jnp.zeros((classes, classes))
+
+    def update(sums, output, batch):
+        predicted = jnp.argmax(output['logits'], -1)
+        return sums.at[batch['label'], predicted].add(batch['mask'])
+
+    def compute(sums):
+        matrix = np.asarray(sums).astype(int)
+        rows = matrix.sum(1)
+        per_class = [
+            float(matrix[i, i] / rows[i]) if rows[i] else float('nan')
+            for i in range(classes)
+        ]
+        return {'confusion': matrix.tolist(), 'per_class': per_class}
+
+    return Metric(init, update, compute)

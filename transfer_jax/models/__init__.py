@@ -1,0 +1,28 @@
+"""Networks: Linen modules that return (output, named intermediates).
+
+Every network is called as `module(x, *, train, domain=None)`; it never knows which
+method trains it.
+"""
+
+from transfer_jax.models.digits import (
+    GaninMnist,
+    GaninSigns,
+    GaninSvhn,
+    LeNet,
+    SmallNet,
+)
+from transfer_jax.models.heads import Classifier, Critic
+from transfer_jax.models.layers import Conv
+from transfer_jax.models.norm import BatchNorm
+
+__all__ = [
+    'BatchNorm',
+    'Classifier',
+    'Conv',
+    'Critic',
+    'GaninMnist',
+    'GaninSigns',
+    'GaninSvhn',
+    'LeNet',
+    'SmallNet',
+]

@@ -1,0 +1,31 @@
+"""Training: state, method, step, loop, and what surrounds them."""
+
+from transfer_jax.training import (
+    checkpoint,
+    feed,
+    log,
+    networks,
+    optim,
+    parallel,
+    state,
+)
+from transfer_jax.training.loop import fit
+from transfer_jax.training.method import Aux, Method, Phase
+from transfer_jax.training.state import TrainState
+from transfer_jax.training.step import make_step
+
+__all__ = [
+    'Aux',
+    'Method',
+    'Phase',
+    'TrainState',
+    'checkpoint',
+    'feed',
+    'fit',
+    'log',
+    'make_step',
+    'networks',
+    'optim',
+    'parallel',
+    'state',
+]

@@ -1,0 +1,128 @@
+"""Checkpoints by orbax, each with the digest of its arrays.
+
+A folder keeps the newest two. A checkpoint that cannot be read, or whose arrays do not
+have the digest that was saved with them, is set aside and the one before is used.
+"""
+
+import hashlib
+import logging
+import pathlib
+import shutil
+import warnings
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from transfer_jax.training.state import TrainState
+from transfer_jax.types import PyTree
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint could not be written; the message says what to do."""
+
+
+class Restored(NamedTuple):
+    """A state and the step it stands after."""
+
+    state: TrainState
+    step: int
+
+
+def digest(tree: PyTree) -> str:
+    """SHA-256 over every leaf: its path, type, shape and bytes."""
+    total = hashlib.sha256()
+    for keys, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        value = np.asarray(leaf)
+        head = f'{jax.tree_util.keystr(keys)} {value.dtype} {value.shape}'
+        total.update(head.encode())
+        total.update(np.ascontiguousarray(value).tobytes())
+    return total.hexdigest()
+
+
+def save(folder: pathlib.Path, state: TrainState, step: int, *, keep: int = 2) -> None:
+    """Write the state after `step`, whole or not at all, and drop the oldest.
+
+    Raises:
+      CheckpointError: the disk is full or the folder cannot be written; older
+        checkpoints are untouched.
+    """
+    tree = _as_dict(state)
+    try:
+        with _checkpointer(folder, keep) as checkpointer:
+            checkpointer.save(
+                step, tree, overwrite=True, custom_metadata={'digest': digest(tree)}
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        # Orbax reports a full disk as any of these, the cause deep in its message.
+        raise CheckpointError(
+            f'cannot write checkpoint {step} in {folder}: {_reason(error)}. Earlier '
+            'checkpoints are intact: make room and start the same command again'
+        ) from error
+
+
+def restore(folder: pathlib.Path, like: TrainState) -> Restored | None:
+    """The newest sound checkpoint, or None where there is none.
+
+    Args:
+      like: a state, or its jax.eval_shape, with the structure to restore into.
+    """
+    if not folder.is_dir():
+        return None
+    wanted = jax.tree.map(_abstract, _as_dict(like))
+    for step in sorted(_steps(folder), reverse=True):
+        try:
+            with _checkpointer(folder, None) as checkpointer:
+                tree = checkpointer.load(step, wanted)
+                saved = checkpointer.metadata(step).custom_metadata['digest']
+            if digest(tree) != saved:
+                raise ValueError('its arrays are not those that were saved')
+        except Exception as error:  # damage shows itself as almost any exception
+            _set_aside(folder, step, _reason(error))
+        else:
+            # Loaded arrays may share host memory with the reader: take copies.
+            tree = jax.tree.map(jax.numpy.array, tree)
+            return Restored(like.replace(**tree), step)
+    return None
+
+
+def _as_dict(state: TrainState) -> dict[str, PyTree]:
+    return {name: getattr(state, name) for name in state.__dataclass_fields__}
+
+
+def _abstract(leaf):
+    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+
+def _checkpointer(folder: pathlib.Path, keep: int | None):
+    from orbax.checkpoint import v1 as ocp  # 1.6 s: only where it is used
+
+    logging.getLogger('absl').setLevel(logging.ERROR)
+    policies = ocp.training.preservation_policies
+    return ocp.training.Checkpointer(
+        folder.absolute(),
+        save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
+        preservation_policy=policies.LatestN(keep) if keep else policies.PreserveAll(),
+        cleanup_tmp_directories=keep is not None,
+    )
+
+
+def _steps(folder: pathlib.Path) -> list[int]:
+    return [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
+
+
+def _set_aside(folder: pathlib.Path, step: int, reason: str) -> None:
+    place = folder / f'damaged_{step}'
+    shutil.rmtree(place, ignore_errors=True)
+    (folder / str(step)).rename(place)
+    warnings.warn(
+        f'checkpoint {step} in {folder} is damaged ({reason}); set aside as '
+        f'{place.name}, using the one before',
+        stacklevel=3,
+    )
+
+
+def _reason(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]

@@ -1,0 +1,78 @@
+"""What a run says: a line of progress, TensorBoard events, rows of metrics."""
+
+import pathlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import rich.console
+import rich.progress
+
+console = rich.console.Console(stderr=True, highlight=False)
+
+
+class Progress:
+    """A bar with the newest metrics and the time left; on no terminal, plain lines."""
+
+    def __init__(self, title: str, total: int, done: int = 0):
+        self._title, self._total = title, total
+        self._began, self._first = time.monotonic(), done
+        self._bar = None
+        if console.is_terminal:
+            self._bar = rich.progress.Progress(
+                rich.progress.TextColumn('{task.description}'),
+                rich.progress.BarColumn(bar_width=20),
+                rich.progress.MofNCompleteColumn(),
+                rich.progress.TimeRemainingColumn(compact=True),
+                rich.progress.TextColumn('{task.fields[metrics]}'),
+                console=console,
+                transient=True,
+            )
+            self._task = self._bar.add_task(
+                title, total=total, completed=done, metrics=''
+            )
+            self._bar.start()
+
+    def update(self, step: int, values: Mapping[str, float]) -> None:
+        """Show the metrics of a step."""
+        if self._bar is not None:
+            text = '  '.join(f'{_short(k)} {v:.3f}' for k, v in values.items())
+            self._bar.update(self._task, completed=step, metrics=text)
+
+    def line(self, step: int, values: Mapping[str, float]) -> None:
+        """A line that stays: an evaluation."""
+        spent = time.monotonic() - self._began
+        left = spent / max(step - self._first, 1) * (self._total - step)
+        text = '  '.join(f'{_short(k)} {v:.3f}' for k, v in values.items())
+        console.print(
+            f'{self._title}  step {step}/{self._total}  {text}  left {left:.0f} s',
+            soft_wrap=True,
+        )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+class Events:
+    """TensorBoard scalars; rows after `purge` of an earlier run are hidden."""
+
+    def __init__(self, folder: pathlib.Path, purge: int):
+        import tensorboardX
+
+        self._writer = tensorboardX.SummaryWriter(str(folder), purge_step=purge)
+
+    def write(self, step: int, values: Mapping[str, Any]) -> None:
+        """Scalars of one step."""
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Write out what is buffered."""
+        self._writer.close()
+
+
+def _short(name: str) -> str:
+    """'train/domain_accuracy' as 'domain accuracy'."""
+    return name.rpartition('/')[2].replace('_', ' ')

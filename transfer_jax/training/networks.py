@@ -1,0 +1,109 @@
+"""Between methods and Linen: initialise networks, run them, join domains."""
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from transfer_jax.ops import collective
+from transfer_jax.training.state import TrainState
+from transfer_jax.types import Array, Batch, Key, PyTree
+
+# Which statistics a domain's images are normalised with, where a norm has several.
+DOMAINS = {'source': 0, 'target': 1, 'target_labelled': 1}
+
+
+def initialise(
+    key: Key, encoder: nn.Module, heads: Mapping[str, nn.Module], images: Array
+) -> tuple[PyTree, PyTree]:
+    """Parameters and other collections of 'encoder' and of the heads on its features.
+
+    The key of a network depends on its name only, so that two methods that share a
+    network start it from the same bits.
+
+    Returns:
+      ({network: params}, {network: collections}).
+    """
+    params, model_state = {}, {}
+
+    def one(name, module, x):
+        own = jax.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+        (output, _), variables = module.init_with_output(own, x, train=False)
+        params[name] = variables.pop('params')
+        model_state[name] = variables
+        return output
+
+    features = one('encoder', encoder, images)
+    for name, head in heads.items():
+        one(name, head, features)
+    return params, model_state
+
+
+def run(
+    module: nn.Module,
+    state: TrainState,
+    name: str,
+    x: Array,
+    *,
+    train: bool = False,
+    key: Key | None = None,
+    domain: Array | None = None,
+) -> tuple[Array, dict[str, Array], PyTree]:
+    """Apply network `name` of the state.
+
+    Args:
+      key: for dropout; needed only with train=True.
+      domain: (n,) index of each example's domain, see DOMAINS.
+
+    Returns:
+      (output, named intermediates, {name: new collections}).
+    """
+    variables = {'params': state.params[name], **state.model_state[name]}
+    if not train:
+        output, taps = module.apply(variables, x, train=False, domain=domain)
+        return output, taps, {name: state.model_state[name]}
+    (output, taps), moved = module.apply(
+        variables,
+        x,
+        train=True,
+        domain=domain,
+        rngs={'dropout': collective.own_key(key)},
+        mutable=list(state.model_state[name]),
+    )
+    return output, taps, {name: moved}
+
+
+def join(batch: Batch, domains: Sequence[str]) -> tuple[Array, Array]:
+    """Images of several domains as one batch, and the domain index of each.
+
+    Raises:
+      ValueError: the images differ in size.
+    """
+    shapes = {name: batch[name]['image'].shape[1:] for name in domains}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(f'joint statistics need images of one size, not {shapes}')
+    images = jnp.concatenate([batch[name]['image'] for name in domains])
+    index = [
+        jnp.full(batch[name]['image'].shape[0], DOMAINS[name], jnp.int32)
+        for name in domains
+    ]
+    return images, jnp.concatenate(index)
+
+
+def classify(
+    encoder: nn.Module, classifier: nn.Module
+) -> Callable[[TrainState, Batch], PyTree]:
+    """The `predict` of a method with one encoder and one classifier."""
+
+    def predict(state, batch):
+        answers = {}
+        for name, part in batch.items():
+            images, domain = join({name: part}, [name])
+            features, taps, _ = run(encoder, state, 'encoder', images, domain=domain)
+            logits, _, _ = run(classifier, state, 'classifier', features, domain=domain)
+            answers[name] = {'logits': logits, 'features': features, **taps}
+        return answers
+
+    return predict
