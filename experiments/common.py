@@ -1,4 +1,4 @@
-"""What the pages share: pairs of domains, streams and held-out data, the command line."""
+"""What the pages share: pairs of domains, streams, held-out data, the command line."""
 
 import dataclasses
 import hashlib
@@ -27,7 +27,7 @@ PAIRS = {
     'fake_to_fake_shifted': ('fake', 'fake_shifted', 'mnist'),
 }
 SIZES = {'mnist': 28, 'svhn': 32, 'signs': 40}  # {network: side of its images}
-EVALUATION_BATCH = 100  # larger ones are no faster on CPU: their patches outgrow caches
+EVALUATION_BATCH = 100  # larger ones are slower on CPU: patches outgrow its caches
 CAP_SEED = 0  # of the images that validators see
 
 # Protocol 'adda' (Tzeng et al. 2017): images drawn by seed from the training sets, the
@@ -75,7 +75,9 @@ def task(pair: str, source: str, target: str, network: str, protocol: str) -> Ta
     if network and network not in SIZES:
         raise ValueError(f'no network {network!r}; choose from {", ".join(SIZES)}')
     if bool(source) != bool(target):
-        raise ValueError('give both --config.source and --config.target, or --config.pair')
+        raise ValueError(
+            'give both --config.source and --config.target, or --config.pair'
+        )
     known = (source, target, 'mnist') if source else PAIRS[pair]
     return Task(known[0], known[1], network or known[2], protocol)
 
@@ -160,8 +162,8 @@ class Flags(Generic[Config]):
     config: Config
     """What is run; decides the result."""
     run_dir: pathlib.Path | None = None
-    """Folder of the run. Default: runs/EXPERIMENT/DIGEST_OF_THE_CONFIG, so that the same
-    command goes on with the same run."""
+    """Folder of the run. Default: runs/EXPERIMENT/TASK-DIGEST_OF_THE_CONFIG, so that
+    the same command goes on with the same run."""
     data_dir: str | None = None
     """Data folder(s), separated by ':'. Default: $TRANSFER_JAX_DATA, else
     ~/tensorflow_datasets."""

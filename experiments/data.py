@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
+import rich.box
 import rich.console
 import rich.table
 import tyro
@@ -85,11 +86,12 @@ def main(args: list[str] | None = None) -> None:
 
 def show_list(console: rich.console.Console, command: List) -> None:
     """A table of the domains."""
-    table = rich.table.Table('name', 'what', 'train / test', 'size', 'files', 'present')
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    for column in ('name', 'what', 'train / test', 'size', 'files', 'present'):
+        table.add_column(column, no_wrap=column in ('name', 'train / test'))
     for line in data.describe(command.data_dir):
         present = '[green]yes[/]' if line.present else '[red]no[/]'
-        where = line.where or '(none needed)'
-        row = (line.name, line.what, line.counts, str(line.size), where, present)
+        row = (line.name, line.what, line.counts, str(line.size), line.where, present)
         table.add_row(*row)
     console.print(table)
     dirs = ', '.join(str(folder) for folder in data.domains.data_dirs(command.data_dir))
@@ -130,11 +132,10 @@ def show_samples(console: rich.console.Console, command: Show) -> None:
 
 def draw_grid(domain: data.Domain, path: pathlib.Path) -> None:
     """Writes a picture: random training images above, test images below."""
-    from matplotlib import backends, figure
+    from matplotlib import figure
 
     rows = TRAIN_ROWS + TEST_ROWS
     page = figure.Figure(figsize=(COLUMNS * 0.9, rows * 1.1), layout='constrained')
-    backends.backend_agg.FigureCanvasAgg(page)
     page.suptitle(f'{domain.name}: training images above, test images below')
     axes = page.subplots(rows, COLUMNS, squeeze=False)
     for place in axes.ravel():

@@ -12,7 +12,15 @@ import jax
 import numpy as np
 
 from transfer_jax import evaluation, folder, metrics, selection
-from transfer_jax.training import Method, TrainState, checkpoint, feed, fit, log
+from transfer_jax.training import (
+    Method,
+    TrainState,
+    checkpoint,
+    feed,
+    fit,
+    log,
+    parallel,
+)
 from transfer_jax.types import Array, Batch
 
 LOG_EVERY = 20  # steps between rows of metrics
@@ -162,9 +170,8 @@ def _run_seed(experiment, data, seed, place, asked) -> None:
         restored = checkpoint.restore(kept, jax.eval_shape(first))
         state, done = restored if restored else (first(), 0)
         if done < stage.steps:
-            watch = _Watch(
-                experiment, stage, seed, held_out, place, kept, asked, done
-            )
+            state, stream = parallel.spread(state, stream)
+            watch = _Watch(experiment, stage, seed, held_out, place, kept, asked, done)
             with contextlib.closing(watch):
                 state = fit(
                     stage.method,
@@ -210,9 +217,7 @@ def _measure(predicts, experiment, held_out) -> dict:
     source = evaluation.extract(
         predicts[experiment.validate_as], held_out.source_validation, ['logits']
     )
-    target = evaluation.extract(
-        predicts['target'], held_out.target_train, ['logits']
-    )
+    target = evaluation.extract(predicts['target'], held_out.target_train, ['logits'])
     label = np.concatenate(
         [
             np.asarray(batch['label'])[np.asarray(batch['mask']) > 0]

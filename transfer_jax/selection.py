@@ -1,8 +1,8 @@
 """Choosing a model without target labels.
 
-A run is evaluated about 20 times; each time is a row of its history. A rule picks a row.
-Validators score the evidence that is allowed: held-out labelled source images and
-unlabelled target training images. The oracle alone looks at target labels, and is
+A run is evaluated about 20 times; each time is a row of its history, and a rule picks
+a row. Validators score the evidence that is allowed: held-out labelled source images
+and unlabelled target training images. The oracle alone looks at target labels, and is
 reported to show what choosing costs.
 """
 

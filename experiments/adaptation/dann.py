@@ -5,7 +5,8 @@ Published, target test accuracy source only -> DANN (train on target): MNIST -> 
 54.90 -> 73.85 (99.42), SynDigits -> SVHN 86.74 -> 91.09 (92.20) (JMLR 2016, table 2).
 
     python -m experiments.adaptation.dann --config.pair mnist_to_mnist_m
-    python -m experiments.adaptation.dann --config.source folder:A --config.target folder:B
+    python -m experiments.adaptation.dann --config.source folder:A \
+        --config.target folder:B
 
 The baselines are experiments.adaptation.source_only. Momentum SGD with rate
 0.01 / (1 + 10 p)^0.75, reversal strength 2 / (1 + exp(-10 p)) - 1, batches half source

@@ -89,7 +89,7 @@ NAMED = {
 
 
 class Description(NamedTuple):
-    """A line of the list of domains; `where` is empty for embedded ones."""
+    """A line of the list of domains; `where` is '' for those that need no files."""
 
     name: str
     what: str
@@ -128,21 +128,19 @@ def load(
 
 
 def describe(data_dir: str | os.PathLike | None = None) -> list[Description]:
-    """What there is, where each was looked for, and whether it is present."""
+    """What there is, where under the data folder it belongs, whether it is there."""
     dirs = data_dirs(data_dir)
-    lines = []
-    for name, entry in NAMED.items():
-        found = [files.find(needed, dirs) for needed in entry.needs]
-        where = ', '.join(
-            str(paths[0].parent) if paths else files.KNOWN[needed].layouts[0][0]
-            for needed, paths in zip(entry.needs, found, strict=True)
+    return [
+        Description(
+            name,
+            entry.what,
+            entry.counts,
+            entry.size,
+            ', '.join(files.folder(needed) for needed in entry.needs),
+            all(files.find(needed, dirs) for needed in entry.needs),
         )
-        lines.append(
-            Description(
-                name, entry.what, entry.counts, entry.size, where, all(map(bool, found))
-            )
-        )
-    return lines
+        for name, entry in NAMED.items()
+    ]
 
 
 @functools.lru_cache(maxsize=4)

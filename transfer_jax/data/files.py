@@ -122,6 +122,11 @@ def locate(name: str, dirs: tuple[pathlib.Path, ...]) -> list[pathlib.Path]:
     return found
 
 
+def folder(name: str) -> str:
+    """The folder of a known set under the data folder."""
+    return KNOWN[name].layouts[0][0].split('/')[0] + '/'
+
+
 def missing(name: str, dirs: tuple[pathlib.Path, ...]) -> str:
     """What a set is, where to get it, how it must lie, and what prepares it."""
     files = KNOWN[name]

@@ -1,5 +1,6 @@
 """Putting data sets into the data folder, in the layout that the readers expect."""
 
+import importlib.util
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -83,6 +84,16 @@ def _tfds(name: str, folder: Folder) -> Folder:
     return pathlib.Path(builder.data_dir)
 
 
+def _tfds_arrays(name: str, folder: Folder) -> Folder:
+    """As `_tfds`, of a set which TensorFlow must encode: fails before the download."""
+    if importlib.util.find_spec('tensorflow') is None:
+        raise ValueError(
+            f'tfds {name}: preparing it needs TensorFlow, this once: '
+            'pip install transfer-jax[prepare]'
+        )
+    return _tfds(name, folder)
+
+
 def _copy_mnist(source: Folder, folder: Folder) -> None:
     wanted = [pathlib.Path(name).name for name in files.KNOWN['mnist'].layouts[0]]
     absent = [name for name in wanted if not (source / name).is_file()]
@@ -118,7 +129,7 @@ _FROM_UNPACKED: dict[str, Callable[[Folder, Folder], None]] = {
     'syn_signs': _to('syn_signs', signs.convert_syn_signs),
 }
 _FETCHED: dict[str, Callable[[Folder], object]] = {
-    'mnist': lambda folder: _tfds('mnist', folder),
-    'svhn': lambda folder: _tfds('svhn_cropped', folder),
+    'mnist': lambda folder: _tfds_arrays('mnist', folder),
+    'svhn': lambda folder: _tfds_arrays('svhn_cropped', folder),
     'syn_digits': syn_digits.save,
 }

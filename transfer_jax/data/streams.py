@@ -172,7 +172,7 @@ class _Shuffle:
 
     def __call__(self, place: int) -> int:
         epoch, index = divmod(place, self._size)
-        # Hashed, since neighbouring seeds would otherwise share all but one epoch.
+        # Hashed: neighbouring seeds need not give permutations that look unrelated.
         seed = zlib.crc32(f'{self._seed} {epoch}'.encode())
         return self._permute(index, self._size - 1, seed, 4)
 

@@ -104,31 +104,32 @@ def _masks(label: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
     weight = int(rng.integers(0, 4))
     border = weight + (int(rng.integers(2, 7)) if rng.random() < 0.4 else 0)
     before, after = _neighbours(rng)
-    left, top, right, bottom = font.getbbox(label_text := str(label))
+    middle = str(label)
+    left, top, right, bottom = font.getbbox(middle)
     x, y = (_CANVAS - left - right) / 2, (_CANVAS - top - bottom) / 2
     spacing = rng.uniform(0, 8) + 2 * weight
-    texts = [(x, label_text)]
+    texts = [(x, middle)]
     if before:
         texts.append((x - spacing - font.getlength(before), before))
     if after:
-        texts.append((x + spacing + font.getlength(label_text), after))
-    covers = []
-    for width in (weight, border):
-        cover = Image.new('L', (_CANVAS, _CANVAS))
-        pen = ImageDraw.Draw(cover)
+        texts.append((x + spacing + font.getlength(middle), after))
+    covers = {}
+    for width in {weight, border}:
+        covers[width] = Image.new('L', (_CANVAS, _CANVAS))
+        pen = ImageDraw.Draw(covers[width])
         for start, text in texts:
             pen.text((start, y), text, font=font, fill=255, stroke_width=width)
-        covers.append(cover)
-    matrix, height = _placement(bottom - top, rng), bottom - top
+    height = bottom - top
+    matrix = _placement(height, rng)
     slip = rng.uniform(-0.1, 0.1, 2) * height if rng.random() < 0.15 else (0, 0)
     fill, outline = (
-        cover.transform(
+        covers[width].transform(
             (_FINE, _FINE),
             Image.Transform.AFFINE,
             _about_centre(matrix, move),
             Image.Resampling.BILINEAR,
         )
-        for cover, move in zip(covers, ((0, 0), slip), strict=True)
+        for width, move in ((weight, (0, 0)), (border, slip))
     )
     scale = np.float32(1 / 255)
     return np.asarray(fill) * scale, np.asarray(outline) * scale

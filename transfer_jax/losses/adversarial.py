@@ -10,9 +10,11 @@ from transfer_jax.types import Array
 def binary_cross_entropy(logits: Array, target: Array | float) -> Array:
     """Negative log-likelihood of a binary target under sigmoid, (n,) -> (n,).
 
-    l = -t log s(z) - (1 - t) log(1 - s(z)) = log(1 + e^z) - z t, which cannot overflow. With t the domain (source 0, target 1) it is the domain loss
-    of DANN (Ganin et al. 2016, eq. 10); with t inverted, the encoder's loss of ADDA
-    (Tzeng et al. 2017, eq. 7).
+    l = -t log s(z) - (1 - t) log(1 - s(z)) = log(1 + e^z) - z t,
+
+    which cannot overflow. With t the domain (source 0, target 1) it is the domain loss
+    of DANN (Ganin et al. 2016, section 4.2); with t inverted, the encoder's loss of
+    ADDA (Tzeng et al. 2017, eq. 7).
 
     Args:
       logits: (n,) of the critic.

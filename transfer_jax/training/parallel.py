@@ -8,7 +8,9 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from transfer_jax.ops import collective
+from transfer_jax.training import feed
 from transfer_jax.training.method import Method
+from transfer_jax.training.state import TrainState
 from transfer_jax.types import Array, PyTree
 
 
@@ -56,8 +58,8 @@ def over_runs(
 def several_steps(method: Method, k: int) -> Method:
     """A method whose step is k steps of `method` in one dispatch.
 
-    Its batch has a leading axis k; its metrics are those of the last of the k steps. For
-    accelerators: on CPU a convolution's gradient inside a loop is far slower.
+    Its batch has a leading axis k; its metrics are those of the last of the k steps.
+    For accelerators: on CPU a convolution's gradient inside a loop is far slower.
     """
 
     def step(state, batches, key):
@@ -84,16 +86,29 @@ def pmapped(method: Method) -> Method:
     )
 
     def split(leaf: Array) -> Array:
-        if leaf.shape[0] % devices:
-            raise ValueError(
-                f'a batch of {leaf.shape[0]} does not divide by {devices} devices'
-            )
+        _check_divides(leaf.shape[0], devices)
         return leaf.reshape(devices, leaf.shape[0] // devices, *leaf.shape[1:])
 
     def step(state, batch, key):
         return mapped(state, jax.tree.map(split, batch), key)
 
     return method._replace(step=step)
+
+
+def spread(state: TrainState, stream: feed.Stream) -> tuple[TrainState, feed.Stream]:
+    """Both over all devices: the state on each, the rows of a batch between them.
+
+    With one device, both as they are. The answer is the same either way.
+
+    Raises:
+      ValueError: a batch does not divide by the number of devices.
+    """
+    devices = jax.device_count()
+    if devices == 1:
+        return state, stream
+    for leaf in jax.tree.leaves(stream[0]):
+        _check_divides(leaf.shape[0], devices)
+    return replicated(state, mesh()), feed.Sharded(stream, by_rows(mesh()))
 
 
 def mesh() -> Mesh:
@@ -111,3 +126,8 @@ def by_rows(mesh: Mesh) -> NamedSharding:
 def replicated(tree: PyTree, mesh: Mesh) -> PyTree:
     """A copy of the tree on every device."""
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+
+
+def _check_divides(rows: int, devices: int) -> None:
+    if rows % devices:
+        raise ValueError(f'a batch of {rows} does not divide by {devices} devices')

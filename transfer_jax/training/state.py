@@ -17,7 +17,7 @@ class TrainState:
     params: PyTree  # {network: parameters}
     model_state: PyTree  # {network: batch statistics, ...}
     opt_state: PyTree  # {network: optimiser state}
-    extra: PyTree = ()  # what a method carries: teacher, queue, replay pool, source copy
+    extra: PyTree = ()  # what a method carries: teacher, queue, pool, source copy
 
 
 def create(

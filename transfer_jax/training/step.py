@@ -57,9 +57,7 @@ def _update(phase, txs, state, batch, key):
     """One gradient step: the new state, what is carried on, and the metrics."""
 
     def loss(trained):
-        return phase.loss(
-            state.replace(params={**state.params, **trained}), batch, key
-        )
+        return phase.loss(state.replace(params={**state.params, **trained}), batch, key)
 
     trained = {name: state.params[name] for name in phase.trains}
     (value, aux), gradients = jax.value_and_grad(loss, has_aux=True)(trained)

@@ -25,12 +25,11 @@ def adda(
       encoder f_t:  min mean_target BCE(d(f_t(x)), 1)
     (eq. 9; the inverted labels of generative adversarial networks). Start it with
     `start_from_source` on the state of methods.supervised. Trains 'encoder' (of the
-    target) and 'critic'; the source encoder and the classifier are in `state.extra` and
-    never move.
+    target) and 'critic'; the source encoder and the classifier are in `state.extra`
+    and never move.
 
-    Deviation: both phases see the features of one forward pass of the target encoder
-    before the update, and the critic's update comes first; the authors' TensorFlow graph
-    updates both at once.
+    Deviation: the critic's update comes first and the encoder answers the new critic;
+    the authors' code updates both at once from the old ones.
 
     Args:
       txs: an optimiser for 'encoder' and for 'critic'.

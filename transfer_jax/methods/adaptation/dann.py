@@ -21,14 +21,14 @@ def dann(
 ) -> training.Method:
     """DANN: the encoder learns labels, and unlearns what tells the domains apart.
 
-    min over encoder f, classifier y; max over critic d of
+    min over encoder f and classifier y, max over critic d, of
       mean_source CE(y(f(x)), label)
       - strength * (mean_source BCE(d(f(x)), 0) + mean_target BCE(d(f(x)), 1))
 
-    (Ganin et al. 2016, eq. 9 and 10), as one descent step on CE + BCE with the gradient
-    between critic and encoder multiplied by -strength (eq. 11 to 17). The critic itself learns at
-    full rate whatever the strength. Trains 'encoder', 'classifier' and 'critic' on a
-    batch with 'source' (image, label) and 'target' (image); with strength 0 encoder and
+    (Ganin et al. 2016, section 4.2), as one descent step on CE + BCE with the gradient
+    between critic and encoder multiplied by -strength. The critic itself learns at full
+    rate whatever the strength. Trains 'encoder', 'classifier' and 'critic' on a batch
+    with 'source' (image, label) and 'target' (image); with strength 0, encoder and
     classifier move as in source-only training on the same batch.
 
     Args:

@@ -22,9 +22,9 @@ def supervised(
     min over encoder f, classifier y of mean_source CE(y(f(x)), label).
 
     Trains 'encoder' and 'classifier' on a batch with 'source' (image, label). If the
-    batch has a 'target' (image), it passes through the encoder too and no loss is put on
-    it: it takes part in joint batch statistics, as it does in the methods compared with
-    this one. To train on the target, name that domain as the source.
+    batch has a 'target' (image), it passes through the encoder too and no loss is put
+    on it: it takes part in joint batch statistics, as it does in the methods compared
+    with this one. To train on the target, name that domain as the source.
     """
 
     def init(key, batch):

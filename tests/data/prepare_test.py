@@ -1,0 +1,126 @@
+"""Preparing data sets, and the command for it."""
+
+import gzip
+import importlib.util
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments import data as command
+from transfer_jax.data import domains, files, prepare, syn_digits
+
+
+def test_usps_is_converted_from_an_unpacked_folder(tmp_path):
+    source = tmp_path / 'download'
+    source.mkdir()
+    for split in ('train', 'test'):
+        with gzip.open(source / f'zip.{split}.gz', 'wt') as file:
+            file.write('3 ' + '-1.000 ' * 256 + '\n')
+    home = tmp_path / 'data'
+    places = prepare.prepare('usps', data_dir=str(home), unpacked=str(source))
+    assert places == [home / 'usps']
+    assert domains.load('usps', size=16, data_dir=home).train.label.tolist() == [3]
+    assert prepare.prepare('usps', data_dir=str(home)) == places  # there already
+
+
+def test_photographs_of_mnist_m_are_copied(tmp_path):
+    source = tmp_path / 'BSDS500' / 'data' / 'images'
+    for split in ('train', 'val'):
+        (source / split).mkdir(parents=True)
+        Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(source / split / '1.jpg')
+    prepare.prepare('bsds500', data_dir=str(tmp_path / 'd'), unpacked=str(tmp_path))
+    found = files.find('bsds500', (tmp_path / 'd',))
+    assert found == [tmp_path / 'd' / 'bsds500' / 'train' / '1.jpg']
+
+
+def test_synthetic_digits_are_generated_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(syn_digits, 'TRAIN', 2)
+    monkeypatch.setattr(syn_digits, 'TEST', 1)
+    places = prepare.prepare('syn_digits', data_dir=str(tmp_path))
+    assert places == [tmp_path / 'syn_digits']
+    assert syn_digits.stored((tmp_path,)) is not None
+
+
+def test_what_cannot_be_fetched_says_what_to_get(tmp_path):
+    with pytest.raises(files.MissingData, match='zip.train.gz'):
+        prepare.prepare('usps', data_dir=str(tmp_path))
+    with pytest.raises(ValueError, match='holds no 000NN/TTTTT_FFFFF.ppm'):
+        prepare.prepare('gtsrb', data_dir=str(tmp_path), unpacked=str(tmp_path))
+    with pytest.raises(ValueError, match='lacks train-images'):
+        prepare.prepare('mnist', data_dir=str(tmp_path), unpacked=str(tmp_path))
+    with pytest.raises(ValueError, match='no such folder'):
+        prepare.prepare('usps', data_dir=str(tmp_path), unpacked=str(tmp_path / 'x'))
+    with pytest.raises(ValueError, match='leave out --from'):
+        prepare.prepare('svhn', data_dir=str(tmp_path), unpacked=str(tmp_path))
+    with pytest.raises(ValueError, match="unknown data set 'novels'.*bsds500"):
+        prepare.prepare('novels', data_dir=str(tmp_path))
+
+
+def test_tfds_without_tensorflow_says_what_to_install(tmp_path, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        'find_spec',
+        lambda name, *rest: None if name == 'tensorflow' else find_spec(name, *rest),
+    )
+    for name in ('mnist', 'svhn', 'mnist_m'):
+        with pytest.raises(ValueError, match=r'pip install transfer-jax\[prepare\]'):
+            prepare.prepare(name, data_dir=str(tmp_path))
+
+
+def test_a_failed_download_is_one_line(tmp_path, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    asked = []
+
+    def builder(name, **options):
+        asked.append((name, options))
+        raise ConnectionError('no route to host\nand more')
+
+    monkeypatch.setattr(tfds, 'builder', builder)
+    with pytest.raises(ValueError, match='tfds shapes: .*no route to host') as error:
+        prepare.prepare('tfds:shapes', data_dir=str(tmp_path))
+    assert '\n' not in str(error.value) and 'and more' not in str(error.value)
+    assert asked == [('shapes', {'data_dir': tmp_path, 'file_format': 'array_record'})]
+
+
+def test_an_unwritable_data_folder_is_refused(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(ValueError, match='cannot be written'):
+        prepare.prepare('syn_digits', data_dir=str(tmp_path / 'file' / 'data'))
+
+
+def test_the_list_names_every_domain(capsys, tmp_path):
+    command.main(['list', '--data-dir', str(tmp_path)])
+    output = capsys.readouterr().out
+    for name in domains.NAMED:
+        assert name in output
+    assert 'looked in' in output
+
+
+def test_show_writes_a_picture_of_samples(capsys, tmp_path):
+    path = tmp_path / 'fake.png'
+    command.main(['show', 'fake', '--to', str(path), '--size', '12'])
+    with Image.open(path) as picture:
+        assert np.asarray(picture).std() > 5
+    assert str(path) in capsys.readouterr().out
+
+
+def test_the_command_leaves_with_one_message_and_code_2(capsys, tmp_path):
+    for args in (
+        ['show', 'mnits'],
+        ['prepare', 'novels'],
+        ['show', 'usps', '--data-dir', str(tmp_path)],
+    ):
+        with pytest.raises(SystemExit) as error:
+            command.main(args)
+        assert error.value.code == 2
+        assert capsys.readouterr().out.startswith('error: ')
+    with pytest.raises(ValueError, match='mnits'):
+        command.main(['show', 'mnits', '--debug'])
+
+
+def test_fake_domains_need_no_files(capsys):
+    command.main(['prepare', 'fake'])
+    assert 'needs no files' in capsys.readouterr().out
