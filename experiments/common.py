@@ -1,156 +1,19 @@
-"""What the pages share: pairs of domains, streams, held-out data, the command line."""
+"""The command line of the pages: flags, run folder, errors."""
 
+import ast
+import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import pathlib
 import sys
-from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Generic, NoReturn, TypeVar
 
-import numpy as np
 import tyro
 
-from transfer_jax import data, running, selection
+from transfer_jax import running
 from transfer_jax.training import checkpoint, log
-
-# {--config.pair: (source, target, network)}
-PAIRS = {
-    'mnist_to_mnist_m': ('mnist', 'mnist_m', 'mnist'),
-    'syn_digits_to_svhn': ('syn_digits', 'svhn', 'svhn'),
-    'svhn_to_mnist': ('svhn', 'mnist', 'svhn'),
-    'syn_signs_to_gtsrb': ('syn_signs', 'gtsrb', 'signs'),
-    'mnist_to_usps': ('mnist', 'usps', 'mnist'),
-    'usps_to_mnist': ('usps', 'mnist', 'mnist'),
-    'digits_to_digits_m': ('digits', 'digits_m', 'mnist'),
-    'fake_to_fake_shifted': ('fake', 'fake_shifted', 'mnist'),
-}
-SIZES = {'mnist': 28, 'svhn': 32, 'signs': 40}  # {network: side of its images}
-EVALUATION_BATCH = 100  # larger ones are slower on CPU: patches outgrow its caches
-CAP_SEED = 0  # of the images that validators see
-
-# Protocol 'adda' (Tzeng et al. 2017): images drawn by seed from the training sets, the
-# target ones also the test set (transductive). {domain: (training, validation)}
-DRAWN = {'mnist': (2000, 1000), 'usps': (1800, 500)}
-PROTOCOLS = ('full', 'adda')
-
-
-class Pair(NamedTuple):
-    """The data of one run. The target's training images have no labels to look at."""
-
-    classes: tuple[str, ...]
-    source: data.Arrays
-    source_validation: data.Arrays
-    target: data.Images
-    target_test: data.Arrays
-    mean: np.ndarray  # (3,) of both domains' training images, in [0, 1]
-    seed: int  # of the run, for its streams
-
-
-class Task(NamedTuple):
-    """Which pair, seen through which network, under which protocol."""
-
-    source: str
-    target: str
-    network: str
-    protocol: str
-
-    def __str__(self) -> str:
-        return f'{_plain(self.source)}_to_{_plain(self.target)}, {self.protocol}'
-
-
-def task(pair: str, source: str, target: str, network: str, protocol: str) -> Task:
-    """The flags of a page as a task.
-
-    Raises:
-      ValueError: an unknown pair, network or protocol, or half a pair of one's own.
-    """
-    if pair not in PAIRS:
-        raise ValueError(f'no pair {pair!r}; choose from {", ".join(PAIRS)}')
-    if protocol not in PROTOCOLS:
-        raise ValueError(
-            f'no protocol {protocol!r}; choose from {", ".join(PROTOCOLS)}'
-        )
-    if network and network not in SIZES:
-        raise ValueError(f'no network {network!r}; choose from {", ".join(SIZES)}')
-    if bool(source) != bool(target):
-        raise ValueError(
-            'give both --config.source and --config.target, or --config.pair'
-        )
-    known = (source, target, 'mnist') if source else PAIRS[pair]
-    return Task(known[0], known[1], network or known[2], protocol)
-
-
-def load_pair(task: Task, seed: int, data_dir: str | None) -> Pair:
-    """Both domains at the network's size, classes matched by name.
-
-    Protocol 'full': all training images; source validation from the source's test
-    part, or, where source and target are the same domain, from its training part.
-
-    Raises:
-      ValueError: the two sides have different classes, naming both.
-    """
-    size = SIZES[task.network]
-    source = data.load(task.source, size=size, data_dir=data_dir)
-    target = data.load(task.target, size=size, data_dir=data_dir)
-    target = _match(source, target)
-    if task.protocol == 'adda':
-        parts = _draw(source, target, seed)
-    elif task.source == task.target:
-        order = np.random.default_rng(CAP_SEED).permutation(len(source.train))
-        cut = min(selection.MOST, len(order) // 10)
-        kept, validation = source.train.take(order[cut:]), order[:cut]
-        parts = (kept, source.train.take(validation), target.train, target.test)
-    else:
-        parts = (source.train, source.test, target.train, target.test)
-    train, validation, target_train, target_test = parts
-    images = data.Images(target_train.image)
-    mean = data.channel_mean(train, images)
-    return Pair(source.classes, train, validation, images, target_test, mean, seed)
-
-
-def held_out(pair: Pair) -> running.HeldOut:
-    """What the evaluations of a run read; at most 2,000 images for each validator."""
-
-    def read(source):
-        return data.batches(source, min(EVALUATION_BATCH, len(source))).map(
-            data.normalise(pair.mean)
-        )
-
-    validation = pair.source_validation.take(_cap(len(pair.source_validation)))
-    unlabelled = data.Images(pair.target.image[_cap(len(pair.target))])
-    return running.HeldOut(read(validation), read(unlabelled), read(pair.target_test))
-
-
-def stream(
-    pair: Pair,
-    *,
-    source_batch: int,
-    target_batch: int = 0,
-    source_transform: data.transforms.Transform | None = None,
-    target_transform: data.transforms.Transform | None = None,
-) -> data.Stream:
-    """Normalised training batches; without a target batch, of the source alone."""
-    streams = {
-        'source': data.labelled(
-            pair.source,
-            batch_size=source_batch,
-            seed=pair.seed,
-            transform=source_transform,
-            name='source',
-        )
-    }
-    if target_batch:
-        streams['target'] = data.unlabelled(
-            pair.target,
-            batch_size=target_batch,
-            seed=pair.seed,
-            transform=target_transform,
-            name='target',
-        )
-    return data.zipped(**streams).map(data.normalise(pair.mean))
-
 
 Config = TypeVar('Config')
 
@@ -207,26 +70,23 @@ def default_folder(experiment: running.Experiment) -> pathlib.Path:
     return pathlib.Path('runs') / experiment.name / f'{task}-{digest}'
 
 
-class errors:
-    """Turns the errors a user can cause into one line and an exit code."""
-
-    def __init__(self, debug: bool):
-        self._debug = debug
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace) -> None:
-        if isinstance(error, running.Interrupted):
-            _leave(str(error), 128 + error.number)
-        if self._debug or error is None:
-            return
-        if isinstance(error, checkpoint.CheckpointError | running.NonFiniteError):
-            _leave(f'error: {error}', 1)
-        if isinstance(error, ValueError):
-            _leave(f'error: {error}', 2)
-        if isinstance(error, KeyboardInterrupt):
-            _leave('stopped; start the same command again to go on', 130)
+@contextlib.contextmanager
+def errors(debug: bool) -> Iterator[None]:
+    """Turns the errors that a user can cause into one line and an exit code."""
+    try:
+        yield
+    except running.Interrupted as stop:
+        _leave(str(stop), 128 + stop.number)
+    except KeyboardInterrupt:
+        _leave('stopped; start the same command again to go on', 130)
+    except (checkpoint.CheckpointError, running.NonFiniteError) as error:
+        if debug:
+            raise
+        _leave(f'error: {error}', 1)
+    except ValueError as error:
+        if debug:
+            raise
+        _leave(f'error: {error}', 2)
 
 
 def _leave(message: str, code: int) -> NoReturn:
@@ -236,55 +96,4 @@ def _leave(message: str, code: int) -> NoReturn:
 
 def _about(page: str) -> str:
     """The docstring of the page, without importing it twice."""
-    import ast
-
     return ast.get_docstring(ast.parse(pathlib.Path(page).read_text())) or ''
-
-
-def _plain(spec: str) -> str:
-    """A domain's name; of a path, its last part: no folder of a machine in a table."""
-    kind, _, rest = spec.partition(':')
-    return os.path.basename(rest.rstrip('/')) if rest else kind
-
-
-def _match(source: Any, target: Any) -> Any:
-    """The target with its labels numbered as the source's classes."""
-    if source.classes == target.classes:
-        return target
-    if set(source.classes) != set(target.classes):
-        raise ValueError(
-            f'classes differ: source {source.name} has {", ".join(source.classes)}; '
-            f'target {target.name} has {", ".join(target.classes)}'
-        )
-    order = np.array([source.classes.index(name) for name in target.classes], np.int32)
-
-    def renumber(part):
-        return data.Arrays(part.image, order[part.label], source.classes)
-
-    return target._replace(train=renumber(target.train), test=renumber(target.test))
-
-
-def _draw(source: Any, target: Any, seed: int) -> tuple[data.Arrays, ...]:
-    """Protocol 'adda': the parts drawn by seed; the target is its own test set."""
-    for domain in (source, target):
-        if domain.name not in DRAWN:
-            raise ValueError(
-                f'protocol adda is defined for {", ".join(DRAWN)}, not {domain.name}'
-            )
-    rng = np.random.default_rng([seed, 1])
-    count, validation = DRAWN[source.name]
-    rows = rng.permutation(len(source.train))[: count + validation]
-    chosen = rng.permutation(len(target.train))[: DRAWN[target.name][0]]
-    drawn = target.train.take(chosen)
-    return (
-        source.train.take(rows[:count]),
-        source.train.take(rows[count:]),
-        drawn,
-        drawn,
-    )
-
-
-def _cap(count: int) -> np.ndarray:
-    """Indices of at most 2,000 of `count`, the same for every run."""
-    order = np.random.default_rng(CAP_SEED).permutation(count)
-    return np.sort(order[: selection.MOST])

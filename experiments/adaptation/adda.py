@@ -14,7 +14,7 @@ turn. Adam at a constant rate in both, as in the paper; pixels in [0, 1] less th
 import dataclasses
 from collections.abc import Iterator
 
-from experiments import common
+from experiments import common, pairs
 from transfer_jax import methods, models, running
 from transfer_jax.training import optim
 
@@ -24,14 +24,15 @@ class Config:
     """ADDA on a pair of digit domains."""
 
     pair: str = 'mnist_to_usps'
-    """A named pair, see experiments/common.py."""
+    """A named pair, see experiments/pairs.py."""
     source: str = ''
     """Instead of a pair: a domain name, folder:PATH, npz:PATH or tfds:NAME."""
     target: str = ''
     """The same for the target."""
     protocol: str = 'adda'
     """adda (2,000 MNIST and 1,800 USPS images drawn by seed), or full."""
-    classes: int = 10
+    classes: int = 0
+    """Number of classes; found out by default, but for tfds:NAME."""
     seeds: int = 3
     steps: int = 1_000
     """Steps of the source stage."""
@@ -49,11 +50,16 @@ class Config:
 
 def build(config: Config) -> running.Experiment:
     """The experiment of a config."""
-    task = common.task(
-        config.pair, config.source, config.target, 'mnist', config.protocol
+    task = pairs.task(
+        config.pair,
+        config.source,
+        config.target,
+        network='mnist',
+        protocol=config.protocol,
+        classes=config.classes,
     )
     encoder = models.LeNet()
-    classifier = models.Classifier(config.classes)
+    classifier = models.Classifier(task.classes)
     critic = models.Critic((500, 500), slope=0.2)
     first = optim.adam(optim.constant(config.rate))
     second = optim.adam(optim.constant(config.adapt_rate), b1=config.b1)
@@ -63,7 +69,7 @@ def build(config: Config) -> running.Experiment:
         methods.supervised(
             encoder, classifier, txs={'encoder': first, 'classifier': first}
         ),
-        lambda pair, previous: common.stream(pair, source_batch=config.batch),
+        lambda pair, previous: pairs.stream(pair, source_batch=config.batch),
     )
     adapt = running.Stage(
         'adapt',
@@ -71,7 +77,7 @@ def build(config: Config) -> running.Experiment:
         methods.adda(
             encoder, classifier, critic, txs={'encoder': second, 'critic': second}
         ),
-        lambda pair, previous: common.stream(
+        lambda pair, previous: pairs.stream(
             pair, source_batch=config.batch, target_batch=config.batch
         ),
         methods.start_from_source,
@@ -82,8 +88,8 @@ def build(config: Config) -> running.Experiment:
         arm='adda' if config.adapt_steps else 'source_only',
         task=str(task),
         seeds=tuple(range(config.seeds)),
-        data=lambda seed, data_dir: common.load_pair(task, seed, data_dir),
-        held_out=common.held_out,
+        data=lambda seed, data_dir: pairs.load_pair(task, seed, data_dir),
+        held_out=pairs.held_out,
         stages=(source, adapt) if config.adapt_steps else (source,),
         validate_as='target',  # the target encoder is the one that is being chosen
         fast=config == fast(),
@@ -102,7 +108,6 @@ def fast() -> Config:
     return Config(
         pair='fake_to_fake_shifted',
         protocol='full',
-        classes=4,
         seeds=1,
         steps=6,
         adapt_steps=6,

@@ -16,7 +16,7 @@ and half target, the mean of both domains subtracted.
 import dataclasses
 from collections.abc import Iterator
 
-from experiments import common
+from experiments import common, pairs
 from experiments.adaptation import networks
 from transfer_jax import methods, running
 from transfer_jax.training import optim
@@ -27,7 +27,7 @@ class Config:
     """DANN on a pair of domains."""
 
     pair: str = 'mnist_to_mnist_m'
-    """A named pair, see experiments/common.py."""
+    """A named pair, see experiments/pairs.py."""
     source: str = ''
     """Instead of a pair: a domain name, folder:PATH, npz:PATH or tfds:NAME."""
     target: str = ''
@@ -37,7 +37,7 @@ class Config:
     network: str = ''
     """mnist, svhn or signs; the pair's own by default."""
     classes: int = 0
-    """Number of classes of your own data; the network's own by default."""
+    """Number of classes; found out by default, but for tfds:NAME."""
     seeds: int = 3
     steps: int = 10_000
     batch: int = 128
@@ -51,12 +51,15 @@ class Config:
 
 def build(config: Config) -> running.Experiment:
     """The experiment of a config."""
-    task = common.task(
-        config.pair, config.source, config.target, config.network, config.protocol
+    task = pairs.task(
+        config.pair,
+        config.source,
+        config.target,
+        network=config.network,
+        protocol=config.protocol,
+        classes=config.classes,
     )
-    encoder, classifier, critic = networks.GANIN[task.network]()
-    if config.classes:
-        classifier = classifier.clone(classes=config.classes)
+    encoder, classifier, critic = networks.GANIN[task.network](task.classes)
     tx = optim.sgd(
         optim.ganin_rate(config.steps, config.rate), momentum=config.momentum
     )
@@ -71,7 +74,7 @@ def build(config: Config) -> running.Experiment:
 
     def stream(pair, previous):
         del previous
-        return common.stream(pair, source_batch=half, target_batch=half)
+        return pairs.stream(pair, source_batch=half, target_batch=half)
 
     return running.Experiment(
         name='adaptation.dann',
@@ -79,8 +82,8 @@ def build(config: Config) -> running.Experiment:
         arm='dann',
         task=str(task),
         seeds=tuple(range(config.seeds)),
-        data=lambda seed, data_dir: common.load_pair(task, seed, data_dir),
-        held_out=common.held_out,
+        data=lambda seed, data_dir: pairs.load_pair(task, seed, data_dir),
+        held_out=pairs.held_out,
         stages=(running.Stage('train', config.steps, method, stream),),
         fast=config == fast(),
     )
@@ -88,7 +91,7 @@ def build(config: Config) -> running.Experiment:
 
 def sweep() -> Iterator[Config]:
     """Ganin's four pairs."""
-    for pair in list(common.PAIRS)[:4]:
+    for pair in list(pairs.PAIRS)[:4]:
         yield Config(pair=pair)
 
 

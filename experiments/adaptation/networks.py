@@ -16,30 +16,32 @@ class Networks(NamedTuple):
     critic: nn.Module
 
 
-def _mnist() -> Networks:
+def _mnist(classes: int) -> Networks:
     return Networks(
-        models.GaninMnist(), models.Classifier(10, (100, 100)), models.Critic((100,))
+        models.GaninMnist(),
+        models.Classifier(classes, (100, 100)),
+        models.Critic((100,)),
     )
 
 
-def _svhn() -> Networks:
+def _svhn(classes: int) -> Networks:
     return Networks(
         models.GaninSvhn(),
-        models.Classifier(10, (3072, 2048), dropout=0.5),
+        models.Classifier(classes, (3072, 2048), dropout=0.5),
         models.Critic((1024, 1024), dropout=0.5),
     )
 
 
-def _signs() -> Networks:
+def _signs(classes: int) -> Networks:
     return Networks(
         models.GaninSigns(),
-        models.Classifier(43, (512,)),
+        models.Classifier(classes, (512,)),
         models.Critic((1024, 1024)),
     )
 
 
-# Figure 4 of Ganin & Lempitsky (2015): {--config.network: builder}
-GANIN: dict[str, Callable[[], Networks]] = {
+# Figure 4 of Ganin & Lempitsky (2015): {--config.network: classes -> networks}
+GANIN: dict[str, Callable[[int], Networks]] = {
     'mnist': _mnist,
     'svhn': _svhn,
     'signs': _signs,

@@ -14,7 +14,7 @@ network, rate, momentum and source batches are those of experiments.adaptation.d
 import dataclasses
 from collections.abc import Iterator
 
-from experiments import common
+from experiments import common, pairs
 from experiments.adaptation import networks
 from transfer_jax import methods, running
 from transfer_jax.training import optim
@@ -25,7 +25,7 @@ class Config:
     """Supervised training on the source of a pair."""
 
     pair: str = 'mnist_to_mnist_m'
-    """A named pair, see experiments/common.py."""
+    """A named pair, see experiments/pairs.py."""
     source: str = ''
     """Instead of a pair: a domain name, folder:PATH, npz:PATH or tfds:NAME."""
     target: str = ''
@@ -35,7 +35,7 @@ class Config:
     network: str = ''
     """mnist, svhn or signs; the pair's own by default."""
     classes: int = 0
-    """Number of classes of your own data; the network's own by default."""
+    """Number of classes; found out by default, but for tfds:NAME."""
     seeds: int = 3
     steps: int = 10_000
     batch: int = 64
@@ -47,12 +47,15 @@ class Config:
 
 def build(config: Config) -> running.Experiment:
     """The experiment of a config."""
-    task = common.task(
-        config.pair, config.source, config.target, config.network, config.protocol
+    task = pairs.task(
+        config.pair,
+        config.source,
+        config.target,
+        network=config.network,
+        protocol=config.protocol,
+        classes=config.classes,
     )
-    encoder, classifier, _ = networks.GANIN[task.network]()
-    if config.classes:
-        classifier = classifier.clone(classes=config.classes)
+    encoder, classifier, _ = networks.GANIN[task.network](task.classes)
     tx = optim.sgd(
         optim.ganin_rate(config.steps, config.rate), momentum=config.momentum
     )
@@ -65,14 +68,14 @@ def build(config: Config) -> running.Experiment:
         arm='train_on_target' if task.source == task.target else 'source_only',
         task=str(task),
         seeds=tuple(range(config.seeds)),
-        data=lambda seed, data_dir: common.load_pair(task, seed, data_dir),
-        held_out=common.held_out,
+        data=lambda seed, data_dir: pairs.load_pair(task, seed, data_dir),
+        held_out=pairs.held_out,
         stages=(
             running.Stage(
                 'train',
                 config.steps,
                 method,
-                lambda pair, previous: common.stream(pair, source_batch=config.batch),
+                lambda pair, previous: pairs.stream(pair, source_batch=config.batch),
             ),
         ),
         fast=config == fast(),
@@ -81,9 +84,9 @@ def build(config: Config) -> running.Experiment:
 
 def sweep() -> Iterator[Config]:
     """Ganin's four pairs, and training on each target."""
-    for pair in list(common.PAIRS)[:4]:
+    for pair in list(pairs.PAIRS)[:4]:
         yield Config(pair=pair)
-        _, target, network = common.PAIRS[pair]
+        _, target, network = pairs.PAIRS[pair]
         yield Config(source=target, target=target, network=network)
 
 

@@ -159,13 +159,15 @@ def test_tfds_sets_are_found_on_the_search_path(tmp_path, monkeypatch):
 
     def from_tfds(name, split, folder):
         assert (name, folder) == ('shapes', tmp_path)
-        if split == 'test':
-            raise ValueError('no such split')
-        return sources.Arrays(_images(10), np.zeros(10, np.int32), ('round',))
+        n = {'train': 10, 'test': 3}[split]
+        return sources.Arrays(_images(n), np.zeros(n, np.int32), ('round',))
 
     monkeypatch.setattr(sources, 'from_tfds', from_tfds)
-    domain = domains.load('tfds:shapes', size=6, data_dir=tmp_path)
-    assert (len(domain.train), len(domain.test)) == (8, 2)
+    for splits, sizes in ((('train',), (8, 2)), (('train', 'test'), (10, 3))):
+        monkeypatch.setattr(sources, 'tfds_splits', lambda *_, s=splits: s)
+        domains._load.cache_clear()
+        domain = domains.load('tfds:shapes', size=6, data_dir=tmp_path)
+        assert (len(domain.train), len(domain.test)) == sizes
 
 
 def test_svhn_is_read_from_tfds(tmp_path, monkeypatch):

@@ -219,6 +219,8 @@ def test_tfds_is_read_without_tensorflow(data_dir):
         f'a = sources.from_tfds("mnist", "test[:50]", {str(found[0].parents[2])!r})\n'
         'assert a.image.shape == (50, 28, 28, 1), a.image.shape\n'
         'assert a.classes == tuple("0123456789")\n'
+        f'splits = sources.tfds_splits("mnist", {str(found[0].parents[2])!r})\n'
+        'assert set(splits) == {"train", "test"}\n'
         'assert "tensorflow" not in sys.modules and "jax" not in sys.modules\n'
     )
     root = pathlib.Path(sources.__file__).parents[2]

@@ -195,10 +195,9 @@ def _from_tfds(name: str, size: int, dirs: Dirs) -> Domain:
             f'  Prepare it: python -m experiments.data prepare tfds:{name}'
         )
     train = sources.from_tfds(name, 'train', folder)
-    try:
-        test = sources.from_tfds(name, 'test', folder)
-    except ValueError:  # a set without a test split
+    if 'test' not in sources.tfds_splits(name, folder):
         return _cut(name, train, _permutation(len(train)))
+    test = sources.from_tfds(name, 'test', folder)
     return Domain(name, train.classes, train, test)
 
 

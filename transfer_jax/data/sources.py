@@ -218,6 +218,13 @@ def from_tfds(name: str, split: str, data_dir: str | os.PathLike) -> Arrays:
     return Arrays(image, label, classes)
 
 
+def tfds_splits(name: str, data_dir: str | os.PathLike) -> tuple[str, ...]:
+    """The names of the parts of a prepared tensorflow-datasets set."""
+    import tensorflow_datasets as tfds
+
+    return tuple(tfds.builder(name, data_dir=data_dir).info.splits)
+
+
 def _labels(content: dict[str, np.ndarray]) -> list[np.ndarray]:
     names = ('label',) if 'image' in content else ('train_y', 'test_y')
     return [content[name] for name in names if name in content]

@@ -1,0 +1,150 @@
+"""What the tests share: tiny batches, tiny networks and a run of seconds."""
+
+import dataclasses
+import functools
+import os
+
+# Exact equality and tolerances are promised for the CPU; say otherwise to try another.
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from transfer_jax import data, methods, models, running  # noqa: E402
+from transfer_jax.training import optim  # noqa: E402
+
+CLASSES = 4
+SIZE = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Of the tiny run."""
+
+    rate: float = 0.05
+    steps: int = 6
+
+
+@pytest.fixture(scope='session')
+def batch():
+    """make(seed, n) -> {'source': {'image', 'label'}, 'target': {'image'}}."""
+
+    def make(seed=0, n=8):
+        rng = np.random.default_rng(seed)
+
+        def images(shift):
+            image = rng.normal(shift, 1, (n, SIZE, SIZE, 3))
+            return image.astype(np.float32)
+
+        label = rng.integers(CLASSES, size=n).astype(np.int32)
+        return {
+            'source': {'image': images(0.0), 'label': label},
+            'target': {'image': images(0.5)},
+        }
+
+    return make
+
+
+@pytest.fixture(scope='session')
+def stream(batch):
+    """Training batches of noise, as a pure function of the step."""
+
+    class Stream:
+        def __getitem__(self, t):
+            return batch(t)
+
+    return Stream()
+
+
+@pytest.fixture(scope='session')
+def networks():
+    """make(dropout, norm) -> (encoder, classifier, critic), all tiny."""
+
+    def make(dropout=0.5, norm=models.BatchNorm):
+        return (
+            models.SmallNet(4, norm=norm),
+            models.Classifier(CLASSES, (8,), dropout=dropout),
+            models.Critic((8,), dropout=dropout),
+        )
+
+    return make
+
+
+@pytest.fixture
+def tiny(networks):
+    """make(**changes) -> an Experiment of two stages, source and ADDA, on blobs."""
+
+    def load(seed, data_dir):
+        del data_dir
+        source = data.fake.fake_domain(0, 32, SIZE)
+        target = data.fake.fake_domain(1, 32, SIZE, shift=1.0)
+        return source, target, seed
+
+    def held_out(pair):
+        source, target, _ = pair
+        read = functools.partial(data.batches, batch_size=8)
+        scale = data.normalise(np.zeros(3, np.float32))
+        return running.HeldOut(
+            read(source.test).map(scale),
+            read(data.Images(target.train.image)).map(scale),
+            read(target.test).map(scale),
+        )
+
+    def batches(pair, previous):
+        del previous
+        source, target, seed = pair
+        make = {'batch_size': 8, 'seed': seed}
+        both = data.zipped(
+            source=data.labelled(source.train, **make),
+            target=data.unlabelled(target.train, **make),
+        )
+        return both.map(data.normalise(np.zeros(3, np.float32)))
+
+    def make(config=Config(), **changes):  # noqa: B008
+        encoder, classifier, critic = networks()
+        tx = optim.sgd(optim.constant(config.rate))
+        first = methods.supervised(
+            encoder, classifier, txs={'encoder': tx, 'classifier': tx}
+        )
+        second = methods.adda(
+            encoder, classifier, critic, txs={'encoder': tx, 'critic': tx}
+        )
+        experiment = running.Experiment(
+            name='tests.tiny',
+            config=config,
+            arm='adda',
+            task='blobs',
+            seeds=(0,),
+            data=load,
+            held_out=held_out,
+            stages=(
+                running.Stage('source', config.steps, first, batches),
+                running.Stage(
+                    'adapt', config.steps, second, batches, methods.start_from_source
+                ),
+            ),
+            evaluations=3,
+            validate_as='target',
+            fast=True,
+        )
+        return experiment._replace(**changes)
+
+    return make
+
+
+@pytest.fixture
+def same_bits():
+    """check(one, two): the same tree, and the same bits in every leaf."""
+
+    def check(one, two):
+        assert jax.tree.structure(one) == jax.tree.structure(two)
+        for (keys, a), b in zip(
+            jax.tree_util.tree_leaves_with_path(one), jax.tree.leaves(two), strict=True
+        ):
+            a, b = np.asarray(a), np.asarray(b)
+            name = jax.tree_util.keystr(keys)
+            assert (a.shape, a.dtype) == (b.shape, b.dtype), name
+            assert a.tobytes() == b.tobytes(), name
+
+    return check

@@ -1,0 +1,247 @@
+"""What every method must do. A new method adds its row to `CASES`."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from transfer_jax import methods
+from transfer_jax.training import checkpoint, fit, optim
+
+
+def _supervised(encoder, classifier, critic, tx):
+    return methods.supervised(
+        encoder, classifier, txs={'encoder': tx, 'classifier': tx}
+    )
+
+
+def _dann(encoder, classifier, critic, tx, strength=1.0):
+    return methods.dann(
+        encoder,
+        classifier,
+        critic,
+        txs={'encoder': tx, 'classifier': tx, 'critic': tx},
+        strength=optim.constant(strength),
+    )
+
+
+def _adda(encoder, classifier, critic, tx):
+    return methods.adda(
+        encoder, classifier, critic, txs={'encoder': tx, 'critic': tx}
+    )
+
+
+class Case(NamedTuple):
+    make: Callable  # (encoder, classifier, critic, tx) -> Method
+    moves: tuple[str, ...]  # the networks that its paper moves, all of them
+    phases: tuple[str, ...]
+
+
+CASES = {
+    'supervised': Case(_supervised, ('classifier', 'encoder'), ('train',)),
+    'dann': Case(_dann, ('classifier', 'critic', 'encoder'), ('train',)),
+    'adda': Case(_adda, ('critic', 'encoder'), ('critic', 'encoder')),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    return CASES[request.param]
+
+
+@pytest.fixture
+def method(case, networks):
+    return case.make(*networks(), optim.sgd(optim.constant(0.05)))
+
+
+@pytest.fixture
+def first(method, batch):
+    return method.init(jax.random.key(0), batch())
+
+
+KEY = jax.random.key(1)
+
+
+def test_the_state_keeps_its_structure_and_types(method, first, batch):
+    state, metrics = jax.jit(method.step)(first, batch(), KEY)
+    assert jax.tree.structure(state) == jax.tree.structure(first)
+    chex.assert_trees_all_equal_shapes_and_dtypes(state, first)
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(first))
+    assert (int(first.step), int(state.step)) == (0, 1)
+    assert first.step.dtype == jnp.int32
+    for name, value in metrics.items():
+        assert value.shape == () and np.isfinite(value), name
+
+
+def test_every_phase_reports_its_loss(case, method, first, batch):
+    _, metrics = jax.jit(method.step)(first, batch(), KEY)
+    losses = [name for name in metrics if name.endswith('/loss')]
+    assert sorted(losses) == sorted(f'{phase}/loss' for phase in case.phases)
+
+
+def test_exactly_the_declared_networks_move(case, method, first, batch, same_bits):
+    step = jax.jit(method.step)
+    state = first
+    for t in range(2):
+        state, _ = step(state, batch(t), KEY)
+    moved = [
+        name
+        for name, before in first.params.items()
+        if any(
+            not np.array_equal(a, b)
+            for a, b in zip(
+                jax.tree.leaves(before),
+                jax.tree.leaves(state.params[name]),
+                strict=True,
+            )
+        )
+    ]
+    assert tuple(sorted(moved)) == case.moves
+    assert tuple(sorted(first.params)) == case.moves
+    same_bits(first.extra, state.extra)  # what a method keeps beside, none moves yet
+
+
+def test_one_trace_for_a_whole_stage(method, first, stream):
+    chex.clear_trace_counter()
+    method = method._replace(step=chex.assert_max_traces(method.step, n=1))
+    state = fit(method, first, stream, key=KEY, steps=3)
+    fit(method, state, stream, key=KEY, steps=5, start=3)
+
+
+def test_a_resumed_run_equals_a_straight_one(
+    method, first, stream, tmp_path, same_bits
+):
+    straight = fit(method, first, stream, key=KEY, steps=4)
+    half = fit(method, first, stream, key=KEY, steps=2)
+    checkpoint.save(tmp_path, half, 2)
+    like = jax.eval_shape(lambda: first)
+    restored = checkpoint.restore(tmp_path, like)
+    again = fit(
+        method, restored.state, stream, key=KEY, steps=4, start=restored.step
+    )
+    same_bits(straight, again)
+
+
+def test_the_key_matters_and_decides(method, first, batch, same_bits):
+    step = jax.jit(method.step)
+    one, _ = step(first, batch(), KEY)
+    same_bits(one, step(first, batch(), KEY)[0])
+    other, _ = step(first, batch(), jax.random.key(2))  # other dropout
+    assert checkpoint.digest(other) != checkpoint.digest(one)
+
+
+@pytest.mark.parametrize('domain', ['source', 'target'])
+def test_predict_answers_under_the_domain_it_was_given(
+    method, first, batch, domain, same_bits
+):
+    state, _ = jax.jit(method.step)(first, batch(), KEY)
+    predict = jax.jit(method.predict)
+    image = batch(3)[domain]['image']
+    answers = predict(state, {domain: {'image': image}})
+    assert set(answers) == {domain}
+    assert {'logits', 'features'} <= set(answers[domain])
+    assert answers[domain]['logits'].shape == (len(image), 4)
+    same_bits(answers, predict(state, {domain: {'image': image}}))
+    # Neither its neighbours in the batch nor dropout have a say in an answer.
+    alone = predict(state, {domain: {'image': image[:3]}})
+    np.testing.assert_allclose(
+        alone[domain]['logits'], answers[domain]['logits'][:3], atol=1e-5
+    )
+
+
+def test_dann_without_strength_is_source_only_bit_for_bit(
+    networks, first, stream, same_bits
+):
+    tx = optim.sgd(optim.constant(0.05))
+    ends = []
+    for method in (
+        _supervised(*networks(), tx),
+        _dann(*networks(), tx, strength=0.0),
+    ):
+        state = method.init(jax.random.key(0), stream[0])
+        ends.append(fit(method, state, stream, key=KEY, steps=3))
+    source_only, dann = ends
+    for name in ('encoder', 'classifier'):
+        same_bits(source_only.params[name], dann.params[name])
+        same_bits(source_only.model_state[name], dann.model_state[name])
+
+
+def test_dann_with_strength_turns_the_encoder_against_the_critic(networks, batch):
+    """By hand: the encoder's gradient is that of the labels less that of the domains."""
+    tx = optim.sgd(optim.constant(1.0), momentum=0.0)
+    make = [_dann(*networks(0.0), tx, strength=s) for s in (0.0, 0.5, 1.0)]
+    state = make[0].init(jax.random.key(0), batch())
+    moved = [jax.jit(m.step)(state, batch(), KEY)[0].params for m in make]
+    none, half, full = (p['encoder'] for p in moved)
+    pulls = jax.tree.map(lambda a, b, c: (b - a, c - a), none, half, full)
+    pairs = jax.tree.leaves(pulls, is_leaf=lambda x: isinstance(x, tuple))
+    assert max(float(abs(whole).max()) for _, whole in pairs) > 1e-3
+    for part, whole in pairs:
+        np.testing.assert_allclose(2 * part, whole, atol=1e-5)
+    for one in moved[1:]:  # the critic learns at full rate whatever the strength
+        chex.assert_trees_all_close(one['critic'], moved[0]['critic'], atol=1e-6)
+
+    # Along the pull alone the domain loss grows.
+    def domain_loss(params):
+        _, metrics = make[0].step(state.replace(params=params), batch(), KEY)
+        return metrics['train/domain_loss']
+
+    change = jax.tree.map(lambda a, b: 1e-2 * (b - a), none, full)
+    pushed = jax.tree.map(jnp.add, state.params['encoder'], change)
+    after = jax.jit(domain_loss)({**state.params, 'encoder': pushed})
+    assert after > jax.jit(domain_loss)(state.params)
+
+
+def test_adda_starts_both_encoders_from_the_source(networks, batch, same_bits):
+    tx = optim.sgd(optim.constant(0.05))
+    trained = _supervised(*networks(), tx).init(jax.random.key(0), batch())
+    method = _adda(*networks(), tx)
+    fresh = method.init(jax.random.key(7), batch())
+    start = methods.start_from_source(fresh, trained)
+    same_bits(start.params['encoder'], trained.params['encoder'])
+    same_bits(start.params['critic'], fresh.params['critic'])
+    same_bits(start.extra['params'], trained.params)
+    same_bits(start.extra['model_state'], trained.model_state)
+
+    # The source keeps its encoder, the target has its own.
+    state, _ = jax.jit(method.step)(start, batch(), KEY)
+    image = batch()['source']['image']
+    before, after = (
+        method.predict(s, {d: {'image': image} for d in ('source', 'target')})
+        for s in (start, state)
+    )
+    np.testing.assert_array_equal(before['source']['logits'], after['source']['logits'])
+    np.testing.assert_allclose(
+        before['source']['logits'], before['target']['logits'], atol=1e-6
+    )
+    assert abs(after['target']['logits'] - after['source']['logits']).max() > 1e-4
+
+
+def test_adda_pulls_the_target_towards_the_side_of_the_source(networks, batch):
+    """One step of the encoder phase lowers its inverted-label loss."""
+    tx = optim.sgd(optim.constant(0.01), momentum=0.0)
+    still = optim.sgd(optim.constant(0.0), momentum=0.0)
+    encoder, classifier, critic = networks(0.0, None)
+    method = methods.adda(
+        encoder, classifier, critic, txs={'encoder': tx, 'critic': still}
+    )
+    step = jax.jit(method.step)
+    state = method.init(jax.random.key(0), batch())
+    losses = []
+    for _ in range(3):
+        state, metrics = step(state, batch(), KEY)
+        losses.append(float(metrics['encoder/loss']))
+    assert losses[0] > losses[1] > losses[2]
+
+
+def test_a_pair_of_unequal_sizes_is_refused(networks, batch):
+    method = _dann(*networks(), optim.sgd(optim.constant(0.1)))
+    both = batch()
+    state = method.init(jax.random.key(0), both)
+    smaller = {'image': both['target']['image'][:, :4, :4]}
+    with pytest.raises(ValueError, match='one size'):
+        method.step(state, {**both, 'target': smaller}, KEY)
