@@ -3,10 +3,12 @@
 import dataclasses
 import functools
 import os
+from collections.abc import Callable
 
 # Exact equality and tolerances are promised for the CPU; say otherwise to try another.
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
+import flax.linen as nn  # noqa: E402
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -16,6 +18,20 @@ from transfer_jax.training import optim  # noqa: E402
 
 CLASSES = 4
 SIZE = 8
+
+
+class TinyNet(nn.Module):
+    """One convolution with its norm: what a test needs of an encoder, soon compiled."""
+
+    norm: Callable[..., nn.Module] | None = None
+
+    @nn.compact
+    def __call__(self, x, *, train, domain=None):
+        x = models.Conv(4, 3, stride=2, name='conv_1')(x)
+        if self.norm is not None:
+            x = self.norm(name='norm_1')(x, train=train, domain=domain)
+        x = nn.relu(x)
+        return x.reshape(x.shape[0], -1), {'conv_1': x}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +79,7 @@ def networks():
 
     def make(dropout=0.5, norm=models.BatchNorm):
         return (
-            models.SmallNet(4, norm=norm),
+            TinyNet(norm),
             models.Classifier(CLASSES, (8,), dropout=dropout),
             models.Critic((8,), dropout=dropout),
         )

@@ -5,7 +5,7 @@ import dataclasses
 import os
 import pathlib
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -60,12 +60,15 @@ class Experiment(NamedTuple):
     data: Callable[[int, str | None], Any]  # (seed, data folder) -> data of the seed
     held_out: Callable[[Any], HeldOut]
     stages: tuple[Stage, ...] = ()
-    # A closed-form method instead of stages: data of the seed -> predict
-    closed_form: Callable[[Array, Any], evaluation.Predict] | None = None
+    # A closed-form method instead of stages: (key, data of the seed) ->
+    # {'source': predict, 'target': predict}; the two may map features differently
+    closed_form: Callable[[Array, Any], Mapping[str, evaluation.Predict]] | None = None
     classes: Callable[[Any], Sequence[str]] | None = None
     evaluations: int = 20
     validate_as: str = 'source'  # the domain as which source validation is predicted
     fast: bool = False  # a test's run; tables refuse it
+    # {domain: images with .image (n, h, w, c) uint8 and .label (n,)}, for a look at them
+    samples: Callable[[Any], Mapping[str, Any]] | None = None
 
 
 class NonFiniteError(ValueError):
@@ -96,10 +99,14 @@ def run(
     with folder.claim(place, experiment.name, experiment.config), _signals() as asked:
         history = folder.Rows(place / 'history.jsonl')
         for seed in experiment.seeds:
+            if _finished(experiment, seed, place, history):
+                continue
             with log.console.status(f'seed {seed}: reading data'):
                 data = experiment.data(seed, data_dir)
             if experiment.closed_form is not None:
                 _run_closed_form(experiment, data, seed, history)
+                if asked:
+                    raise Interrupted(asked[0])
             else:
                 _run_seed(experiment, data, seed, place, asked)
         result = summarize(experiment, history.read())
@@ -108,11 +115,22 @@ def run(
 
 
 def restore(
-    experiment: Experiment, place: pathlib.Path, seed: int, data: Any
+    experiment: Experiment,
+    place: pathlib.Path,
+    seed: int,
+    data: Any,
+    stages: int | None = None,
 ) -> TrainState:
-    """The last state of a seed that has run to its end."""
+    """The last state of a seed that has run to its end.
+
+    Args:
+      stages: the state after so many stages instead; 0 is the one before any step.
+    """
     previous = None
-    for i, stage in enumerate(experiment.stages):
+    if stages == 0:
+        stage = experiment.stages[0]
+        return _starter(stage, seed, 0, stage.stream(data, None)[0], None)()
+    for i, stage in enumerate(experiment.stages[:stages]):
         first = _starter(stage, seed, i, stage.stream(data, previous)[0], previous)
         restored = checkpoint.restore(
             _checkpoints(place, seed, i, stage), jax.eval_shape(first)
@@ -160,6 +178,20 @@ def summarize(experiment: Experiment, history: Sequence[dict]) -> dict:
     }
 
 
+def _finished(experiment, seed, place, history) -> bool:
+    """Whether a seed has its last evaluation and its last checkpoint."""
+    name, steps = 'closed_form', 0
+    if experiment.stages:
+        i, stage = len(experiment.stages) - 1, experiment.stages[-1]
+        name, steps = stage.name, stage.steps
+        if not (_checkpoints(place, seed, i, stage) / str(steps)).is_dir():
+            return False
+    return any(
+        (row['seed'], row['stage'], row['step']) == (seed, name, steps)
+        for row in history.read()
+    )
+
+
 def _run_seed(experiment, data, seed, place, asked) -> None:
     held_out = experiment.held_out(data)
     previous = None
@@ -204,11 +236,12 @@ def _checkpoints(place, seed, i, stage) -> pathlib.Path:
 
 
 def _run_closed_form(experiment, data, seed, history) -> None:
-    predict = experiment.closed_form(jax.random.key(seed), data)
-    history.rewind(seed, 'closed_form', -1)
-    row = _measure(
-        {'source': predict, 'target': predict}, experiment, experiment.held_out(data)
-    )
+    if any(
+        (row['seed'], row['stage']) == (seed, 'closed_form') for row in history.read()
+    ):
+        return
+    predicts = experiment.closed_form(jax.random.key(seed), data)
+    row = _measure(predicts, experiment, experiment.held_out(data))
     history.append({'seed': seed, 'stage': 'closed_form', 'step': 0, **row})
 
 

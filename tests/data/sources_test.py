@@ -175,6 +175,9 @@ class _FakeTfds(list):
 
         features = {'label': label}
 
+    def __getitems__(self, rows):
+        return [self[row] for row in rows]
+
 
 def test_tfds_is_decoded_once_with_its_class_names(tmp_path, monkeypatch):
     import tensorflow_datasets as tfds
@@ -183,6 +186,7 @@ def test_tfds_is_decoded_once_with_its_class_names(tmp_path, monkeypatch):
         {'image': picture, 'label': np.int64(i % 2)}
         for i, picture in enumerate(_images(4))
     ]
+    items *= 300  # more than is read at once
     asked = []
 
     def data_source(name, split, data_dir):
@@ -192,8 +196,8 @@ def test_tfds_is_decoded_once_with_its_class_names(tmp_path, monkeypatch):
     monkeypatch.setattr(tfds, 'data_source', data_source)
     arrays = sources.from_tfds('shapes', 'train', tmp_path)
     assert asked == [('shapes', 'train', tmp_path)]
-    np.testing.assert_array_equal(arrays.image, _images(4))
-    assert arrays.label.tolist() == [0, 1, 0, 1]
+    np.testing.assert_array_equal(arrays.image, np.tile(_images(4), (300, 1, 1, 1)))
+    assert arrays.label.tolist() == [0, 1] * 600
     assert arrays.classes == ('zero', 'one', 'two')
 
 

@@ -1,0 +1,164 @@
+"""Vectors with and without labels: features of images, as published with papers."""
+
+import dataclasses
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from transfer_jax.data import files
+
+OFFICE_CALTECH10 = (
+    'backpack',
+    'bike',
+    'calculator',
+    'headphones',
+    'keyboard',
+    'laptop',
+    'monitor',
+    'mouse',
+    'mug',
+    'projector',
+)
+# {domain: file under office_caltech10/surf}
+SURF = {
+    'caltech10': 'Caltech10_SURF_L10.mat',
+    'amazon': 'amazon_SURF_L10.mat',
+    'webcam': 'webcam_SURF_L10.mat',
+    'dslr': 'dslr_SURF_L10.mat',
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """Vectors (n, d) float32 and labels (n,) int32; `classes` names the labels."""
+
+    x: np.ndarray
+    label: np.ndarray
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {'x': self.x[index], 'label': int(self.label[index])}
+
+    def take(self, indices: np.ndarray) -> 'Features':
+        """The rows at `indices` (m,), in that order."""
+        return Features(self.x[indices], self.label[indices], self.classes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Unlabelled:
+    """Vectors (n, d) float32 alone: there is no label to look at."""
+
+    x: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {'x': self.x[index]}
+
+
+def office_caltech10(
+    domain: str, data_dir: str | os.PathLike | None = None
+) -> Features:
+    """SURF words of an Office-Caltech10 domain (Gong et al., CVPR 2012), (n, 800).
+
+    Normalised as in the papers that use them: each histogram divided by its sum, then
+    each column to mean 0 and deviation 1 over its own domain.
+
+    Raises:
+      ValueError: an unknown domain, or a file that is not such a table.
+      MissingData: the file is not there.
+    """
+    if domain not in SURF:
+        raise ValueError(
+            f'no Office-Caltech10 domain {domain!r}; choose from {", ".join(SURF)}'
+        )
+    counts, label = _read(_locate(SURF[domain], files.data_dirs(data_dir)))
+    total = counts.sum(1, keepdims=True)
+    share = counts / np.where(total > 0, total, 1)
+    return Features(
+        standardise(share).astype(np.float32), label.astype(np.int32), OFFICE_CALTECH10
+    )
+
+
+def standardise(x: np.ndarray) -> np.ndarray:
+    """Columns of (n, d) to mean 0 and standard deviation 1; constant ones to 0."""
+    centred = x - x.mean(0)
+    deviation = x.std(0)
+    return centred / np.where(deviation > 0, deviation, 1)
+
+
+def draw_per_class(label: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Indices of `count` random examples of each class, for a labelled source.
+
+    Raises:
+      ValueError: a class has fewer, naming it.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = []
+    for value in np.unique(label):
+        rows = np.flatnonzero(label == value)
+        if len(rows) < count:
+            raise ValueError(
+                f'class {value} has {len(rows)} examples; {count} cannot be drawn'
+            )
+        chosen.append(rng.permutation(rows)[:count])
+    return np.concatenate(chosen)
+
+
+def fake(shift: float, *, n: int = 60, d: int = 12) -> Features:
+    """A generated domain for tests: 3 classes in 12 dimensions, turned by `shift`."""
+    rng = np.random.default_rng([int(100 * shift), n, d])
+    label = np.arange(n, dtype=np.int32) % 3
+    x = rng.normal(0, 0.3, (n, d))
+    x[:, :3] += 2 * np.eye(3)[label]
+    sine, cosine = np.sin(shift), np.cos(shift)
+    for i in range(3):
+        a, b = x[:, i].copy(), x[:, i + 3].copy()
+        x[:, i], x[:, i + 3] = cosine * a - sine * b, sine * a + cosine * b
+    return Features(x.astype(np.float32), label, ('0', '1', '2'))
+
+
+def _locate(name: str, dirs: tuple[pathlib.Path, ...]) -> pathlib.Path:
+    for folder in dirs:
+        path = folder / 'office_caltech10' / 'surf' / name
+        if path.is_file():
+            return path
+    layout = ', '.join(f'office_caltech10/surf/{file}' for file in SURF.values())
+    raise files.MissingData(
+        f'{name} is missing: SURF features of Office-Caltech10 (Gong et al., CVPR '
+        '2012).\n'
+        '  Get it from: the authors of "Geodesic flow kernel for unsupervised domain '
+        'adaptation" (GFK, features of October 2011).\n'
+        f'  Expected: {layout}\n'
+        f'  under: {", ".join(str(folder) for folder in dirs)} (--data-dir, else '
+        f'${files.VARIABLE}, else {files.DEFAULT_DIR})'
+    )
+
+
+def _read(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
+    """Counts (n, d) float64 and labels (n,) from 0; the file counts them from 1."""
+    from scipy import io  # slow to import: only where it is used
+
+    try:
+        content = io.loadmat(path, variable_names=('fts', 'labels'))
+        counts = content['fts'].astype(np.float64)
+        label = content['labels'].astype(np.int64).ravel() - 1
+    except (OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
+        raise ValueError(
+            f'{path}: cannot be read as a .mat of fts (n, d) and labels (n, 1) '
+            f'({type(error).__name__}: {error})'
+        ) from None
+    classes = len(OFFICE_CALTECH10)
+    fits = counts.ndim == 2 and label.shape == counts.shape[:1] and len(label) > 0
+    if not fits or label.min() < 0 or label.max() >= classes:
+        raise ValueError(
+            f'{path}: needs fts (n, d) and labels (n, 1) of 1 to {classes}, not '
+            f'{counts.shape} and {content["labels"].shape}'
+        )
+    return counts, label

@@ -1,0 +1,241 @@
+"""Figures from arrays, by matplotlib's object-oriented interface (no global state)."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette: told apart by colour-blind readers and in grey.
+COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000')
+DOTS_PER_INCH = 130
+NAMED_CLASSES = 20  # a legend of more is no help
+
+
+class Curve(NamedTuple):
+    """A quantity by step, for each seed: [(steps (k,), values (k,)), ...]."""
+
+    name: str
+    seeds: Sequence[tuple[np.ndarray, np.ndarray]]
+
+
+def png(figure: 'Figure') -> bytes:
+    """The figure as a file."""
+    content = io.BytesIO()
+    figure.savefig(content, format='png', dpi=DOTS_PER_INCH)
+    return content.getvalue()
+
+
+def samples(
+    images: np.ndarray, names: Sequence[str], title: str, columns: int = 8
+) -> 'Figure':
+    """Images (n, h, w, c) uint8 in a grid, each with its name below."""
+    n, height, width, channels = images.shape
+    rows = -(-n // columns)
+    gap = max(2, width // 12)
+    words = int(np.ceil(height * 0.32))  # room for the name below an image
+    tall, wide = height + words, width + gap
+    page = np.full((rows * tall, columns * wide - gap, 3), 255, np.uint8)
+    for i, image in enumerate(images):
+        y, x = divmod(i, columns)
+        place = page[y * tall : y * tall + height, x * wide : x * wide + width]
+        place[:] = image if channels == 3 else image[..., :1]
+    figure, axes = _figure(6.0, 6.0 * page.shape[0] / page.shape[1] + 0.35)
+    axes.imshow(page, interpolation='nearest')
+    axes.axis('off')
+    axes.set_title(title)
+    for i, name in enumerate(names):
+        y, x = divmod(i, columns)
+        axes.text(
+            x * wide + width / 2,
+            y * tall + height + words * 0.1,
+            _short(name, 13),
+            ha='center',
+            va='top',
+            fontsize=8 if len(name) < 6 else 6,
+        )
+    return figure
+
+
+def curves(
+    lines: Sequence[Curve],
+    title: str,
+    *,
+    smooth: int = 1,
+    bounds: Mapping[str, int] | None = None,
+    percent: bool = False,
+) -> 'Figure':
+    """Each curve's mean over seeds, the seeds as thin lines around it.
+
+    Args:
+      smooth: steps of a running mean; the thin lines stay as they are.
+      bounds: {stage: its last step}; drawn where there are several.
+      percent: the values are fractions.
+    """
+    figure, axes = _figure(5.0, 3.4)
+    scale = 100 if percent else 1
+    for i, curve in enumerate(lines):
+        colour = COLOURS[i % len(COLOURS)]
+        dash = '-' if i < len(COLOURS) else '--'
+        steps, mean = _mean(curve)
+        if len(curve.seeds) > 1 or smooth > 1:
+            for own, values in curve.seeds:
+                axes.plot(own, values * scale, color=colour, lw=0.7, alpha=0.3)
+        axes.plot(
+            steps,
+            _running_mean(mean * scale, smooth),
+            dash,
+            color=colour,
+            lw=1.8,
+            marker='o' if len(steps) == 1 else None,
+            label=curve.name,
+        )
+    bounds = list((bounds or {}).items())
+    for i, (stage, end) in enumerate(bounds if len(bounds) > 1 else ()):
+        begin = bounds[i - 1][1] if i else 0
+        if i:
+            axes.axvline(begin, color='0.6', lw=0.8, ls=':')
+        axes.annotate(
+            f'{stage} →',
+            (begin, 0),
+            xycoords=('data', 'axes fraction'),
+            xytext=(3, 4),
+            textcoords='offset points',
+            fontsize=8,
+            color='0.45',
+        )
+    axes.set_title(title)
+    axes.set_xlabel('step')
+    axes.set_ylabel('%' if percent else '')
+    axes.grid(alpha=0.25)
+    if len(lines) > 1:
+        axes.legend(fontsize=8, framealpha=0.8)
+    return figure
+
+
+def by_domain(points: Mapping[str, np.ndarray], title: str) -> 'Figure':
+    """Points {domain: (n, 2)} in the plane, coloured by domain."""
+    figure, axes = _plane(title)
+    for (name, xy), colour in zip(points.items(), COLOURS, strict=False):
+        axes.scatter(*xy.T, s=12, color=colour, alpha=0.65, lw=0, label=name)
+    axes.legend(fontsize=8, markerscale=1.6, framealpha=0.8)
+    return figure
+
+
+def by_class(
+    points: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
+    classes: Sequence[str],
+    title: str,
+) -> 'Figure':
+    """Points {domain: (n, 2)} coloured by label; each domain has its own marker."""
+    import matplotlib
+    from matplotlib.lines import Line2D
+
+    few = len(classes) <= 10
+    name = 'tab10' if few else 'tab20' if len(classes) <= NAMED_CLASSES else 'hsv'
+    colours = matplotlib.colormaps[name]
+    top = max(len(classes), 1) if name == 'hsv' else colours.N
+    figure, axes = _plane(title)
+    marks = []
+    for (domain, xy), marker in zip(points.items(), ('o', '^', 's'), strict=False):
+        shade = [colours((int(label) + 0.5) / top) for label in labels[domain]]
+        axes.scatter(*xy.T, s=14, c=shade, marker=marker, alpha=0.75, lw=0)
+        marks.append(Line2D([], [], ls='', marker=marker, color='0.3', label=domain))
+    if len(classes) <= NAMED_CLASSES:
+        marks += [
+            Line2D(
+                [],
+                [],
+                ls='',
+                marker='o',
+                color=colours((i + 0.5) / top),
+                label=_short(name, 18),
+            )
+            for i, name in enumerate(classes)
+        ]
+    axes.legend(
+        handles=marks,
+        fontsize=7.5,
+        loc='center left',
+        bbox_to_anchor=(1, 0.5),
+        frameon=False,
+        borderaxespad=0.2,
+        handletextpad=0.1,
+    )
+    return figure
+
+
+def confusion(matrix: np.ndarray, classes: Sequence[str], title: str) -> 'Figure':
+    """Counts (c, c), true class by predicted class, in % of each true class."""
+    counts = matrix.sum(1, keepdims=True)
+    share = 100 * matrix / np.maximum(counts, 1)
+    c = len(classes)
+    side = min(max(4.6, 0.28 * c + 1.5), 11)
+    figure, axes = _figure(side, side)
+    axes.imshow(share, cmap='Blues', vmin=0, vmax=100)
+    size = 9 if c <= 12 else 7
+    names = [_short(name, 16) for name in classes]
+    wide = max(map(len, names)) > 3
+    axes.set_xticks(range(c), names, fontsize=size, rotation=90 if wide else 0)
+    axes.set_yticks(range(c), names, fontsize=size)
+    axes.set_xlabel('predicted')
+    axes.set_ylabel('true class')
+    axes.set_title(title)
+    for i, j in np.ndindex(*share.shape) if c <= 12 else ():
+        if round(share[i, j]):
+            shade = 'white' if share[i, j] > 55 else '0.15'
+            axes.text(
+                j,
+                i,
+                f'{share[i, j]:.0f}',
+                ha='center',
+                va='center',
+                color=shade,
+                fontsize=9,
+            )
+    return figure
+
+
+def _figure(width: float, height: float):
+    from matplotlib.figure import Figure  # its own canvas: no display, no state
+
+    figure = Figure(figsize=(width, height), layout='constrained')
+    axes = figure.subplots()
+    axes.title.set_fontsize(11)
+    return figure, axes
+
+
+def _plane(title: str):
+    figure, axes = _figure(5.0, 4.2)
+    axes.set_title(title)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    return figure, axes
+
+
+def _mean(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
+    """(steps, mean over seeds), at the steps that every seed has reached."""
+    tables = [
+        dict(zip(np.asarray(steps).tolist(), values, strict=True))
+        for steps, values in curve.seeds
+    ]
+    steps = sorted(set.intersection(*(set(table) for table in tables)))
+    mean = [np.mean([table[step] for table in tables]) for step in steps]
+    return np.array(steps), np.array(mean, float)
+
+
+def _running_mean(values: np.ndarray, window: int) -> np.ndarray:
+    """Centred; shorter at both ends."""
+    window = max(1, min(window, len(values)))
+    kernel = np.ones(window)
+    return np.convolve(values, kernel, 'same') / np.convolve(
+        np.ones(len(values)), kernel, 'same'
+    )
+
+
+def _short(name: str, most: int) -> str:
+    return name if len(name) <= most else f'{name[: most - 1]}…'
