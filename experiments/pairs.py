@@ -167,6 +167,11 @@ def stream(
     return data.zipped(**streams).map(data.normalise(pair.mean))
 
 
+def samples(pair: Pair) -> dict[str, data.Arrays]:
+    """Labelled images of both domains to look at; the target's from its test part."""
+    return {'source': pair.source, 'target': pair.target_test}
+
+
 def _plain(spec: str) -> str:
     """A domain's name; of a path, its last part: no folder of a machine in a table."""
     kind, _, rest = spec.partition(':')

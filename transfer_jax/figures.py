@@ -64,14 +64,14 @@ def curves(
     lines: Sequence[Curve],
     title: str,
     *,
-    smooth: int = 1,
+    smooth: bool = False,
     bounds: Mapping[str, int] | None = None,
     percent: bool = False,
 ) -> 'Figure':
     """Each curve's mean over seeds, the seeds as thin lines around it.
 
     Args:
-      smooth: steps of a running mean; the thin lines stay as they are.
+      smooth: draw the running mean over a twentieth of the rows.
       bounds: {stage: its last step}; drawn where there are several.
       percent: the values are fractions.
     """
@@ -81,12 +81,12 @@ def curves(
         colour = COLOURS[i % len(COLOURS)]
         dash = '-' if i < len(COLOURS) else '--'
         steps, mean = _mean(curve)
-        if len(curve.seeds) > 1 or smooth > 1:
+        if len(curve.seeds) > 1 or smooth:
             for own, values in curve.seeds:
                 axes.plot(own, values * scale, color=colour, lw=0.7, alpha=0.3)
         axes.plot(
             steps,
-            _running_mean(mean * scale, smooth),
+            _running_mean(mean * scale, len(mean) // 20 if smooth else 1),
             dash,
             color=colour,
             lw=1.8,

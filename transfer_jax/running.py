@@ -75,6 +75,10 @@ class NonFiniteError(ValueError):
     """A loss is no longer a number."""
 
 
+class NotFinished(ValueError):
+    """There is no last state of a seed yet."""
+
+
 class Interrupted(Exception):
     """The run was asked to stop and has saved itself."""
 
@@ -125,6 +129,9 @@ def restore(
 
     Args:
       stages: the state after so many stages instead; 0 is the one before any step.
+
+    Raises:
+      NotFinished: the checkpoint is not there.
     """
     previous = None
     if stages == 0:
@@ -136,7 +143,7 @@ def restore(
             _checkpoints(place, seed, i, stage), jax.eval_shape(first)
         )
         if restored is None or restored.step != stage.steps:
-            raise ValueError(f'seed {seed} in {place} has not run to its end')
+            raise NotFinished(f'seed {seed} in {place} has not run to its end')
         previous = restored.state
     return previous
 

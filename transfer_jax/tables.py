@@ -17,6 +17,9 @@ RULES = {
 }
 
 
+LEFT = ('task', 'arm', 'config')  # columns of words
+
+
 class Score(NamedTuple):
     """Accuracy over seeds; `std` is None for one seed."""
 
@@ -140,7 +143,7 @@ def text(lines: Sequence[Row]) -> str:
     """The table in columns of plain text, with its legend."""
     head, body = cells(lines)
     widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
-    left = [name in ('task', 'arm', 'config') for name in head]
+    left = [name in LEFT for name in head]
 
     def line(values):
         padded = [
@@ -156,7 +159,7 @@ def text(lines: Sequence[Row]) -> str:
 def markdown(lines: Sequence[Row]) -> str:
     """The table in GitHub's markdown, with its legend."""
     head, body = cells(lines)
-    rule = [':--' if name in ('task', 'arm', 'config') else '--:' for name in head]
+    rule = [':--' if name in LEFT else '--:' for name in head]
     table = ['| ' + ' | '.join(row) + ' |' for row in (head, rule, *body)]
     return '\n'.join([*_heading(lines), *table, '', ' '.join(legend(lines))])
 

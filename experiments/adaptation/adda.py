@@ -92,7 +92,9 @@ def build(config: Config) -> running.Experiment:
         held_out=pairs.held_out,
         stages=(source, adapt) if config.adapt_steps else (source,),
         validate_as='target',  # the target encoder is the one that is being chosen
+        classes=lambda pair: pair.classes,
         fast=config == fast(),
+        samples=pairs.samples,
     )
 
 

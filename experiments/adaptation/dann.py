@@ -85,7 +85,9 @@ def build(config: Config) -> running.Experiment:
         data=lambda seed, data_dir: pairs.load_pair(task, seed, data_dir),
         held_out=pairs.held_out,
         stages=(running.Stage('train', config.steps, method, stream),),
+        classes=lambda pair: pair.classes,
         fast=config == fast(),
+        samples=pairs.samples,
     )
 
 

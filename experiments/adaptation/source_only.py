@@ -78,7 +78,9 @@ def build(config: Config) -> running.Experiment:
                 lambda pair, previous: pairs.stream(pair, source_batch=config.batch),
             ),
         ),
+        classes=lambda pair: pair.classes,
         fast=config == fast(),
+        samples=pairs.samples,
     )
 
 

@@ -2,11 +2,12 @@
 
 A stream is a pure function of (seed, t). Nothing of it needs to be saved: a run that
 resumes at step t reads `stream[t]`, and process i of p reads its rows of the same
-global batch. Each epoch is a new permutation, by grain's index shuffle, and a batch may
-reach from one epoch into the next, so that no item is left out.
+global batch. Each epoch is a new permutation, and a batch may reach from one epoch into the
+next, so that no item is left out.
 """
 
 import dataclasses
+import functools
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -76,19 +77,16 @@ def labelled(
     # be drawn in the same order, and every batch would hold aligned pairs.
     root = np.random.SeedSequence([seed, zlib.crc32(name.encode())])
     seeds = [int(value) for value in root.generate_state(2)]
-    shuffle, generators = _Shuffle(size, seeds[0]), _generators(seeds[1])
+    order = _order(size, seeds[0])
+    change = None if transform is None else _changer(transform, seeds[1])
 
     def batch(step: int) -> Batch:
         places = range(step * batch_size + first, step * batch_size + last)
-        indices = [shuffle(place) for place in places]
-        if transform is None:
-            return _gather(source, np.array(indices))
-        return _stack(
-            [
-                generators(transform, source[index], place)
-                for index, place in zip(indices, places, strict=True)
-            ]
-        )
+        indices = order(places.start, places.stop)
+        if change is None:
+            return _gather(source, indices)
+        pairs = zip(indices.tolist(), places, strict=True)
+        return _stack([change(source[index], place) for index, place in pairs])
 
     return Stream(batch)
 
@@ -160,37 +158,42 @@ def batches(source: Source, batch_size: int) -> Batches:
     return Batches(-(-size // batch_size), batch)
 
 
-class _Shuffle:
-    """Item number at each place of an endless stream: a permutation for each epoch."""
+def _order(size: int, seed: int) -> Callable[[int, int], np.ndarray]:
+    """f(first, last): item numbers at those places; each epoch is a permutation.
 
-    def __init__(self, size: int, seed: int):
-        from grain import experimental  # heavy: only where it is used
+    Not grain's index shuffle: it walks through 2^16 numbers, so that a batch of 64 from
+    100 items takes 14 ms. A permutation is made once an epoch, in 0.6 ms for 60,000.
+    """
 
-        self._permute = experimental.index_shuffle
-        self._size = size
-        self._seed = seed
+    @functools.lru_cache(maxsize=2)
+    def permutation(epoch: int) -> np.ndarray:
+        return np.random.default_rng([seed, epoch]).permutation(size)
 
-    def __call__(self, place: int) -> int:
-        epoch, index = divmod(place, self._size)
-        # Hashed: neighbouring seeds need not give permutations that look unrelated.
-        seed = zlib.crc32(f'{self._seed} {epoch}'.encode())
-        return self._permute(index, self._size - 1, seed, 4)
+    def items(first: int, last: int) -> np.ndarray:
+        parts = []
+        while first < last:
+            epoch, start = divmod(first, size)
+            parts.append(permutation(epoch)[start : start + last - first])
+            first += len(parts[-1])
+        return np.concatenate(parts)
+
+    return items
 
 
-def _generators(seed: int) -> Callable:
-    """f(transform, item, place) calls `transform` with the generator of that place."""
-    from grain import experimental
+def _changer(transform: Transform, seed: int) -> Callable[[dict, int], dict]:
+    """f(item, place) calls `transform` with the generator of (seed, place)."""
+    from grain import experimental  # heavy: only where it is used
 
-    pool = experimental.RngPool(seed)
+    pool = experimental.RngPool(seed)  # a third of the time of new generators
 
-    def apply(transform, item, place):
+    def change(item: dict[str, Any], place: int) -> dict[str, Any]:
         rng = pool.acquire_rng(place)
         try:
             return transform(item, rng)
         finally:
             pool.release_rng(rng)
 
-    return apply
+    return change
 
 
 def _rows(rows: tuple[int, int] | None, batch_size: int, name: str) -> tuple[int, int]:

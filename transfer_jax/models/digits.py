@@ -98,8 +98,10 @@ class LeNet(nn.Module):
 class SmallNet(nn.Module):
     """Three 3x3 convolutions with a norm layer each, for small images and quick runs.
 
+    conv 3x3 w, pool 2, conv 3x3 2w, pool 2, conv 3x3 2w: 16x16 -> 512 features at w 16.
+
     Attributes:
-      width: channels of the first layer; the others have twice and twice that.
+      width: w, the channels of the first layer.
       norm: builds the norm layer, norm(name=...); None leaves it out.
     """
 
@@ -111,9 +113,9 @@ class SmallNet(nn.Module):
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> Features:
         taps = {}
-        for i, factor in enumerate((1, 2, 2), 1):
+        for i, (factor, window) in enumerate(((1, 2), (2, 2), (2, 1)), 1):
             x = layers.Conv(self.width * factor, 3, padding=1, name=f'conv_{i}')(x)
             if self.norm is not None:
                 x = self.norm(name=f'norm_{i}')(x, train=train, domain=domain)
-            x = taps[f'conv_{i}'] = nn.relu(ops.max_pool(x, 2))
+            x = taps[f'conv_{i}'] = nn.relu(ops.max_pool(x, window))
         return layers.flatten(x), taps

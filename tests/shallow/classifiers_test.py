@@ -1,0 +1,59 @@
+"""1-NN against brute force, and which examples count."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from transfer_jax import ops, shallow
+from transfer_jax.types import Samples
+
+
+def logits(source, x, classes):
+    made = shallow.nearest_neighbour(classes)
+    fitted = made.fit(jax.random.key(0), Samples(*map(jnp.asarray, source)), None)
+    return np.asarray(jax.jit(made.logits)(fitted, jnp.asarray(x, jnp.float32)))
+
+
+def test_logits_are_minus_the_distances_to_the_nearest_of_each_class():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(20, 3)).astype(np.float32), rng.normal(size=(7, 3))
+    label = np.arange(20) % 4
+    expected = [
+        [-min(np.linalg.norm(row - x[i]) for i in range(20) if label[i] == c)
+         for c in range(4)]
+        for row in y
+    ]  # fmt: skip
+    found = logits((x, label, np.ones(20)), y, 4)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_padding_and_unlabelled_examples_do_not_count():
+    x = np.float32([[0.0], [1.0], [2.0], [3.0]])
+    label, mask = np.array([0, 1, -1, 2]), np.float32([1, 0, 1, 1])
+    found = logits((x, label, mask), [[1.1], [2.1]], 3)
+    np.testing.assert_allclose(found[:, 0], [-1.1, -2.1], atol=1e-5)
+    np.testing.assert_allclose(found[:, 2], [-1.9, -0.9], atol=1e-5)
+    assert found.argmax(1).tolist() == [0, 2]
+
+
+def test_a_class_without_examples_is_never_predicted_and_has_finite_entropy():
+    x = np.float32([[1e3], [-1e3]])
+    found = logits((x, np.array([0, 2]), np.ones(2)), [[-5e3], [5e3]], 4)
+    assert found.argmax(1).tolist() == [2, 0]
+    assert np.isfinite(found).all()
+    assert np.isfinite(ops.entropy(jnp.asarray(found))).all()
+    assert np.isfinite(ops.mutual_information(jnp.asarray(found)))
+
+
+def test_of_equally_near_classes_the_lowest_is_predicted():
+    x = np.float32([[1.0], [-1.0]])
+    found = logits((x, np.array([2, 1]), np.ones(2)), [[0.0]], 3)
+    assert found.argmax(1).tolist() == [1]
+
+
+def test_instance_weights_are_refused():
+    made = shallow.nearest_neighbour(2)
+    source = Samples(jnp.zeros((2, 1)), jnp.zeros(2, jnp.int32), jnp.ones(2))
+    with pytest.raises(ValueError, match='weights'):
+        made.fit(jax.random.key(0), source, jnp.ones(2))
