@@ -134,18 +134,25 @@ def draw_grid(domain: data.Domain, path: pathlib.Path) -> None:
     """Writes a picture: random training images above, test images below."""
     from matplotlib import figure
 
+    size = domain.train.image.shape[1]
+    cell = size * 1.25  # with room for the label
     rows = TRAIN_ROWS + TEST_ROWS
-    page = figure.Figure(figsize=(COLUMNS * 0.9, rows * 1.1), layout='constrained')
-    page.suptitle(f'{domain.name}: training images above, test images below')
-    axes = page.subplots(rows, COLUMNS, squeeze=False)
-    for place in axes.ravel():
-        place.axis('off')
-    parts = ((domain.train, axes[:TRAIN_ROWS]), (domain.test, axes[TRAIN_ROWS:]))
-    for part, places in parts:
-        chosen = np.random.default_rng(0).permutation(len(part))[: places.size]
-        for place, row in zip(places.ravel(), chosen, strict=False):
-            place.imshow(part.image[row], interpolation='nearest')
-            place.set_title(domain.classes[part.label[row]][:14], fontsize=7, pad=2)
+    page = figure.Figure(figsize=(COLUMNS, rows * 1.08), layout='tight')
+    axes = page.subplots()
+    axes.set_title(f'{domain.name}: training images above, test images below')
+    axes.axis('off')
+    for part, first, count in (
+        (domain.train, 0, TRAIN_ROWS * COLUMNS),
+        (domain.test, TRAIN_ROWS, TEST_ROWS * COLUMNS),
+    ):
+        chosen = np.random.default_rng(0).permutation(len(part))[:count]
+        for number, item in enumerate(part[i] for i in chosen):
+            y, x = cell * (first + number // COLUMNS), cell * (number % COLUMNS)
+            extent = (x, x + size, y + size, y)
+            axes.imshow(item['image'], extent=extent, interpolation='nearest')
+            name = domain.classes[item['label']][:16]
+            axes.text(x + size / 2, y - size / 30, name, fontsize=7, ha='center')
+    axes.set(xlim=(0, COLUMNS * cell), ylim=(rows * cell, -cell / 4))
     page.savefig(path, dpi=110)
 
 

@@ -93,10 +93,10 @@ def curves(
             marker='o' if len(steps) == 1 else None,
             label=curve.name,
         )
-    bounds = list((bounds or {}).items())
-    for i, (stage, end) in enumerate(bounds if len(bounds) > 1 else ()):
-        begin = bounds[i - 1][1] if i else 0
-        if i:
+    bounds = bounds or {}
+    begins = [0, *bounds.values()][:-1] if len(bounds) > 1 else []
+    for stage, begin in zip(bounds, begins, strict=False):
+        if begin:
             axes.axvline(begin, color='0.6', lw=0.8, ls=':')
         axes.annotate(
             f'{stage} →',

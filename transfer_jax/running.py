@@ -67,7 +67,7 @@ class Experiment(NamedTuple):
     evaluations: int = 20
     validate_as: str = 'source'  # the domain as which source validation is predicted
     fast: bool = False  # a test's run; tables refuse it
-    # {domain: images with .image (n, h, w, c) uint8 and .label (n,)}, for a look at them
+    # For a look at them: {domain: .image (n, h, w, c) uint8 and .label (n,)}
     samples: Callable[[Any], Mapping[str, Any]] | None = None
 
 

@@ -38,3 +38,13 @@ def test_decoding_turns_photographs_upright():
     picture.save(content, 'jpeg', exif=exif)
     assert images.decode(content.getvalue(), 'a.jpg', None).shape == (8, 4, 3)
     assert images.decode(content.getvalue(), 'a.jpg', 5).shape == (5, 5, 3)
+
+
+def test_a_decoded_image_is_resized_as_an_array_is():
+    picture = np.random.default_rng(0).integers(256, size=(9, 9, 3), dtype=np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, 'png')
+    resized = images.resize(picture[None], 5)[0]
+    np.testing.assert_array_equal(
+        images.decode(content.getvalue(), 'a.png', 5), resized
+    )

@@ -92,6 +92,12 @@ def test_mnist_m_without_photographs_asks_for_them(tiny):
         domains.load('mnist_m', size=28, data_dir=tiny)
 
 
+def test_three_of_the_four_idx_files_are_not_mnist(tiny):
+    (tiny / 'mnist' / 't10k-labels-idx1-ubyte.gz').unlink()
+    with pytest.raises(domains.MissingData, match='t10k-labels-idx1-ubyte.gz'):
+        domains.load('mnist', size=20, data_dir=tiny)
+
+
 def test_damaged_idx_files_are_named(tiny):
     path = tiny / 'mnist' / 't10k-images-idx3-ubyte.gz'
     path.write_bytes(path.read_bytes()[:100])

@@ -28,10 +28,11 @@ def test_photographs_of_mnist_m_are_copied(tmp_path):
     source = tmp_path / 'BSDS500' / 'data' / 'images'
     for split in ('train', 'val'):
         (source / split).mkdir(parents=True)
-        Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(source / split / '1.jpg')
+        picture = Image.fromarray(np.zeros((40, 40, 3), np.uint8))
+        picture.save(source / split / f'{split}_1.jpg')
     prepare.prepare('bsds500', data_dir=str(tmp_path / 'd'), unpacked=str(tmp_path))
     found = files.find('bsds500', (tmp_path / 'd',))
-    assert found == [tmp_path / 'd' / 'bsds500' / 'train' / '1.jpg']
+    assert found == [tmp_path / 'd' / 'bsds500' / 'train' / 'train_1.jpg']
 
 
 def test_synthetic_digits_are_generated_once(tmp_path, monkeypatch):

@@ -2,8 +2,8 @@
 
 A stream is a pure function of (seed, t). Nothing of it needs to be saved: a run that
 resumes at step t reads `stream[t]`, and process i of p reads its rows of the same
-global batch. Each epoch is a new permutation, and a batch may reach from one epoch into the
-next, so that no item is left out.
+global batch. Each epoch is a new permutation, and a batch may reach from one epoch
+into the next, so that no item is left out.
 """
 
 import dataclasses

@@ -1,0 +1,80 @@
+"""What every timing here shares: paired rounds, and the facts of the machine.
+
+Other programs disturb a measurement. So the sides take turns within each round, a
+round is short, and of the rounds the minimum (least disturbed) and the median are
+kept. `cpu` is processor time of all threads, the least sensitive to a busy machine,
+though threads that spin while waiting count in full.
+"""
+
+import json
+import os
+import pathlib
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+
+
+def paired(
+    sides: Mapping[str, Callable[[], Any]], *, rounds: int, repeats: int = 3
+) -> dict[str, dict[str, float]]:
+    """Milliseconds of a call of each side: {side: {'min', 'median', 'cpu'}}.
+
+    A side must wait for its own result. Each is called twice first, to compile.
+    """
+    wall = {name: [] for name in sides}
+    cpu = {name: [] for name in sides}
+    for call in sides.values():
+        call()
+        call()
+    for _ in range(rounds):
+        for name, call in sides.items():
+            start, used = time.perf_counter(), time.process_time()
+            for _ in range(repeats):
+                call()
+            wall[name].append((time.perf_counter() - start) / repeats * 1e3)
+            cpu[name].append((time.process_time() - used) / repeats * 1e3)
+    return {
+        name: {
+            'min': min(wall[name]),
+            'median': statistics.median(wall[name]),
+            'cpu': min(cpu[name]),
+        }
+        for name in sides
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What a number depends on, in general terms."""
+    return {
+        'cpus': os.cpu_count(),
+        'usable_cpus': len(os.sched_getaffinity(0))
+        if hasattr(os, 'sched_getaffinity')
+        else os.cpu_count(),
+        'architecture': platform.machine(),
+        'backend': jax.default_backend(),
+        'python': platform.python_version(),
+        'jax': jax.__version__,
+        'malloc': os.environ.get('GLIBC_TUNABLES', 'default'),
+    }
+
+
+def table(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """Rows of `paired` as text, in milliseconds."""
+    lines = [f'{"milliseconds":40}{"min":>10}{"median":>10}{"cpu":>10}']
+    lines += [
+        f'{name:40}{row["min"]:10.2f}{row["median"]:10.2f}{row["cpu"]:10.2f}'
+        for name, row in rows.items()
+    ]
+    return '\n'.join(lines)
+
+
+def show(result: Mapping[str, Any], text: str, *, as_json: bool, out: str) -> None:
+    """Print as text or JSON; write JSON to the file `out` if it is named."""
+    content = json.dumps(result, indent=2, sort_keys=True)
+    if out:
+        pathlib.Path(out).write_text(content + '\n')
+    print(content if as_json else text)

@@ -1,0 +1,162 @@
+"""Shapes, layer names and sizes of every network; dropout only in training."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.adaptation import networks
+from transfer_jax import models, tree
+
+KEY = jax.random.key(0)
+
+
+def _dense(*widths):
+    return sum(a * b + b for a, b in zip(widths, widths[1:], strict=False))
+
+
+def _conv(window, *channels):
+    pairs = zip(channels, channels[1:], strict=False)
+    return sum(window**2 * a * b + b for a, b in pairs)
+
+
+# encoder, side, features, parameters, layers with shapes of their outputs
+ENCODERS = {
+    'mnist': (
+        models.GaninMnist(),
+        28,
+        768,
+        _conv(5, 3, 32, 48),
+        {'conv_1': (12, 12, 32), 'conv_2': (4, 4, 48)},
+    ),
+    'svhn': (
+        models.GaninSvhn(),
+        32,
+        6272,
+        _conv(5, 3, 64, 64, 128),
+        {'conv_1': (15, 15, 64), 'conv_2': (7, 7, 64), 'conv_3': (7, 7, 128)},
+    ),
+    'signs': (
+        models.GaninSigns(),
+        40,
+        1024,
+        _conv(5, 3, 96) + _conv(3, 96, 144) + _conv(5, 144, 256),
+        {'conv_1': (18, 18, 96), 'conv_2': (8, 8, 144), 'conv_3': (2, 2, 256)},
+    ),
+    'lenet': (
+        models.LeNet(),
+        28,
+        500,
+        _conv(5, 3, 20, 50) + _dense(800, 500),
+        {'conv_1': (12, 12, 20), 'conv_2': (4, 4, 50), 'dense': (500,)},
+    ),
+    'small': (
+        models.SmallNet(4),
+        16,
+        2 * 2 * 8,
+        _conv(3, 3, 4, 8, 8),
+        {'conv_1': (8, 8, 4), 'conv_2': (4, 4, 8), 'conv_3': (2, 2, 8)},
+    ),
+}
+
+
+def _count(params):
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def _shapes(module, shape):
+    """(output, taps) and variables, without computing them."""
+    x = jax.ShapeDtypeStruct(shape, jnp.float32)
+    init = functools.partial(module.init_with_output, train=False)
+    return jax.eval_shape(init, KEY, x)
+
+
+@pytest.mark.parametrize('name', ENCODERS)
+def test_encoders(name):
+    module, side, features, count, layers = ENCODERS[name]
+    (output, taps), variables = _shapes(module, (2, side, side, 3))
+    assert output.shape == (2, features)
+    assert {layer: tap.shape[1:] for layer, tap in taps.items()} == layers
+    assert set(variables['params']) == set(layers)
+    assert _count(variables['params']) == count
+    assert all(path.split('/')[0] in layers for path in tree.paths(variables['params']))
+
+
+def test_lenet_has_the_size_of_caffes():
+    """431,080 parameters for grey images, in lenet.prototxt of Caffe."""
+    (output, _), encoder = _shapes(models.LeNet(), (1, 28, 28, 1))
+    _, classifier = _shapes(models.Classifier(10), output.shape)
+    assert _count((encoder['params'], classifier['params'])) == 431_080
+
+
+@pytest.mark.parametrize(
+    'name, features, classes, hidden, critic',
+    [
+        ('mnist', 768, 10, (100, 100), (100,)),
+        ('svhn', 6272, 10, (3072, 2048), (1024, 1024)),
+        ('signs', 1024, 43, (512,), (1024, 1024)),
+    ],
+)
+def test_the_heads_of_ganins_figure_4(name, features, classes, hidden, critic):
+    chosen = networks.GANIN[name](classes)
+    (logits, taps), variables = _shapes(chosen.classifier, (2, features))
+    assert logits.shape == (2, classes)
+    assert [taps[f'hidden_{i + 1}'].shape[1] for i in range(len(hidden))] == [*hidden]
+    assert _count(variables['params']) == _dense(features, *hidden, classes)
+    (guess, _), variables = _shapes(chosen.critic, (2, features))
+    assert guess.shape == (2,)  # one logit per example
+    assert _count(variables['params']) == _dense(features, *critic, 1)
+    (output, _), _ = _shapes(chosen.encoder, (2, *[ENCODERS[name][1]] * 2, 3))
+    assert output.shape == (2, features)
+
+
+def test_conv_against_numpy():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1, 5, 5, 2)).astype(np.float32)
+    module = models.Conv(3, 3, stride=2, padding=1)
+    params = module.init(KEY, x)['params']
+    params = {**params, 'bias': jnp.asarray([1.0, 2.0, 3.0])}
+    found = jax.jit(module.apply)({'params': params}, x)
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    kernel = np.asarray(params['kernel'])
+    expected = np.zeros((1, 3, 3, 3))
+    for i in range(3):
+        for j in range(3):
+            patch = padded[0, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3]
+            expected[0, i, j] = np.tensordot(patch, kernel, 3) + params['bias']
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    'module',
+    [models.Classifier(3, (64,), dropout=0.5), models.Critic((64,), dropout=0.5)],
+)
+def test_dropout_is_on_in_training_only(module):
+    x = jnp.ones((4, 8))
+    variables = module.init(KEY, x, train=False)
+
+    @functools.partial(jax.jit, static_argnames='train')
+    def hidden(key, train):
+        _, taps = module.apply(variables, x, train=train, rngs={'dropout': key})
+        return taps['hidden_1']
+
+    keys = jax.random.split(KEY)
+    off = hidden(keys[0], train=False)
+    np.testing.assert_array_equal(off, hidden(keys[1], train=False))
+    on = hidden(keys[0], train=True)
+    assert not np.array_equal(on, hidden(keys[1], train=True))
+    kept = on > 0
+    assert 0.3 < (kept.sum() / (off > 0).sum()) < 0.7
+    np.testing.assert_allclose(on[kept], 2 * off[kept], rtol=1e-6)
+
+
+def test_a_critic_may_leak():
+    x = jnp.asarray([[1.0], [-1.0]])
+    module = models.Critic((1,), slope=0.2)
+    params = module.init(KEY, x, train=False)['params']
+    params = jax.tree.map(jnp.ones_like, params)
+    params['hidden_1']['bias'] = jnp.zeros(1)
+    _, taps = module.apply({'params': params}, x, train=False)
+    np.testing.assert_allclose(taps['hidden_1'][:, 0], [1.0, -0.2], rtol=1e-6)

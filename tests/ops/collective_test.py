@@ -1,0 +1,32 @@
+"""Over the axis 'data' where it is bound; nothing where it is not."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from transfer_jax.ops import collective
+
+X = jnp.arange(6.0).reshape(3, 2)
+
+
+def test_without_the_axis_all_are_the_identity():
+    assert not collective.bound()
+    for function in (collective.mean, collective.total, collective.gather):
+        np.testing.assert_array_equal(jax.jit(function)(X), X)
+    key = jax.random.key(0)
+    assert jax.jit(collective.own_key)(key) == key
+
+
+def test_over_the_axis():
+    def over(function):
+        return jax.vmap(function, axis_name=collective.AXIS)(X)
+
+    assert over(lambda x: jnp.asarray(collective.bound())).all()
+    np.testing.assert_array_equal(over(collective.mean), [[2, 3]] * 3)
+    np.testing.assert_array_equal(over(collective.total), [[6, 9]] * 3)
+    np.testing.assert_array_equal(over(collective.gather), [X.ravel()] * 3)
+
+    def draw(x):
+        return jax.random.uniform(collective.own_key(jax.random.key(0)))
+
+    assert len(np.unique(over(draw))) == 3

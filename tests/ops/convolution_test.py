@@ -1,0 +1,156 @@
+"""Convolution and pooling: every form is the same sum."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from transfer_jax.ops import convolution
+
+FORMS = [convolution.by_xla, convolution.by_patches]
+# (h, w, c, kh, kw, k, stride, padding); c = 3 and c = 6 take different ways
+SHAPES = [
+    (7, 9, 3, 3, 3, 4, 1, 0),
+    (7, 9, 6, 3, 3, 4, 1, 2),
+    (8, 7, 3, 3, 3, 2, 2, 1),
+    (9, 9, 6, 2, 3, 3, 2, 0),
+    (6, 5, 2, 1, 1, 3, 2, 1),
+    (4, 4, 6, 4, 4, 5, 1, 0),
+]
+
+
+@pytest.fixture(autouse=True)
+def _float64():
+    with jax.enable_x64(True):
+        yield
+
+
+def _inputs(shape, n=2):
+    h, w, c, kh, kw, k, _, _ = shape
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((n, h, w, c)), rng.standard_normal((kh, kw, c, k))
+
+
+def _sum(x, kernel, stride, padding):
+    """The definition, position by position."""
+    x = np.pad(x, [(0, 0), (padding, padding), (padding, padding), (0, 0)])
+    kh, kw, _, k = kernel.shape
+    n, h, w, _ = x.shape
+    rows, columns = (h - kh) // stride + 1, (w - kw) // stride + 1
+    y = np.zeros((n, rows, columns, k))
+    for i in range(rows):
+        for j in range(columns):
+            window = x[:, i * stride : i * stride + kh, j * stride : j * stride + kw]
+            y[:, i, j] = np.einsum('nhwc,hwck->nk', window, kernel)
+    return y
+
+
+def _gradients(x, kernel, g, stride, padding):
+    """Of sum(g * y) by x and by the kernel, position by position."""
+    kh, kw, _, _ = kernel.shape
+    wide = np.pad(x, [(0, 0), (padding, padding), (padding, padding), (0, 0)])
+    by_x, by_kernel = np.zeros_like(wide), np.zeros_like(kernel)
+    for i in range(g.shape[1]):
+        for j in range(g.shape[2]):
+            rows = slice(i * stride, i * stride + kh)
+            columns = slice(j * stride, j * stride + kw)
+            by_x[:, rows, columns] += np.einsum('nk,hwck->nhwc', g[:, i, j], kernel)
+            by_kernel += np.einsum('nk,nhwc->hwck', g[:, i, j], wide[:, rows, columns])
+    h, w = x.shape[1:3]
+    return by_x[:, padding : padding + h, padding : padding + w], by_kernel
+
+
+@pytest.mark.parametrize('shape', SHAPES)
+@pytest.mark.parametrize('form', FORMS)
+def test_every_form_is_the_definition_and_so_are_its_gradients(form, shape):
+    x, kernel = _inputs(shape)
+    stride, padding = shape[-2:]
+    expected = _sum(x, kernel, stride, padding)
+    g = np.random.default_rng(1).standard_normal(expected.shape)
+
+    @jax.jit
+    def run(x, kernel, g):
+        y, pull = jax.vjp(
+            lambda x, kernel: form(x, kernel, stride=stride, padding=padding), x, kernel
+        )
+        return y, pull(g)
+
+    y, gradients = run(x, kernel, g)
+    assert y.dtype == jnp.float64
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-10)
+    for ours, theirs in zip(
+        gradients, _gradients(x, kernel, g, stride, padding), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize('dtype', [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize('channels', [3, 6])
+def test_the_result_has_the_type_of_the_inputs(channels, dtype):
+    x = jnp.ones((1, 5, 5, channels), dtype)
+    kernel = jnp.ones((3, 3, channels, 2), dtype)
+    y = jax.jit(convolution.convolve)(x, kernel)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y.astype(float), 9.0 * channels)
+
+
+def test_second_and_forward_derivatives_exist():
+    x, kernel = _inputs(SHAPES[0])
+
+    def penalty(kernel):
+        def energy(x):
+            return jnp.sum(convolution.convolve(x, kernel) ** 3)
+
+        return jnp.sum(jax.grad(energy)(x) ** 2)
+
+    direction = np.random.default_rng(2).standard_normal(kernel.shape)
+    slope = jax.jit(lambda k: jnp.vdot(jax.grad(penalty)(k), direction))(kernel)
+    _, forward = jax.jit(lambda k: jax.jvp(penalty, (k,), (direction,)))(kernel)
+    np.testing.assert_allclose(forward, slope, rtol=1e-10)
+
+
+def _maxima(x, window, stride):
+    n, h, w, c = x.shape
+    rows, columns = (h - window) // stride + 1, (w - window) // stride + 1
+    y = np.empty((n, rows, columns, c))
+    for i in range(rows):
+        for j in range(columns):
+            a, b = i * stride, j * stride
+            y[:, i, j] = x[:, a : a + window, b : b + window].max((1, 2))
+    return y
+
+
+# window = stride with and without a remainder, overlap, gaps
+@pytest.mark.parametrize(
+    'size, window, stride',
+    [
+        ((8, 6), 2, None),
+        ((9, 7), 2, None),
+        ((10, 11), 3, None),
+        ((9, 8), 3, 2),
+        ((9, 10), 2, 3),
+    ],
+)
+def test_max_pool_is_the_maximum_of_each_window(size, window, stride):
+    x = np.random.default_rng(0).standard_normal((2, *size, 3))
+    g = np.random.default_rng(1)
+
+    @jax.jit
+    def run(x, g):
+        y, pull = jax.vjp(lambda x: convolution.max_pool(x, window, stride), x)
+        return y, pull(g)[0]
+
+    expected = _maxima(x, window, stride or window)
+    g = g.standard_normal(expected.shape)
+    y, gradient = run(x, g)
+    np.testing.assert_array_equal(y, expected)
+
+    # All values differ: the gradient of a window goes to its one largest entry.
+    routed = np.zeros_like(x)
+    step = stride or window
+    for i in range(expected.shape[1]):
+        for j in range(expected.shape[2]):
+            part = np.s_[:, i * step : i * step + window, j * step : j * step + window]
+            largest = x[part] == expected[:, i, j][:, None, None]
+            routed[part] += largest * g[:, i, j][:, None, None]
+    np.testing.assert_allclose(gradient, routed, rtol=0, atol=1e-10)

@@ -1,0 +1,70 @@
+"""Rules and validators by hand."""
+
+import numpy as np
+import pytest
+
+from transfer_jax import selection
+
+NAN = float('nan')
+
+
+def _row(step, source, fixed, test):
+    return {
+        'step': step,
+        'source_validation': source,
+        selection.FIXED: fixed,
+        'target_test': test,
+    }
+
+
+HISTORY = [
+    _row(1, 0.9, 0.1, 0.3),
+    _row(2, 0.9, 0.7, 0.8),
+    _row(3, NAN, 0.5, 0.8),
+    _row(4, 0.2, NAN, 0.1),
+]
+
+
+@pytest.mark.parametrize(
+    'rule, step',
+    [('last', 4), ('source_validation', 2), ('fixed_validator', 2), ('oracle', 3)],
+)
+def test_each_rule_by_hand_and_ties_go_to_the_later_row(rule, step):
+    assert selection.choose(HISTORY, rule)['step'] == step
+
+
+def test_nan_never_wins_unless_there_is_nothing_else():
+    rows = [_row(1, -np.inf, 0, 0), _row(2, NAN, 0, 0)]
+    assert selection.choose(rows[::-1], 'source_validation')['step'] == 1
+    assert selection.choose(rows[1:], 'source_validation')['step'] == 2
+
+
+def test_nan_loses_to_the_lowest_score_behind_and_before_it():
+    low, nan = _row(1, 0.0, 0, 0), _row(2, NAN, 0, 0)
+    assert selection.choose([low, nan], 'source_validation') is low
+    assert selection.choose([nan, low], 'source_validation') is low
+
+
+def test_only_the_oracle_looks_at_target_labels():
+    for rule, column in selection.RULES.items():
+        assert (column == 'target_test') == (rule == 'oracle')
+    assert selection.RULES['fixed_validator'] == 'information_maximization'
+
+
+def test_unknown_rules_and_empty_histories_are_refused():
+    with pytest.raises(ValueError, match='last, source_validation'):
+        selection.choose(HISTORY, 'best')
+    with pytest.raises(ValueError, match='no rows'):
+        selection.choose([], 'last')
+
+
+def test_the_validators_by_hand():
+    evidence = selection.Evidence(
+        source_logits=np.array([[2.0, 1], [0, 1], [1, 0], [0, 3]]),
+        source_label=np.array([0, 1, 1, 1]),
+        target_logits=100 * np.eye(2),
+    )
+    found = selection.score(evidence)
+    assert found['source_validation'] == 0.75
+    assert abs(found['information_maximization'] - np.log(2)) < 1e-6
+    assert set(found) == set(selection.VALIDATORS)
