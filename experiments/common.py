@@ -62,12 +62,14 @@ def execute(
     return result
 
 
-def default_folder(experiment: running.Experiment) -> pathlib.Path:
-    """runs/EXPERIMENT/DIGEST, the same for the same config."""
+def default_folder(
+    experiment: running.Experiment, root: pathlib.Path = pathlib.Path('runs')
+) -> pathlib.Path:
+    """runs/EXPERIMENT/TASK-DIGEST, the same for the same config."""
     fields = json.dumps(dataclasses.asdict(experiment.config), sort_keys=True)
     digest = hashlib.sha256(fields.encode()).hexdigest()[:8]
     task = ''.join(c if c.isalnum() or c in '_-' else '_' for c in experiment.task)
-    return pathlib.Path('runs') / experiment.name / f'{task}-{digest}'
+    return root / experiment.name / f'{task}-{digest}'
 
 
 @contextlib.contextmanager

@@ -38,7 +38,6 @@ class TinyNet(nn.Module):
 class Config:
     """Of the tiny run."""
 
-    rate: float = 0.05
     steps: int = 6
 
 
@@ -87,9 +86,20 @@ def networks():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def tiny(networks):
-    """make(**changes) -> an Experiment of two stages, source and ADDA, on blobs."""
+    """make(**changes) -> an Experiment of two stages, source and ADDA, on blobs.
+
+    Its methods are built once, so that all tests share their compiled programs.
+    """
+    encoder, classifier, critic = networks()
+    tx = optim.sgd(optim.constant(0.05))
+    first = methods.supervised(
+        encoder, classifier, txs={'encoder': tx, 'classifier': tx}
+    )
+    second = methods.adda(
+        encoder, classifier, critic, txs={'encoder': tx, 'critic': tx}
+    )
 
     def load(seed, data_dir):
         del data_dir
@@ -118,14 +128,6 @@ def tiny(networks):
         return both.map(data.normalise(np.zeros(3, np.float32)))
 
     def make(config=Config(), **changes):  # noqa: B008
-        encoder, classifier, critic = networks()
-        tx = optim.sgd(optim.constant(config.rate))
-        first = methods.supervised(
-            encoder, classifier, txs={'encoder': tx, 'classifier': tx}
-        )
-        second = methods.adda(
-            encoder, classifier, critic, txs={'encoder': tx, 'critic': tx}
-        )
         experiment = running.Experiment(
             name='tests.tiny',
             config=config,

@@ -30,9 +30,7 @@ def _dann(encoder, classifier, critic, tx, strength=1.0):
 
 
 def _adda(encoder, classifier, critic, tx):
-    return methods.adda(
-        encoder, classifier, critic, txs={'encoder': tx, 'critic': tx}
-    )
+    return methods.adda(encoder, classifier, critic, txs={'encoder': tx, 'critic': tx})
 
 
 class Case(NamedTuple):
@@ -71,9 +69,7 @@ def train(method, stream):
     """train(state, start, stop, key): so many steps, all by one compiled program."""
 
     def run(state, start, stop, key=KEY, hooks=()):
-        return fit(
-            method, state, stream, key=key, steps=stop, start=start, hooks=hooks
-        )
+        return fit(method, state, stream, key=key, steps=stop, start=start, hooks=hooks)
 
     return run
 
@@ -151,9 +147,7 @@ def test_predict_answers_under_the_domain_it_was_given(
         )
 
 
-def test_dann_without_strength_is_source_only_bit_for_bit(
-    networks, stream, same_bits
-):
+def test_dann_without_strength_is_source_only_bit_for_bit(networks, stream, same_bits):
     tx = optim.sgd(optim.constant(0.05))
     ends = []
     for method in (

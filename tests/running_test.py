@@ -176,7 +176,8 @@ def test_a_crash_is_made_up_for(tiny, tmp_path, straight, reference, same_bits):
     for name in ('history.jsonl', 'metrics.jsonl'):
         assert (tmp_path / name).read_text() == (straight / name).read_text()
     ours, theirs = (
-        json.loads((place / 'result.json').read_text()) for place in (tmp_path, straight)
+        json.loads((place / 'result.json').read_text())
+        for place in (tmp_path, straight)
     )
     assert ours['target_accuracy'] == theirs['target_accuracy']
 

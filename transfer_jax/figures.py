@@ -93,6 +93,11 @@ def curves(
             marker='o' if len(steps) == 1 else None,
             label=curve.name,
         )
+    if smooth and lines:  # a few wild batches must not flatten the rest
+        shown = np.concatenate([v for curve in lines for _, v in curve.seeds]) * scale
+        low, high = np.percentile(shown, [0.5, 99.5])
+        margin = 0.08 * (high - low) or 0.5
+        axes.set_ylim(low - margin, high + margin)
     bounds = bounds or {}
     begins = [0, *bounds.values()][:-1] if len(bounds) > 1 else []
     for stage, begin in zip(bounds, begins, strict=False):

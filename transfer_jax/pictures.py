@@ -59,7 +59,7 @@ def sections(arms: Sequence[Arm], data_dir: str | None) -> list[Section]:
             continue
         data = experiment.data(seed, data_dir)
         classes = experiment.classes(data) if experiment.classes else ()
-        if experiment.samples and (not grids or experiment.arm == tables.BASELINE):
+        if experiment.samples and (not grids or experiment.arm in tables.BASELINES):
             grids = _grids(experiment.samples(data), classes)
         held_out = experiment.held_out(data)
         try:
@@ -183,9 +183,8 @@ def _maps(arm, data, held_out, classes, several) -> dict[str, 'Figure']:
     if count == 0 or (several and experiment.arm == tables.CEILING):
         return {}
     if several:
-        before = experiment.arm == tables.BASELINE
-        when = 'before adaptation' if before else 'after adaptation'
-        views = {f'{when} ({arm.name})': count}
+        before = experiment.arm in tables.BASELINES
+        views = {f'before adaptation ({arm.name})' if before else arm.name: count}
     elif count > 1:
         views = {'before adaptation': count - 1, 'after adaptation': count}
     else:

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from transfer_jax import figures, folder, pictures, running, tables
 from transfer_jax.training import log
 
+LARGE = 8  # inches of width from which a figure has a line to itself
+
 _STYLE = """
 :root { color-scheme: light }
 body { font: 1rem/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff;
@@ -28,7 +30,7 @@ th { font-weight: 600 } th.left, td.left { text-align: left }
 table.plain td { white-space: normal; text-align: left; vertical-align: top }
 .figures { display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)) }
-img { width: 100%; height: auto; display: block }
+img { width: 100%; height: auto; display: block } img.large { grid-column: 1 / -1 }
 pre { white-space: pre-wrap; font-size: .85rem; background: #f6f8fa; padding: .8rem }
 details { margin: .5rem 0 } summary { cursor: pointer }
 """
@@ -142,7 +144,8 @@ def _section(section: pictures.Section, place: pathlib.Path) -> str:
         (place / 'figures' / f'{name}.png').write_bytes(content)
         code = base64.b64encode(content).decode()
         alt = html.escape(name.replace('_', ' '))
-        images.append(f'<img alt="{alt}" src="data:image/png;base64,{code}">\n')
+        large = ' class="large"' if figure.get_figwidth() > LARGE else ''
+        images.append(f'<img{large} alt="{alt}" src="data:image/png;base64,{code}">\n')
     return (
         f'<h2>{html.escape(section.title)}</h2>\n'
         f'<p class="note">{html.escape(section.text)}</p>\n'

@@ -297,9 +297,11 @@ class _Watch:
 
     def __call__(self, step, state, values):
         self._pending.append((step, values))
-        evaluates, signalled = step in self._evaluate_at, self._asked
+        evaluates, signalled = step in self._evaluate_at, tuple(self._asked)
         if step % LOG_EVERY == 0 or evaluates or signalled:
             self._flush()
+        if evaluates or signalled:
+            self._check(step, state)
         if evaluates:
             row = self._evaluation(state)
             self._history.append(self._labels(step) | row)
@@ -326,6 +328,16 @@ class _Watch:
             for domain in ('source', 'target')
         }
         return _measure(predicts, self._experiment, self._held_out)
+
+    def _check(self, step, state):
+        """No parameter that is not a number is ever saved, whatever its loss was."""
+        for name, params in jax.device_get(state.params).items():
+            if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(params)):
+                raise NonFiniteError(
+                    f'parameters of {name!r} are not finite after step {step} of '
+                    f'stage {self._stage.name!r}, seed {self._seed}; the last good '
+                    'checkpoint is kept. A smaller learning rate is the usual cure'
+                )
 
     def _flush(self):
         """Fetch the metrics of the steps since the last flush, and check them."""

@@ -8,7 +8,8 @@ them, every other arm gets the share of the gap between the two that it covers.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-BASELINE, CEILING = 'source_only', 'train_on_target'  # arms that others stand between
+# Arms that the others stand between.
+BASELINES, CEILING = ('source_only', 'none'), 'train_on_target'
 RULES = {
     'last': 'last',
     'source_validation': 'source validation',
@@ -63,9 +64,10 @@ def rows(
             rule: Score(column['mean'], column['std'])
             for rule, column in result['target_accuracy'].items()
         }
-        low, high = (_partner(result, results, arm) for arm in (BASELINE, CEILING))
+        low = _partner(result, results, BASELINES)
+        high = _partner(result, results, (CEILING,))
         last, gain, share = scores['last'].mean, None, None
-        if result['arm'] not in (BASELINE, CEILING) and low is not None:
+        if result['arm'] not in (*BASELINES, CEILING) and low is not None:
             gain = last - low
             if high is not None and high > low:
                 share = gain / (high - low)
@@ -136,6 +138,8 @@ def legend(lines: Sequence[Row]) -> list[str]:
         )
     elif any(line.gain is not None for line in lines):
         said.append('Gain: points over source only, at the last step.')
+    if any(line.published is not None for line in lines):
+        said.append('Published: by the paper that the page of the experiment names.')
     return said
 
 
@@ -156,12 +160,13 @@ def text(lines: Sequence[Row]) -> str:
     return '\n'.join([*_heading(lines), *table, '', *legend(lines)])
 
 
-def markdown(lines: Sequence[Row]) -> str:
-    """The table in GitHub's markdown, with its legend."""
+def markdown(lines: Sequence[Row], *, explain: bool = True) -> str:
+    """The table in GitHub's markdown, with its legend where it is to explain itself."""
     head, body = cells(lines)
     rule = [':--' if name in LEFT else '--:' for name in head]
     table = ['| ' + ' | '.join(row) + ' |' for row in (head, rule, *body)]
-    return '\n'.join([*_heading(lines), *table, '', ' '.join(legend(lines))])
+    said = ['', ' '.join(legend(lines))] if explain else []
+    return '\n'.join([*_heading(lines), *table, *said])
 
 
 def as_json(lines: Sequence[Row]) -> list[dict]:
@@ -193,16 +198,18 @@ def _steps(result: dict) -> int:
 
 
 def _order(result: dict) -> tuple:
-    place = {BASELINE: 0, CEILING: 2}.get(result['arm'], 1)
+    place = 0 if result['arm'] in BASELINES else 1 + (result['arm'] == CEILING)
     return place, result['arm'], result['experiment'], _steps(result), result['seeds']
 
 
-def _partner(result: dict, results: Sequence[dict], arm: str) -> float | None:
-    """Last accuracy of the one result of `arm` to compare with; None if it is unclear.
+def _partner(
+    result: dict, results: Sequence[dict], arms: Sequence[str]
+) -> float | None:
+    """Last accuracy of the one result of `arms` to compare with; None if it is unclear.
 
     Of several, those of the same steps, then of the same seeds, then of the same page.
     """
-    found = [other for other in results if other['arm'] == arm]
+    found = [other for other in results if other['arm'] in arms]
     for view in (_steps, lambda r: r['seeds'], lambda r: r['experiment']):
         same = [other for other in found if view(other) == view(result)]
         found = same if len(found) > 1 and same else found

@@ -22,9 +22,9 @@ def test_entropy_by_hand():
 
 def test_entropy_of_a_sure_prediction_is_zero_with_a_finite_gradient():
     logits = jnp.asarray([[1000.0, 0.0, -1000.0]])
-    value, gradient = jax.jit(
-        jax.value_and_grad(lambda z: jnp.sum(ops.entropy(z)))
-    )(logits)
+    value, gradient = jax.jit(jax.value_and_grad(lambda z: jnp.sum(ops.entropy(z))))(
+        logits
+    )
     assert value == 0 and np.isfinite(gradient).all()
 
 

@@ -48,7 +48,7 @@ def test_without_adaptation_every_published_value_comes_out(pair):
 
 def test_subspace_alignment_of_dslr_and_webcam_is_as_published():
     load('dslr')
-    config = page.Config(pair='D-W', protocol='oc20', seeds=4)
+    config = page.Config(pair='D-W', protocol='oc20', seeds=3)
     experiment = page.build(config)
     found = []
     for seed in experiment.seeds:

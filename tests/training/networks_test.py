@@ -56,7 +56,9 @@ def test_statistics_move_in_training_only(networks, batch, same_bits):
 
     still, moved = both(images)
     same_bits(still, {'encoder': model_state['encoder']})
-    before, after = (m['encoder']['batch_stats']['norm_1']['mean'] for m in (still, moved))
+    before, after = (
+        m['encoder']['batch_stats']['norm_1']['mean'] for m in (still, moved)
+    )
     assert abs(after - before).max() > 1e-4
 
 

@@ -72,7 +72,9 @@ def test_several_steps_equal_single_steps(make, stream, batch):
     first = jax.jit(method.init)(jax.random.key(0), batch())
     singly = fit(method, first, stream, key=key, steps=3)
     many = parallel.several_steps(method, 3)
-    state, metrics = jax.jit(many.step)(first, _stack([stream[t] for t in range(3)]), key)
+    state, metrics = jax.jit(many.step)(
+        first, _stack([stream[t] for t in range(3)]), key
+    )
     assert state.step == 3
     _close(state, singly)
     _, last = jax.jit(method.step)(

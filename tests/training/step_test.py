@@ -86,7 +86,9 @@ def test_what_a_phase_carries_joins_the_batch_of_the_later_ones():
         return state.params['b'] * batch['fake'] + batch['x'], training.Aux({})
 
     phases = [
-        training.Phase('one', _pull('a', 0.0, carry={'fake': jnp.asarray(2.0)}), ('a',)),
+        training.Phase(
+            'one', _pull('a', 0.0, carry={'fake': jnp.asarray(2.0)}), ('a',)
+        ),
         training.Phase('two', second, ('b',)),
     ]
     step = jax.jit(training.make_step(phases, TXS))

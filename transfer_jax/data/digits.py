@@ -21,6 +21,7 @@ from transfer_jax.data.sources import Arrays, Domain
 CLASSES = tuple(str(digit) for digit in range(10))
 SIZES = {'source_train': 800, 'source_test': 100, 'target_train': 600}  # rest: test
 SPLIT_SEED = 0
+CROPS = {'train': 1, 'test': 4}  # per digit
 TRAIN_SHARE = 0.7  # of the width of each photograph
 
 
@@ -37,11 +38,15 @@ def target(size: int) -> Domain:
 
 
 def digits_m(size: int) -> Domain:
-    """The target domain: |crop - digit| (n, size, size, 3), a fixed crop per digit."""
+    """The target domain: |crop - digit| (n, size, size, 3) with fixed crops.
+
+    600 train, a crop each; 1,188 test, the 297 test digits with four crops each.
+    """
     parts = []
     for number, split in enumerate(_SPLITS):
         blend = transforms.blend(photos(split))
         plain = _part(f'target_{split}', size)
+        plain = plain.take(np.repeat(np.arange(len(plain)), CROPS[split]))
         blended = [
             blend(plain[i], np.random.default_rng([number, i]))['image']
             for i in range(len(plain))

@@ -54,7 +54,7 @@ NAMED = {
     ),
     'digits_m': Named(
         'other digits of scikit-learn, blended with photographs',
-        '600 / 297',
+        '600 / 1,188',
         28,
         _embedded(digits.digits_m),
     ),

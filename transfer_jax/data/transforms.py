@@ -77,26 +77,32 @@ def shift(pixels: int, fill: str = 'constant') -> Transform:
 
     def apply(item: Item, rng: np.random.Generator) -> Item:
         image = item['image']
-        h, w = image.shape[:2]
-        margins = ((pixels, pixels), (pixels, pixels), (0, 0))
+        h, w, c = image.shape
         top, left = rng.integers(2 * pixels + 1, size=2)
-        padded = np.pad(image, margins, mode=fill)
+        if fill == 'constant':  # np.pad takes ten times longer
+            padded = np.zeros((h + 2 * pixels, w + 2 * pixels, c), image.dtype)
+            padded[pixels : pixels + h, pixels : pixels + w] = image
+        else:
+            margins = ((pixels, pixels), (pixels, pixels), (0, 0))
+            padded = np.pad(image, margins, mode=fill)
         return {**item, 'image': padded[top : top + h, left : left + w]}
 
     return apply
 
 
-def rotate(degrees: float, fill: str = 'constant') -> Transform:
-    """Turns by up to `degrees` either way; `fill` is 'constant' (0) or 'nearest'."""
+def rotate(degrees: float) -> Transform:
+    """Turns by up to `degrees` either way, bilinear, zero outside."""
 
     def apply(item: Item, rng: np.random.Generator) -> Item:
-        from scipy import ndimage
+        from PIL import Image  # several times faster than scipy.ndimage here
 
-        angle = rng.uniform(-degrees, degrees)
-        image = ndimage.rotate(
-            item['image'], angle, reshape=False, order=1, mode=fill, prefilter=False
+        image = item['image']
+        flat = image[..., 0] if image.shape[-1] == 1 else image
+        picture = Image.fromarray(np.ascontiguousarray(flat))
+        turned = picture.rotate(
+            rng.uniform(-degrees, degrees), Image.Resampling.BILINEAR
         )
-        return {**item, 'image': image}
+        return {**item, 'image': np.asarray(turned).reshape(image.shape)}
 
     return apply
 

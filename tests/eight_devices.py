@@ -1,0 +1,147 @@
+"""One device and eight give the same training. Run by devices_test.py, with eight."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from transfer_jax import methods, models, ops, running
+from transfer_jax.ops import collective
+from transfer_jax.training import fit, optim, parallel
+
+STEPS = 3
+KEY = jax.random.key(1)
+
+
+@pytest.fixture(scope='module')
+def dann():
+    norm = functools.partial(models.BatchNorm, 2)  # statistics of each domain
+    tx = optim.sgd(optim.constant(0.1))
+    return methods.dann(
+        models.SmallNet(4, norm=norm),
+        models.Classifier(4, (8,)),  # no dropout
+        models.Critic((8,)),
+        txs={'encoder': tx, 'classifier': tx, 'critic': tx},
+        strength=optim.constant(1.0),
+    )
+
+
+@pytest.fixture(scope='module')
+def joint():
+    """The same with joint statistics."""
+    tx = optim.sgd(optim.constant(0.1))
+    return methods.dann(
+        models.SmallNet(4, norm=models.BatchNorm),
+        models.Classifier(4, (8,)),
+        models.Critic((8,)),
+        txs={'encoder': tx, 'classifier': tx, 'critic': tx},
+        strength=optim.constant(1.0),
+    )
+
+
+@pytest.fixture(scope='module')
+def wide(batch):
+    class Stream:
+        def __getitem__(self, t):
+            return batch(t, 16)
+
+    return Stream()
+
+
+def _train(method, stream, state):
+    step = jax.jit(method.step)
+    for t in range(STEPS):
+        state, metrics = step(state, jax.tree.map(jnp.asarray, stream[t]), KEY)
+    return state, metrics
+
+
+def _close(one, two, first):
+    """1e-5 absolute after three steps; and the steps did move what they should."""
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), atol=1e-5)
+    before = np.asarray(first.params['encoder']['conv_1']['kernel'])
+    after = np.asarray(one[0].params['encoder']['conv_1']['kernel'])
+    assert abs(after - before).max() > 1e-2
+
+
+def test_there_are_eight():
+    assert jax.device_count() == 8
+
+
+@pytest.mark.parametrize('norm', ['dann', 'joint'])
+def test_dann_on_a_sharded_batch(norm, wide, request):
+    method = request.getfixturevalue(norm)
+    first = jax.jit(method.init)(jax.random.key(0), wide[0])
+    one = _train(method, wide, first)
+    state, stream = parallel.spread(first, wide)
+    seen = []
+
+    def hook(t, state, metrics):
+        kernel = state.params['encoder']['conv_1']['kernel']
+        seen.append((metrics, len(kernel.sharding.device_set)))
+
+    end = fit(method, state, stream, key=KEY, steps=STEPS, hooks=[hook])
+    assert seen[-1][1] == 8
+    _close(one, (end, seen[-1][0]), first)
+
+
+@pytest.mark.parametrize('norm', ['dann', 'joint'])
+def test_dann_under_pmap(norm, wide, request):
+    method = request.getfixturevalue(norm)
+    first = jax.jit(method.init)(jax.random.key(0), wide[0])
+    one = _train(method, wide, first)
+    mapped = parallel.pmapped(method)
+    state = first
+    for t in range(STEPS):
+        state, metrics = mapped.step(state, wide[t], KEY)
+    _close(one, (state, metrics), first)
+
+
+def test_a_batch_that_does_not_divide_is_refused(dann, batch):
+    few = batch(0, 12)
+    state = jax.eval_shape(dann.init, jax.random.key(0), few)
+    with pytest.raises(ValueError, match='12 does not divide by 8 devices'):
+        parallel.pmapped(dann).step(state, few, KEY)
+    with pytest.raises(ValueError, match='12 does not divide by 8 devices'):
+        parallel.spread(state, [few])
+
+
+def test_reverse_gradient_under_pmap():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(8, 3)), jnp.float32)
+    strength = jnp.arange(8.0) / 4
+
+    def loss(x, strength):
+        return jnp.sum(jnp.sin(ops.reverse_gradient(x, strength)))
+
+    found = jax.pmap(jax.grad(loss))(x, strength)
+    np.testing.assert_array_equal(found, -strength[:, None] * jnp.cos(x))
+
+
+def test_collectives_go_over_the_devices():
+    x = np.arange(8.0, dtype=np.float32)[:, None]
+
+    def over(function):
+        return np.asarray(jax.pmap(function, collective.AXIS)(x))
+
+    np.testing.assert_array_equal(over(collective.mean), np.full((8, 1), 3.5))
+    np.testing.assert_array_equal(over(collective.total), np.full((8, 1), 28.0))
+    np.testing.assert_array_equal(over(collective.gather)[5], x)
+
+
+def test_dropout_differs_between_devices():
+    """One key for all would give every device the same mask."""
+
+    def draw(x):
+        return jax.random.uniform(collective.own_key(KEY), (4,))
+
+    found = np.asarray(jax.pmap(draw, collective.AXIS)(np.zeros(8)))
+    assert len(np.unique(found[:, 0])) == 8
+
+
+def test_a_run_uses_all_devices_and_can_be_restored(tiny, tmp_path):
+    experiment = tiny()
+    running.run(experiment, tmp_path)
+    state = running.restore(experiment, tmp_path, 0, experiment.data(0, None))
+    assert int(state.step) == 6

@@ -1,0 +1,80 @@
+"""Every experiment: its page, and its `fast()` from data to report."""
+
+import ast
+import dataclasses
+import importlib
+import json
+import pathlib
+import pkgutil
+import re
+
+import pytest
+
+import experiments
+from experiments import common
+
+
+def _pages():
+    """Modules under experiments that have `build` and `fast`."""
+    found = []
+    for module in pkgutil.walk_packages(experiments.__path__, 'experiments.'):
+        file = pathlib.Path(importlib.util.find_spec(module.name).origin)
+        names = {
+            node.name
+            for node in ast.parse(file.read_text()).body
+            if isinstance(node, ast.FunctionDef)
+        }
+        if {'build', 'fast'} <= names:
+            found.append(module.name)
+    return found
+
+
+PAGES = _pages()
+
+
+def test_the_pages_are_found():
+    names = {name.rpartition('.')[2] for name in PAGES}
+    assert {'dann', 'adda', 'source_only', 'subspace_alignment'} <= names
+
+
+@pytest.mark.parametrize('name', PAGES)
+def test_a_page_says_what_it_reproduces_and_how(name):
+    page = importlib.import_module(name)
+    lines = page.__doc__.strip().splitlines()
+    assert lines[0].endswith('.') or lines[1].endswith('.')
+    assert re.search(rf'^ *python -m {re.escape(name)}( |$)', page.__doc__, re.M)
+    assert 'Published' in page.__doc__ or 'expected' in page.__doc__.lower()
+
+
+@pytest.mark.parametrize('name', PAGES)
+def test_a_config_is_frozen_plain_values(name):
+    config = importlib.import_module(name).fast()
+    assert config.__dataclass_params__.frozen
+    fields = dataclasses.asdict(config)
+    assert json.loads(json.dumps(fields)) == fields
+    assert config == type(config)(**fields)
+
+
+@pytest.mark.parametrize('name', PAGES)
+def test_building_loads_no_data(name):
+    """The whole sweep is built without one data set on disk."""
+    page = importlib.import_module(name)
+    built = [page.build(config) for config in page.sweep()]
+    assert built and not any(experiment.fast for experiment in built)
+    # No two of a sweep would share a folder.
+    assert len({common.default_folder(experiment) for experiment in built}) == len(
+        built
+    )
+
+
+@pytest.mark.parametrize('name', PAGES)
+def test_the_fast_run_goes_from_data_to_report(name, tmp_path):
+    page = importlib.import_module(name)
+    experiment = page.build(page.fast())
+    assert experiment.fast
+    assert name == f'experiments.{experiment.name}'
+    result = common.execute(experiment, tmp_path)
+    assert json.loads((tmp_path / 'result.json').read_text()) == result
+    assert result['fast']
+    assert 0 <= result['target_accuracy']['last']['mean'] <= 1
+    assert (tmp_path / 'report.html').stat().st_size > 1000

@@ -1,0 +1,149 @@
+"""A run killed at any moment and started again ends with the same bits."""
+
+import dataclasses
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from experiments.adaptation import adda
+from transfer_jax import running
+from transfer_jax.training import checkpoint
+
+ROOT = pathlib.Path(__file__).parents[1]
+QUICK = adda.Config(
+    pair='fake_to_fake_shifted',
+    protocol='full',
+    seeds=1,
+    steps=30,
+    adapt_steps=30,
+    batch=8,
+)
+LONG = dataclasses.replace(QUICK, seeds=2, steps=120, adapt_steps=120)
+
+
+def _start(config, place):
+    """The command line of a run, in a process of its own."""
+    flags = []
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if value != field.default:
+            flags += [f'--config.{field.name.replace("_", "-")}', str(value)]
+    command = [sys.executable, '-m', 'experiments.adaptation.adda', *flags]
+    return subprocess.Popen(
+        [*command, '--run-dir', str(place)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _saved(place):
+    """The checkpoints there are; another answer means that training has gone on."""
+    return {
+        str(path.relative_to(place))
+        for path in place.glob('checkpoints/*/*/*')
+        if path.name.isdigit()
+    }
+
+
+def _wait(process, place, before, delay, stage=''):
+    """Until a checkpoint of the stage more was written, and `delay` seconds longer."""
+    while process.poll() is None:
+        if any(stage in path for path in _saved(place) - before):
+            time.sleep(delay)
+            return
+        time.sleep(0.01)
+
+
+def _finish(process):
+    _, said = process.communicate(timeout=600)
+    assert process.returncode == 0, said[-3000:]
+
+
+def _digests(config, place):
+    experiment = adda.build(config)
+    found = []
+    for seed in experiment.seeds:
+        data = experiment.data(seed, None)
+        state = running.restore(experiment, place, seed, data)
+        found.append(checkpoint.digest(state))
+    return found
+
+
+def _straight(config, place):
+    """The digest of each seed's last state after a run that nothing disturbed."""
+    running.run(adda.build(config), place)
+    return _digests(config, place)
+
+
+@pytest.fixture(scope='module')
+def straight(tmp_path_factory):
+    return _straight(QUICK, tmp_path_factory.mktemp('straight'))
+
+
+def test_a_killed_run_started_again_ends_with_the_same_bits(tmp_path, straight):
+    rng = random.Random(os.getpid())
+    stage, delay = rng.choice(['0_source', '1_adapt']), rng.uniform(0, 0.5)
+    process = _start(QUICK, tmp_path)
+    _wait(process, tmp_path, set(), delay, stage)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, (stage, delay)
+    _finish(_start(QUICK, tmp_path))
+    assert _digests(QUICK, tmp_path) == straight, (stage, delay)
+
+
+def test_a_terminated_run_saves_and_says_how_to_go_on(tmp_path, straight):
+    process = _start(QUICK, tmp_path)
+    _wait(process, tmp_path, set(), 0.1)
+    process.terminate()
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM, said[-3000:]
+    assert 'start the same command again to go on' in said
+    assert 'Traceback' not in said
+    running.run(adda.build(QUICK), tmp_path)
+    assert _digests(QUICK, tmp_path) == straight
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('seed', range(3))
+def test_many_kills_in_either_stage(tmp_path, seed):
+    rng = random.Random(seed)
+    place, killed = tmp_path / 'run', []
+    while True:
+        before = _saved(place)
+        process = _start(LONG, place)
+        _wait(process, place, before, rng.uniform(0, 1.5))
+        process.kill()
+        process.communicate()
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL
+        killed.append(
+            'adapt' if any('1_adapt' in p for p in _saved(place)) else 'source'
+        )
+    assert len(killed) >= 4 and set(killed) == {'source', 'adapt'}, killed
+    assert _digests(LONG, place) == _straight(LONG, tmp_path / 'straight'), killed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
+def test_a_signal_at_any_moment(tmp_path, name):
+    number = signal.Signals[name]
+    rng = random.Random(number)
+    place = tmp_path / 'run'
+    for _ in range(3):
+        process = _start(LONG, place)
+        _wait(process, place, _saved(place), rng.uniform(0, 1.5))
+        process.send_signal(number)
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 128 + number, said[-3000:]
+    _finish(_start(LONG, place))
+    assert _digests(LONG, place) == _straight(LONG, tmp_path / 'straight')
