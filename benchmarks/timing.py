@@ -58,6 +58,8 @@ def machine() -> dict[str, Any]:
         'backend': jax.default_backend(),
         'python': platform.python_version(),
         'jax': jax.__version__,
+        # Far above `cpus`, wall time and spinning threads say little.
+        'load': round(os.getloadavg()[0], 1) if hasattr(os, 'getloadavg') else None,
         'malloc': os.environ.get('GLIBC_TUNABLES', 'default'),
     }
 

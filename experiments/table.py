@@ -182,7 +182,7 @@ def _network(config: dict) -> str:
 
 
 def _demo() -> list[Block]:
-    arms = ('source_only', 'joint_statistics', 'dann', 'train_on_target')
+    arms = ('source_only', 'adabn', 'dann', 'train_on_target')
     commands = {arm: f'python -m experiments.demo --arms {arm}' for arm in arms}
     return [Block('digits_to_digits_m', commands, {})]
 

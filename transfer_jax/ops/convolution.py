@@ -11,9 +11,10 @@ from jax import lax
 
 from transfer_jax.types import Array
 
-# Up to here patches are gathered along columns and then along rows: runs of kw * c
-# numbers are copied, not of c, which takes 35 % off the first layer of Ganin's MNIST
-# net. With more channels the gradient of the two copies costs more than it saves.
+# Up to here patches are gathered along columns and then along rows, so that runs of
+# kw * c numbers are copied, not of c. The first layer of Ganin's MNIST net takes 17 to
+# 36 % less processor time by it, and the same where huge pages are kept for reuse. With
+# more channels the gradients of the two copies cost more than they save.
 FEW_CHANNELS = 4
 
 

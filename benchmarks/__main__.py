@@ -1,0 +1,10 @@
+"""All benchmarks, one after another: `make bench`."""
+
+import subprocess
+import sys
+
+NAMES = ('dann_step', 'convolution')
+
+if __name__ == '__main__':
+    for name in NAMES:
+        subprocess.run([sys.executable, '-m', f'benchmarks.{name}'], check=True)
