@@ -1,5 +1,6 @@
 """Metrics of single-label classification, as (init, update, compute) on sums."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ class Metric(NamedTuple):
     compute: Callable[[Any], dict[str, Any]]
 
 
+@functools.cache  # the same functions each time, so that jit finds its program again
 def accuracy() -> Metric:
     """Share of examples whose largest logit is the label, and the count.
 
@@ -38,6 +40,7 @@ def accuracy() -> Metric:
     return Metric(init, update, compute)
 
 
+@functools.cache
 def confusion(classes: int) -> Metric:
     """Counts by true class (row) and predicted class (column), accuracy per class.
 
