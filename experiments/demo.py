@@ -8,8 +8,8 @@ source only 52.25, DANN 76.66, train on target 95.96, 56 % of the gap covered.
     python -m experiments.demo
     python -m experiments.demo --arms source_only dann
 
-Four arms share network, optimiser, steps and augmentation: source only, AdaBN (the same
-weights with the batch statistics of the target, Li et al. 2016: what normalisation alone
+Four arms share network, optimiser, steps and augmentation: source only, AdaBN (source
+only with the batch statistics of the target, Li et al. 2016: what normalisation alone
 gives), DANN, and train on target. DANN's batch norm keeps the statistics of the domains
 apart too. Target batches have new crops each time; all digits are turned and moved, and
 source images inverted, at random: half of the crops are brighter than the ink.

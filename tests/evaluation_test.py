@@ -47,10 +47,12 @@ def test_padding_does_not_count(batches):
 
 def test_one_compilation_serves_all_states(batches):
     traces = []
-    method, metric = _method(traces), metrics.accuracy()
+    method = _method(traces)
     found = [
         evaluation.evaluate(
-            evaluation.bind(method, _state(scale), 'target'), batches, metric
+            evaluation.bind(method, _state(scale), 'target'),
+            batches,
+            metrics.accuracy(),
         )['accuracy']
         for scale in (1.0, 2.0, -1.0)
     ]

@@ -1,6 +1,7 @@
 """Metrics of single-label classification, as (init, update, compute) on sums."""
 
 import functools
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,7 +10,11 @@ import numpy as np
 
 
 class Metric(NamedTuple):
-    """A measure over batches: sums that add up in any split of the data."""
+    """A measure over batches: sums that add up in any split of the data.
+
+    Its makers are cached: the same metric is the same function, so that an evaluation
+    finds its compiled program again.
+    """
 
     init: Callable[[], Any]
     update: Callable[[Any, Any, Any], Any]  # (sums, output, batch) -> sums
@@ -17,6 +22,7 @@ class Metric(NamedTuple):
 
 
 @functools.cache  # the same functions each time, so that jit finds its program again
+@functools.cache
 def accuracy() -> Metric:
     """Share of examples whose largest logit is the label, and the count.
 
@@ -40,6 +46,7 @@ def accuracy() -> Metric:
     return Metric(init, update, compute)
 
 
+@functools.cache
 @functools.cache
 def confusion(classes: int) -> Metric:
     """Counts by true class (row) and predicted class (column), accuracy per class.
