@@ -15,27 +15,15 @@ STEPS = 3
 KEY = jax.random.key(1)
 
 
-@pytest.fixture(scope='module')
-def dann():
-    norm = functools.partial(models.BatchNorm, 2)  # statistics of each domain
-    tx = optim.sgd(optim.constant(0.1))
-    return methods.dann(
-        models.SmallNet(4, norm=norm),
-        models.Classifier(4, (8,)),  # no dropout
-        models.Critic((8,)),
-        txs={'encoder': tx, 'classifier': tx, 'critic': tx},
-        strength=optim.constant(1.0),
-    )
+# Batch norm with joint statistics, and with those of each domain.
+NORMS = {'joint': models.BatchNorm, 'domains': functools.partial(models.BatchNorm, 2)}
 
 
-@pytest.fixture(scope='module')
-def joint():
-    """The same with joint statistics."""
+@pytest.fixture(scope='module', params=NORMS)
+def dann(request, networks):
     tx = optim.sgd(optim.constant(0.1))
     return methods.dann(
-        models.SmallNet(4, norm=models.BatchNorm),
-        models.Classifier(4, (8,)),
-        models.Critic((8,)),
+        *networks(dropout=0.0, norm=NORMS[request.param]),
         txs={'encoder': tx, 'classifier': tx, 'critic': tx},
         strength=optim.constant(1.0),
     )
@@ -50,10 +38,18 @@ def wide(batch):
     return Stream()
 
 
-def _train(method, stream, state):
-    step = jax.jit(method.step)
+@pytest.fixture(scope='module')
+def first(dann, wide):
+    return jax.jit(dann.init)(jax.random.key(0), wide[0])
+
+
+@pytest.fixture(scope='module')
+def one(dann, wide, first):
+    """(state, metrics) after three steps on one device."""
+    step, state = jax.jit(dann.step), first
     for t in range(STEPS):
-        state, metrics = step(state, jax.tree.map(jnp.asarray, stream[t]), KEY)
+        state, metrics = step(state, wide[t], KEY)
+    assert len(metrics['train/loss'].sharding.device_set) == 1
     return state, metrics
 
 
@@ -70,11 +66,7 @@ def test_there_are_eight():
     assert jax.device_count() == 8
 
 
-@pytest.mark.parametrize('norm', ['dann', 'joint'])
-def test_dann_on_a_sharded_batch(norm, wide, request):
-    method = request.getfixturevalue(norm)
-    first = jax.jit(method.init)(jax.random.key(0), wide[0])
-    one = _train(method, wide, first)
+def test_dann_on_a_sharded_batch(dann, wide, first, one):
     state, stream = parallel.spread(first, wide)
     seen = []
 
@@ -82,18 +74,13 @@ def test_dann_on_a_sharded_batch(norm, wide, request):
         kernel = state.params['encoder']['conv_1']['kernel']
         seen.append((metrics, len(kernel.sharding.device_set)))
 
-    end = fit(method, state, stream, key=KEY, steps=STEPS, hooks=[hook])
+    end = fit(dann, state, stream, key=KEY, steps=STEPS, hooks=[hook])
     assert seen[-1][1] == 8
     _close(one, (end, seen[-1][0]), first)
 
 
-@pytest.mark.parametrize('norm', ['dann', 'joint'])
-def test_dann_under_pmap(norm, wide, request):
-    method = request.getfixturevalue(norm)
-    first = jax.jit(method.init)(jax.random.key(0), wide[0])
-    one = _train(method, wide, first)
-    mapped = parallel.pmapped(method)
-    state = first
+def test_dann_under_pmap(dann, wide, first, one):
+    mapped, state = parallel.pmapped(dann), first
     for t in range(STEPS):
         state, metrics = mapped.step(state, wide[t], KEY)
     _close(one, (state, metrics), first)
@@ -127,7 +114,7 @@ def test_collectives_go_over_the_devices():
 
     np.testing.assert_array_equal(over(collective.mean), np.full((8, 1), 3.5))
     np.testing.assert_array_equal(over(collective.total), np.full((8, 1), 28.0))
-    np.testing.assert_array_equal(over(collective.gather)[5], x)
+    np.testing.assert_array_equal(over(collective.gather)[5], x[:, 0])
 
 
 def test_dropout_differs_between_devices():
@@ -141,7 +128,7 @@ def test_dropout_differs_between_devices():
 
 
 def test_a_run_uses_all_devices_and_can_be_restored(tiny, tmp_path):
-    experiment = tiny()
+    experiment = tiny(stages=tiny().stages[:1])
     running.run(experiment, tmp_path)
     state = running.restore(experiment, tmp_path, 0, experiment.data(0, None))
     assert int(state.step) == 6

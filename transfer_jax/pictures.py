@@ -228,15 +228,20 @@ def _features(method, state, held_out) -> dict[str, tuple[np.ndarray, np.ndarray
 
 def _plane(features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """(n, d) of every domain to (n, 2), by PCA to 50 and t-SNE, all together."""
+    import threadpoolctl
     from sklearn import decomposition, manifold  # 1 s: only where it is used
 
     x = np.concatenate(list(features.values())).astype(np.float64)
     most = min(50, *x.shape)
-    x = decomposition.PCA(most, random_state=0).fit_transform(x)
-    x /= max(x[:, 0].std(), 1e-12)
-    tsne = manifold.TSNE(perplexity=min(30, (len(x) - 1) / 3), random_state=0)
+    # One thread: its threads wait for each other thousands of times, which on a busy
+    # machine takes minutes instead of seconds.
+    with threadpoolctl.threadpool_limits(1):
+        x = decomposition.PCA(most, random_state=0).fit_transform(x)
+        x /= max(x[:, 0].std(), 1e-12)
+        tsne = manifold.TSNE(perplexity=min(30, (len(x) - 1) / 3), random_state=0)
+        xy = tsne.fit_transform(x)
     ends = np.cumsum([len(part) for part in features.values()])[:-1]
-    return dict(zip(features, np.split(tsne.fit_transform(x), ends), strict=True))
+    return dict(zip(features, np.split(xy, ends), strict=True))
 
 
 def _by_seed(arm, rows, column) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -9,7 +9,6 @@ import pytest
 from transfer_jax import methods, models
 from transfer_jax.training import fit, optim, parallel
 
-STEPS = 2
 VALUES = {'seeds': {}, 'rates': {'rate': [0.05, 0.2]}}
 
 
@@ -48,26 +47,29 @@ def keys():
 
 @pytest.fixture(scope='module')
 def rows(batch):
-    """rows[t][r]: the batch of step t of run r; each run has its own."""
-    return [[batch(10 * r + t) for r in range(2)] for t in range(STEPS)]
+    """The batch of each run: each has its own."""
+    return [batch(0), batch(10)]
+
+
+def _whole(method):
+    """(key, batch) -> all that a method answers: first state, step, prediction."""
+
+    def run(key, batch):
+        state, metrics = method.step(method.init(key, batch), batch, key)
+        return state, metrics, method.predict(state, {'target': batch['target']})
+
+    return jax.jit(run)
 
 
 @pytest.fixture(scope='module')
 def singles(make, keys, rows):
-    """{values: (state, metrics, answers) of each run alone, stacked}."""
-    found = {}
-    for name, values in VALUES.items():
-        ends = []
-        for r in range(2):
-            method = make(**{name: value[r] for name, value in values.items()})
-            state = jax.jit(method.init)(keys[r], rows[0][r])
-            step = jax.jit(method.step)
-            for t in range(STEPS):
-                state, metrics = step(state, rows[t][r], keys[r])
-            target = {'target': rows[0][r]['target']}
-            ends.append((state, metrics, jax.jit(method.predict)(state, target)))
-        found[name] = _stack(ends)
-    return found
+    """{values: the answers of each run alone, stacked}."""
+    usual, fast = _whole(make()), _whole(make(0.2))
+    first, second = usual(keys[0], rows[0]), usual(keys[1], rows[1])
+    return {
+        'seeds': _stack([first, second]),
+        'rates': _stack([first, fast(keys[1], rows[1])]),
+    }
 
 
 def _stack(trees):
@@ -84,14 +86,9 @@ def _close(one, two):
 @pytest.mark.parametrize('name', VALUES)
 def test_over_runs_equals_single_runs(make, keys, rows, singles, name, vmap):
     many = parallel.over_runs(make, VALUES[name], vmap=vmap)
-    state = jax.jit(many.init)(keys, _stack(rows[0]))
-    step = jax.jit(many.step)
-    for t in range(STEPS):
-        state, metrics = step(state, _stack(rows[t]), keys)
-    target = {'target': _stack(rows[0])['target']}
-    answers = jax.jit(many.predict)(state, target)
-    _close((state, metrics, answers), singles[name])
-    kernels = state.params['encoder']['dense']['kernel']
+    answers = _whole(many)(keys, _stack(rows))
+    _close(answers, singles[name])
+    kernels = answers[0].params['encoder']['dense']['kernel']
     assert abs(kernels[0] - kernels[1]).max() > 1e-3  # two runs, not one twice
 
 
