@@ -163,7 +163,7 @@ def test_dann_without_strength_is_source_only_bit_for_bit(networks, stream, same
 
 
 def test_dann_with_strength_turns_the_encoder_against_the_critic(networks, batch):
-    """By hand: the encoder's gradient is that of the labels less that of the domains."""
+    """The encoder's gradient is that of the labels less that of the domains."""
     tx = optim.sgd(optim.constant(1.0), momentum=0.0)
     make = [_dann(*networks(0.0), tx, strength=s) for s in (0.0, 0.5, 1.0)]
     state = jax.jit(make[0].init)(jax.random.key(0), batch())

@@ -1,6 +1,7 @@
 """A run killed at any moment and started again ends with the same bits."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 import random
@@ -9,22 +10,34 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from experiments.adaptation import adda
-from transfer_jax import running
+from transfer_jax import data, running
 from transfer_jax.training import checkpoint
 
 ROOT = pathlib.Path(__file__).parents[1]
-QUICK = adda.Config(
-    pair='fake_to_fake_shifted',
-    protocol='full',
-    seeds=1,
-    steps=30,
-    adapt_steps=30,
-    batch=8,
-)
-LONG = dataclasses.replace(QUICK, seeds=2, steps=120, adapt_steps=120)
+_build = functools.cache(adda.build)  # what is compiled once here serves every test
+
+
+@pytest.fixture(scope='module')
+def quick(tmp_path_factory):
+    """A config of seconds, on few images: its runs mostly train and save."""
+    place = tmp_path_factory.mktemp('data')
+    specs = {}
+    for seed, name in enumerate(('source', 'target')):
+        part = data.fake.fake_domain(seed, 40, 28, shift=float(seed)).train
+        np.savez(place / f'{name}.npz', image=part.image, label=part.label)
+        specs[name] = f'npz:{place / name}.npz'
+    return adda.Config(
+        **specs, protocol='full', seeds=1, steps=12, adapt_steps=12, batch=8
+    )
+
+
+@pytest.fixture(scope='module')
+def long(quick):
+    return dataclasses.replace(quick, seeds=2, steps=120, adapt_steps=120)
 
 
 def _start(config, place):
@@ -68,58 +81,57 @@ def _finish(process):
 
 
 def _digests(config, place):
-    experiment = adda.build(config)
+    experiment = _build(config)
     found = []
     for seed in experiment.seeds:
-        data = experiment.data(seed, None)
-        state = running.restore(experiment, place, seed, data)
+        state = running.restore(experiment, place, seed, experiment.data(seed, None))
         found.append(checkpoint.digest(state))
     return found
 
 
 def _straight(config, place):
     """The digest of each seed's last state after a run that nothing disturbed."""
-    running.run(adda.build(config), place)
+    running.run(_build(config), place)
     return _digests(config, place)
 
 
 @pytest.fixture(scope='module')
-def straight(tmp_path_factory):
-    return _straight(QUICK, tmp_path_factory.mktemp('straight'))
+def straight(quick, tmp_path_factory):
+    return _straight(quick, tmp_path_factory.mktemp('straight'))
 
 
-def test_a_killed_run_started_again_ends_with_the_same_bits(tmp_path, straight):
+def test_a_killed_run_started_again_ends_with_the_same_bits(quick, tmp_path, straight):
     rng = random.Random(os.getpid())
-    stage, delay = rng.choice(['0_source', '1_adapt']), rng.uniform(0, 0.5)
-    process = _start(QUICK, tmp_path)
+    stage, delay = rng.choice(['0_source', '1_adapt']), rng.uniform(0, 0.3)
+    process = _start(quick, tmp_path)
     _wait(process, tmp_path, set(), delay, stage)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL, (stage, delay)
-    _finish(_start(QUICK, tmp_path))
-    assert _digests(QUICK, tmp_path) == straight, (stage, delay)
+    _finish(_start(quick, tmp_path))
+    assert _digests(quick, tmp_path) == straight, (stage, delay)
 
 
-def test_a_terminated_run_saves_and_says_how_to_go_on(tmp_path, straight):
-    process = _start(QUICK, tmp_path)
-    _wait(process, tmp_path, set(), 0.1)
+def test_a_terminated_run_saves_and_says_how_to_go_on(quick, tmp_path, straight):
+    process = _start(quick, tmp_path)
+    _wait(process, tmp_path, set(), 0.0)
     process.terminate()
     _, said = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM, said[-3000:]
     assert 'start the same command again to go on' in said
     assert 'Traceback' not in said
-    running.run(adda.build(QUICK), tmp_path)
-    assert _digests(QUICK, tmp_path) == straight
+    running.run(_build(quick), tmp_path)
+    assert _digests(quick, tmp_path) == straight
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('seed', range(3))
-def test_many_kills_in_either_stage(tmp_path, seed):
+def test_many_kills_in_either_stage(long, tmp_path, seed):
     rng = random.Random(seed)
     place, killed = tmp_path / 'run', []
     while True:
         before = _saved(place)
-        process = _start(LONG, place)
+        process = _start(long, place)
         _wait(process, place, before, rng.uniform(0, 1.5))
         process.kill()
         process.communicate()
@@ -130,20 +142,20 @@ def test_many_kills_in_either_stage(tmp_path, seed):
             'adapt' if any('1_adapt' in p for p in _saved(place)) else 'source'
         )
     assert len(killed) >= 4 and set(killed) == {'source', 'adapt'}, killed
-    assert _digests(LONG, place) == _straight(LONG, tmp_path / 'straight'), killed
+    assert _digests(long, place) == _straight(long, tmp_path / 'straight'), killed
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
-def test_a_signal_at_any_moment(tmp_path, name):
+def test_a_signal_at_any_moment(long, tmp_path, name):
     number = signal.Signals[name]
     rng = random.Random(number)
     place = tmp_path / 'run'
     for _ in range(3):
-        process = _start(LONG, place)
+        process = _start(long, place)
         _wait(process, place, _saved(place), rng.uniform(0, 1.5))
         process.send_signal(number)
         _, said = process.communicate(timeout=120)
         assert process.returncode == 128 + number, said[-3000:]
-    _finish(_start(LONG, place))
-    assert _digests(LONG, place) == _straight(LONG, tmp_path / 'straight')
+    _finish(_start(long, place))
+    assert _digests(long, place) == _straight(long, tmp_path / 'straight')

@@ -50,7 +50,7 @@ class Section(NamedTuple):
 
 
 def sections(arms: Sequence[Arm], data_dir: str | None) -> list[Section]:
-    """Everything there is to see of arms on one task; sections may be empty."""
+    """Everything there is to see of arms on one task."""
     grids, maps, matrices = {}, {}, {}
     missing = []
     for arm in arms:
@@ -69,15 +69,7 @@ def sections(arms: Sequence[Arm], data_dir: str | None) -> list[Section]:
             missing.append(str(error))
     if len(arms) > 1:  # before adaptation comes first
         maps = dict(sorted(maps.items(), key=lambda item: 'before' not in item[0]))
-    seen = ' '.join(
-        [
-            'Of the first seed. t-SNE of the features of held-out source images and '
-            f'target test images, at most {MAPPED} of each; each map is computed by '
-            'itself. Target labels serve as colours only.',
-            *missing,
-        ]
-    )
-    return [
+    shown = [
         Section(
             'The two domains',
             'Random images with their labels, before normalisation and augmentation; '
@@ -85,7 +77,13 @@ def sections(arms: Sequence[Arm], data_dir: str | None) -> list[Section]:
             grids,
         ),
         _curves(arms),
-        Section('Features', seen, maps),
+        Section(
+            'Features',
+            'Of the first seed. t-SNE of the features of held-out source images and '
+            f'target test images, at most {MAPPED} of each; each map is computed by '
+            'itself. Target labels serve as colours only.',
+            maps,
+        ),
         Section(
             'Confusion on the target test set',
             'Of the first seed at the last step; % of each true class.',
@@ -93,6 +91,10 @@ def sections(arms: Sequence[Arm], data_dir: str | None) -> list[Section]:
         ),
         *(_training(arm) for arm in arms),
     ]
+    shown = [section for section in shown if section.figures]
+    if missing:
+        shown.append(Section('Not shown', '. '.join(missing), {}))
+    return shown
 
 
 def _grids(samples: Mapping[str, Any], classes: Sequence[str]) -> dict[str, 'Figure']:

@@ -135,8 +135,6 @@ def _table(lines: Sequence[tables.Row]) -> str:
 
 def _section(section: pictures.Section, place: pathlib.Path) -> str:
     """Its figures, in the page and as files."""
-    if not section.figures:
-        return ''
     (place / 'figures').mkdir(parents=True, exist_ok=True)
     images = []
     for name, figure in section.figures.items():

@@ -126,7 +126,7 @@ def test_all_damaged_is_as_none(tmp_path):
 
 
 def test_a_write_that_was_cut_off_is_not_a_checkpoint(tmp_path, same_bits):
-    """SIGKILL while saving leaves a folder of another name; it goes at the next save."""
+    """SIGKILL while saving leaves a folder of another name, in no one's way."""
     checkpoint.save(tmp_path, _state(1, 1), 1)
     part = tmp_path / '2.orbax-checkpoint-tmp'
     part.mkdir()
