@@ -1,6 +1,7 @@
 """`python -m experiments`, and the sweep over a page."""
 
 import ast
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -44,11 +45,17 @@ def test_listing_imports_no_page_and_nothing_heavy():
     assert time.process_time() - began < 3
 
 
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Of a run of the page."""
+
+    rate: float
+
+
 @pytest.fixture
 def page(monkeypatch, tiny):
     """A page with four runs; the second fails. `page.ran` are those that began."""
     rates = (0.1, 0.2, 0.3, 0.4)
-    config = type(tiny().config)
     ran = []
 
     def execute(experiment, place, data_dir):
@@ -61,7 +68,7 @@ def page(monkeypatch, tiny):
             'experiment': experiment.name,
             'arm': experiment.arm,
             'task': experiment.task,
-            'config': {'rate': experiment.config.rate, 'steps': 6},
+            'config': {'rate': experiment.config.rate},
             'seeds': [0],
             'target_test_images': 8,
             'target_accuracy': {'last': column},
@@ -71,8 +78,8 @@ def page(monkeypatch, tiny):
         return content
 
     page = types.SimpleNamespace(
-        sweep=lambda: [config(rate=rate) for rate in rates],
-        build=lambda config: tiny(config),
+        sweep=lambda: [Config(rate) for rate in rates],
+        build=lambda config: tiny(config=config),
         ran=ran,
         fails=0.2,
         error=OSError('no room\nat all'),

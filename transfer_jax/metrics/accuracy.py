@@ -1,7 +1,6 @@
 """Metrics of single-label classification, as (init, update, compute) on sums."""
 
 import functools
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
