@@ -79,7 +79,7 @@ def page(monkeypatch, tiny):
 
     page = types.SimpleNamespace(
         sweep=lambda: [Config(rate) for rate in rates],
-        build=lambda config: tiny(config=config),
+        build=lambda config: tiny()._replace(config=config),
         ran=ran,
         fails=0.2,
         error=OSError('no room\nat all'),
