@@ -29,6 +29,7 @@ GANIN = {
     'svhn_to_mnist': (0.5490, 0.7385, 0.9942),
     'syn_signs_to_gtsrb': (0.7900, 0.8865, 0.9980),
 }
+TEST_IMAGES = {'mnist_m': 10_000, 'svhn': 26_032, 'mnist': 10_000, 'gtsrb': 12_630}
 # Tzeng et al., CVPR 2017, table 2: (source only, gradient reversal, ADDA).
 ADDA = {
     'mnist_to_usps': (0.752, 0.771, 0.894),
@@ -59,6 +60,7 @@ class Block(NamedTuple):
     commands: Mapping[str, str]  # {arm that belongs here: what makes its result}
     published: Mapping[str, float]
     ceiling: tuple[str, str] = ('', '')  # (task, network) of its train on target
+    images: int = 0  # of the whole target test set; fewer are a subset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +143,11 @@ def build(
     lines, missing = [], []
     for block in blocks:
         own = [result for result in results if _belongs(result, block)]
-        lines += tables.rows(own, task=block.task, published=block.published)
+        whole = [r for r in own if r['target_test_images'] >= block.images]
+        lines += tables.rows(whole, task=block.task, published=block.published)
+        # A subset is named so, and nothing published stands beside it.
+        part = [result for result in own if result not in whole]
+        lines += tables.rows(part, task=f'{block.task}, subset')
         there = {result['arm'] for result in own}
         missing += [
             {'task': block.task, 'arm': arm, 'command': command}
@@ -199,7 +205,8 @@ def _ganin() -> list[Block]:
         }
         published = dict(zip(commands, (low, dann, high), strict=True))
         ceiling = (f'{target}_to_{target}, full', network)
-        blocks.append(Block(f'{pair}, full', commands, published, ceiling))
+        images = TEST_IMAGES[target]
+        blocks.append(Block(f'{pair}, full', commands, published, ceiling, images))
     return blocks
 
 

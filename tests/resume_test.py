@@ -1,5 +1,6 @@
 """A run killed at any moment and started again ends with the same bits."""
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -40,8 +41,20 @@ def long(quick):
     return dataclasses.replace(quick, seeds=2, steps=120, adapt_steps=120)
 
 
-def _start(config, place):
-    """The command line of a run, in a process of its own."""
+@pytest.fixture
+def start():
+    """start(config, place): its command line, in a process that ends with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def run(config, place):
+            process = stack.enter_context(_process(config, place))
+            stack.callback(process.kill)
+            return process
+
+        yield run
+
+
+def _process(config, place):
     flags = []
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -76,7 +89,7 @@ def _wait(process, place, before, delay, stage=''):
 
 
 def _finish(process):
-    _, said = process.communicate(timeout=600)
+    _, said = process.communicate(timeout=1200)
     assert process.returncode == 0, said[-3000:]
 
 
@@ -100,23 +113,25 @@ def straight(quick, tmp_path_factory):
     return _straight(quick, tmp_path_factory.mktemp('straight'))
 
 
-def test_a_killed_run_started_again_ends_with_the_same_bits(quick, tmp_path, straight):
+def test_a_killed_run_started_again_ends_with_the_same_bits(
+    quick, start, tmp_path, straight
+):
     rng = random.Random(os.getpid())
     stage, delay = rng.choice(['0_source', '1_adapt']), rng.uniform(0, 0.3)
-    process = _start(quick, tmp_path)
+    process = start(quick, tmp_path)
     _wait(process, tmp_path, set(), delay, stage)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL, (stage, delay)
-    _finish(_start(quick, tmp_path))
+    _finish(start(quick, tmp_path))
     assert _digests(quick, tmp_path) == straight, (stage, delay)
 
 
-def test_a_terminated_run_saves_and_says_how_to_go_on(quick, tmp_path, straight):
-    process = _start(quick, tmp_path)
+def test_a_terminated_run_saves_and_says_how_to_go_on(quick, start, tmp_path, straight):
+    process = start(quick, tmp_path)
     _wait(process, tmp_path, set(), 0.0)
     process.terminate()
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 128 + signal.SIGTERM, said[-3000:]
     assert 'start the same command again to go on' in said
     assert 'Traceback' not in said
@@ -126,12 +141,12 @@ def test_a_terminated_run_saves_and_says_how_to_go_on(quick, tmp_path, straight)
 
 @pytest.mark.slow
 @pytest.mark.parametrize('seed', range(3))
-def test_many_kills_in_either_stage(long, tmp_path, seed):
+def test_many_kills_in_either_stage(long, start, tmp_path, seed):
     rng = random.Random(seed)
     place, killed = tmp_path / 'run', []
     while True:
         before = _saved(place)
-        process = _start(long, place)
+        process = start(long, place)
         _wait(process, place, before, rng.uniform(0, 1.5))
         process.kill()
         process.communicate()
@@ -147,15 +162,15 @@ def test_many_kills_in_either_stage(long, tmp_path, seed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
-def test_a_signal_at_any_moment(long, tmp_path, name):
+def test_a_signal_at_any_moment(long, start, tmp_path, name):
     number = signal.Signals[name]
     rng = random.Random(number)
     place = tmp_path / 'run'
     for _ in range(3):
-        process = _start(long, place)
+        process = start(long, place)
         _wait(process, place, _saved(place), rng.uniform(0, 1.5))
         process.send_signal(number)
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=600)
         assert process.returncode == 128 + number, said[-3000:]
-    _finish(_start(long, place))
+    _finish(start(long, place))
     assert _digests(long, place) == _straight(long, tmp_path / 'straight')

@@ -22,6 +22,7 @@ def result():
         std=0.01,
         seeds=(0, 1),
         fast=False,
+        images=10_000,
         **config,
     ):
         def column(mean):
@@ -36,7 +37,7 @@ def result():
             'fast': fast,
             'config': {'steps': steps, 'seeds': len(seeds), **config},
             'seeds': list(seeds),
-            'target_test_images': 10_000,
+            'target_test_images': images,
             'target_accuracy': {
                 'last': column(last),
                 **{r: column(last + 0.001 * (i + 1)) for i, r in enumerate(rules)},
@@ -199,6 +200,21 @@ def test_train_on_target_joins_the_pair_of_its_domain_and_network(result):
     assert ('svhn_to_mnist, full', 'train_on_target') not in {
         (entry['task'], entry['arm']) for entry in missing
     }
+
+
+def test_a_subset_is_named_so_and_nothing_published_is_beside_it(result):
+    task = 'syn_signs_to_gtsrb, full'
+    lines, _ = table.build(
+        table.named('ganin'),
+        [
+            result('dann', 0.5, task=task, images=1326),
+            result('dann', 0.6, task=task, images=12_630),
+        ],
+    )
+    assert [(line.task, line.published) for line in lines] == [
+        (task, 0.8865),
+        (f'{task}, subset', None),
+    ]
 
 
 def test_a_copy_of_a_result_counts_once(result, written, run):

@@ -137,7 +137,7 @@ def legend(lines: Sequence[Row]) -> list[str]:
             'the last step.'
         )
     elif any(line.gain is not None for line in lines):
-        said.append('Gain: points over source only, at the last step.')
+        said.append('Gain: points over the arm without adaptation, at the last step.')
     if any(line.published is not None for line in lines):
         said.append('Published: by the paper that the page of the experiment names.')
     return said
