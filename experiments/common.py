@@ -12,7 +12,7 @@ from typing import Generic, NoReturn, TypeVar
 
 import tyro
 
-from transfer_jax import running
+from transfer_jax import running, watching
 from transfer_jax.training import checkpoint, log
 
 Config = TypeVar('Config')
@@ -77,11 +77,11 @@ def errors(debug: bool) -> Iterator[None]:
     """Turns the errors that a user can cause into one line and an exit code."""
     try:
         yield
-    except running.Interrupted as stop:
+    except watching.Interrupted as stop:
         _leave(str(stop), 128 + stop.number)
     except KeyboardInterrupt:
         _leave('stopped; start the same command again to go on', 130)
-    except (checkpoint.CheckpointError, running.NonFiniteError) as error:
+    except (checkpoint.CheckpointError, watching.NonFiniteError) as error:
         if debug:
             raise
         _leave(f'error: {error}', 1)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from transfer_jax import data, running, selection
+from transfer_jax import data, selection, watching
 
 # {--config.pair: (source, target, network)}
 PAIRS = {
@@ -125,7 +125,7 @@ def load_pair(task: Task, seed: int, data_dir: str | None) -> Pair:
     return Pair(source.classes, train, validation, images, target_test, mean, seed)
 
 
-def held_out(pair: Pair) -> running.HeldOut:
+def held_out(pair: Pair) -> watching.HeldOut:
     """What the evaluations of a run read; at most 2,000 images for each validator."""
 
     def read(source):
@@ -135,7 +135,7 @@ def held_out(pair: Pair) -> running.HeldOut:
 
     validation = pair.source_validation.take(_cap(len(pair.source_validation)))
     unlabelled = data.Images(pair.target.image[_cap(len(pair.target))])
-    return running.HeldOut(read(validation), read(unlabelled), read(pair.target_test))
+    return watching.HeldOut(read(validation), read(unlabelled), read(pair.target_test))
 
 
 def stream(

@@ -15,7 +15,7 @@ import tyro
 
 from experiments import __main__ as listing
 from experiments import common
-from transfer_jax import report, running
+from transfer_jax import report, running, watching
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +86,7 @@ def run(
             continue
         try:
             common.execute(experiment, place, data_dir)
-        except running.Interrupted:
+        except watching.Interrupted:
             raise
         except Exception as error:  # whatever it is, the other runs are not to blame
             if debug:

@@ -13,7 +13,7 @@ import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-from transfer_jax import data, methods, models, running  # noqa: E402
+from transfer_jax import data, methods, models, running, watching  # noqa: E402
 from transfer_jax.training import optim  # noqa: E402
 
 CLASSES = 4
@@ -111,7 +111,7 @@ def tiny(networks):
         source, target, _ = pair
         read = functools.partial(data.batches, batch_size=8)
         scale = data.normalise(np.zeros(3, np.float32))
-        return running.HeldOut(
+        return watching.HeldOut(
             read(source.test).map(scale),
             read(data.Images(target.train.image)).map(scale),
             read(target.test).map(scale),

@@ -15,6 +15,7 @@ FLOORS = (
     {'losses', 'models', 'shallow', 'data'},
     {'training'},
     {'evaluation', 'selection', 'methods', 'folder', 'figures', 'tables'},
+    {'watching'},
     {'running'},
     {'pictures'},
     {'report'},

@@ -13,7 +13,7 @@ import pytest
 
 from experiments import __main__ as listing
 from experiments import common, sweep
-from transfer_jax import running
+from transfer_jax import watching
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -128,7 +128,7 @@ def test_a_list_runs_nothing(page, tmp_path, capsys):
 
 
 def test_a_stop_from_outside_ends_the_sweep(page, tmp_path):
-    page.error = running.Interrupted(15)
+    page.error = watching.Interrupted(15)
     assert call(tmp_path) == 128 + 15
     assert page.ran == [0.1, 0.2]
 

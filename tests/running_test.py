@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from experiments import common
-from transfer_jax import running
+from transfer_jax import running, watching
 from transfer_jax.training import checkpoint
 
 
@@ -196,7 +196,7 @@ def _spoil(batch):
 def test_a_loss_that_is_no_number_stops_the_run(tiny, tmp_path, stage, phase):
     broken = _disturbed(tiny(), stage, 4, _spoil)  # the batch of step 5
     message = f"phase '{phase}' is nan at step 5 of stage '{stage}', seed 0"
-    with pytest.raises(running.NonFiniteError, match=message):
+    with pytest.raises(watching.NonFiniteError, match=message):
         running.run(broken, tmp_path)
     i = [found.name for found in broken.stages].index(stage)
     kept = tmp_path / 'checkpoints' / 'seed_0' / f'{i}_{stage}'
@@ -218,7 +218,7 @@ def test_parameters_that_are_no_numbers_are_never_saved(tiny, tmp_path):
 
         return method._replace(step=step)
 
-    with pytest.raises(running.NonFiniteError, match='step 4 .*seed 0'):
+    with pytest.raises(watching.NonFiniteError, match='step 4 .*seed 0'):
         running.run(_stages(experiment, explode), tmp_path)
     kept = tmp_path / 'checkpoints' / 'seed_0' / '0_source'
     assert sorted(p.name for p in kept.iterdir() if p.name.isdigit()) == ['2']

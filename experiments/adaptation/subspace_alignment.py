@@ -34,7 +34,8 @@ import jax
 import numpy as np
 from jax.tree_util import Partial
 
-from transfer_jax import data, running, shallow
+from experiments import common
+from transfer_jax import data, running, shallow, watching
 from transfer_jax.data import features
 from transfer_jax.types import Samples
 
@@ -126,13 +127,13 @@ def load(pair: str, protocol: str, seed: int, data_dir: str | None) -> Pair:
     return Pair(drawn, kept, validation, features.Unlabelled(target.x), target)
 
 
-def held_out(pair: Pair) -> running.HeldOut:
+def held_out(pair: Pair) -> watching.HeldOut:
     """What the evaluation reads."""
 
     def read(source):
         return data.batches(source, min(EVALUATION_BATCH, len(source)))
 
-    return running.HeldOut(
+    return watching.HeldOut(
         read(pair.validation), read(pair.target), read(pair.target_test)
     )
 
@@ -179,6 +180,4 @@ def _check(field: str, value: str, choices) -> None:
 
 
 if __name__ == '__main__':
-    from experiments import common
-
     common.main(Config, build, __file__)

@@ -9,7 +9,7 @@ import pytest
 from jax.tree_util import Partial
 
 from experiments.adaptation import subspace_alignment as page
-from transfer_jax import running
+from transfer_jax import running, watching
 from transfer_jax.data import features
 
 
@@ -41,7 +41,7 @@ def test_a_run_that_is_asked_to_stop_stops_after_its_seed_and_goes_on(tmp_path):
         return experiment.closed_form(key, pair)
 
     stopped = experiment._replace(closed_form=stopping)
-    with pytest.raises(running.Interrupted):
+    with pytest.raises(watching.Interrupted):
         running.run(stopped, tmp_path)
     assert len(made) == 1
     assert len(running.run(stopped, tmp_path)['seeds']) == 3

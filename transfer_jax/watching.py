@@ -1,0 +1,139 @@
+"""What surrounds the training of a stage: logging, checks, evaluation, saving."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from transfer_jax import evaluation, folder, metrics, selection
+from transfer_jax.training import checkpoint, log
+from transfer_jax.types import Batch
+
+LOG_EVERY = 20  # steps between rows of metrics
+
+
+class HeldOut(NamedTuple):
+    """What an evaluation reads; only the oracle reads `target_test`."""
+
+    source_validation: Sequence[Batch]  # labelled
+    target_train: Sequence[Batch]  # unlabelled
+    target_test: Sequence[Batch]  # labelled
+
+
+class NonFiniteError(ValueError):
+    """A loss is no longer a number."""
+
+
+class Interrupted(Exception):
+    """The run was asked to stop and has saved itself."""
+
+    def __init__(self, number: int):
+        super().__init__('stopped, and saved; start the same command again to go on')
+        self.number = number
+
+
+def measure(predicts, experiment, held_out) -> dict:
+    """One row of a history."""
+    source = evaluation.extract(
+        predicts[experiment.validate_as], held_out.source_validation, ['logits']
+    )
+    target = evaluation.extract(predicts['target'], held_out.target_train, ['logits'])
+    label = np.concatenate(
+        [
+            np.asarray(batch['label'])[np.asarray(batch['mask']) > 0]
+            for batch in held_out.source_validation
+        ]
+    )
+    evidence = selection.Evidence(source['logits'], label, target['logits'])
+    test = evaluation.evaluate(
+        predicts['target'], held_out.target_test, metrics.accuracy()
+    )
+    return {
+        **selection.score(evidence),
+        'target_test': test['accuracy'],
+        'target_test_images': test['count'],
+    }
+
+
+class Watch:
+    """The hook of a stage: logs, checks, evaluates, saves, and stops when asked."""
+
+    def __init__(self, experiment, stage, seed, held_out, place, kept, asked, done):
+        self._experiment, self._stage, self._seed = experiment, stage, seed
+        self._held_out, self._kept, self._asked = held_out, kept, asked
+        self._metrics = folder.Rows(place / 'metrics.jsonl')
+        self._history = folder.Rows(place / 'history.jsonl')
+        for rows in (self._metrics, self._history):
+            rows.rewind(seed, stage.name, done)
+        count = max(1, min(experiment.evaluations, stage.steps))
+        self._evaluate_at = {
+            round(i * stage.steps / count) for i in range(1, count + 1)
+        }
+        self._pending = []
+        events = place / 'events' / f'seed_{seed}_{stage.name}'
+        self._events = log.Events(events, done + 1)
+        title = f'{experiment.arm} seed {seed} {stage.name}'
+        self._progress = log.Progress(title, stage.steps, done)
+
+    def __call__(self, step, state, values):
+        self._pending.append((step, values))
+        evaluates, signalled = step in self._evaluate_at, tuple(self._asked)
+        if step % LOG_EVERY == 0 or evaluates or signalled:
+            self._flush()
+        if evaluates or signalled:
+            self._check(step, state)
+        if evaluates:
+            row = self._evaluation(state)
+            self._history.append(self._labels(step) | row)
+            self._events.write(step, row)
+            self._progress.line(
+                step, {k: v for k, v in row.items() if isinstance(v, float)}
+            )
+        if evaluates or signalled:
+            checkpoint.save(self._kept, state, step)
+        if signalled:
+            raise Interrupted(signalled[0])
+
+    def close(self):
+        self._progress.close()
+        self._events.close()
+
+    def _labels(self, step):
+        return {'seed': self._seed, 'stage': self._stage.name, 'step': step}
+
+    def _evaluation(self, state):
+        method = self._stage.method
+        predicts = {
+            domain: evaluation.bind(method, state, domain)
+            for domain in ('source', 'target')
+        }
+        return measure(predicts, self._experiment, self._held_out)
+
+    def _check(self, step, state):
+        """No parameter that is not a number is ever saved, whatever its loss was."""
+        for name, params in jax.device_get(state.params).items():
+            if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(params)):
+                raise NonFiniteError(
+                    f'parameters of {name!r} are not finite after step {step} of '
+                    f'stage {self._stage.name!r}, seed {self._seed}; the last good '
+                    'checkpoint is kept. A smaller learning rate is the usual cure'
+                )
+
+    def _flush(self):
+        """Fetch the metrics of the steps since the last flush, and check them."""
+        pending, self._pending = jax.device_get(self._pending), []
+        for step, values in pending:
+            for name, value in values.items():
+                if name.endswith('/loss') and not np.all(np.isfinite(value)):
+                    phase = name.rpartition('/')[0]
+                    raise NonFiniteError(
+                        f'the loss of phase {phase!r} is {value} at step {step} of '
+                        f'stage {self._stage.name!r}, seed {self._seed}; the last good '
+                        'checkpoint is kept. A smaller learning rate is the usual cure'
+                    )
+        step, values = pending[-1]
+        row = {name: float(value) for name, value in values.items()}
+        self._metrics.append(self._labels(step) | row)
+        self._events.write(step, row)
+        self._progress.update(step, row)
