@@ -99,11 +99,14 @@ def _head(title: str, arms: Sequence[pictures.Arm]) -> str:
         about.append(
             '<p><strong>A short run for tests: its numbers mean nothing.</strong></p>\n'
         )
+    firsts = [_docstring(a.experiment.config).partition('\n')[0] for a in arms]
+    if len(set(firsts)) == 1:  # arms of one page: what it is is said once
+        about.append(f'<p>{html.escape(firsts[0])}</p>\n')
+        firsts = [''] * len(arms)
     about.append('<ul>\n')
-    for arm in arms:
+    for arm, first in zip(arms, firsts, strict=True):
         result = arm.result
-        first, _, _ = _docstring(arm.experiment.config).partition('\n')
-        said = f'{arm.name}: {first}'
+        said = f'{arm.name}: {first}' if first else arm.name
         seeds = ', '.join(map(str, result['seeds']))
         facts = (
             f'task {result["task"]}; seeds {seeds}; {result["device"]}; '

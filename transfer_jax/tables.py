@@ -95,9 +95,6 @@ def cells(lines: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     columns = {
         'task': [line.task for line in lines],
         'arm': [line.arm.replace('_', ' ') for line in lines],
-        'steps': [f'{line.steps:,}' if line.steps else '' for line in lines],
-        'n': [str(line.seeds) for line in lines],
-        'images': [f'{line.images:,}' for line in lines],
     }
     for rule, heading in RULES.items():
         columns[heading] = [_percent(line.scores.get(rule)) for line in lines]
@@ -107,11 +104,14 @@ def cells(lines: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         columns['gain'] = [
             '' if line.gain is None else f'{100 * line.gain:+.1f}' for line in lines
         ]
-    columns['config'] = [line.differs for line in lines]
     columns['published'] = [
         '' if line.published is None else f'{100 * line.published:.1f}'
         for line in lines
     ]
+    columns['n'] = [str(line.seeds) for line in lines]
+    columns['steps'] = [f'{line.steps:,}' if line.steps else '' for line in lines]
+    columns['images'] = [f'{line.images:,}' for line in lines]
+    columns['config'] = [line.differs for line in lines]
     kept = [
         name
         for name, values in columns.items()

@@ -1,8 +1,9 @@
 """Convolution and pooling, in the form that is fast on the backend at hand.
 
-On CPU, XLA's convolution gradients are up to three times slower than the same sums
-written as one matrix product over patches (benchmarks/convolution.py measures it);
-accelerators have the opposite preference. The result is the same sum in another order.
+On CPU, the gradients of XLA's convolution are for most layers here up to three times
+slower than the same sums written as one matrix product over patches
+(benchmarks/convolution.py measures it, with the exceptions); elsewhere XLA's own is
+used. The result is the same sum in another order.
 """
 
 import jax
