@@ -93,19 +93,11 @@ def test_the_share_of_the_gap_is_that_of_ganin(result):
     assert lines[1].gain == pytest.approx(0.2)
     head, body = tables.cells(lines)
     assert 'task' not in head and 'gain' not in head
-    cell = dict(zip(head, body[1], strict=True))
-    assert cell == {
-        'arm': 'dann',
-        'steps': '100',
-        'n': '2',
-        'images': '10,000',
-        'last': '70.0 ± 1.0',
-        'source validation': '70.1 ± 1.0',
-        'fixed validator': '70.2 ± 1.0',
-        'oracle': '70.3 ± 1.0',
-        'gap covered': '50 %',
-        'published': '76.7',
-    }
+    assert head[1:5] == ['last', 'source validation', 'fixed validator', 'oracle']
+    assert ' | '.join(body[1]) == (
+        'dann | 70.0 ± 1.0 | 70.1 ± 1.0 | 70.2 ± 1.0 | 70.3 ± 1.0 | 50 % | 76.7 | '
+        '2 | 100 | 10,000'
+    )
 
 
 def test_without_train_on_target_there_is_a_gain(result):
