@@ -96,6 +96,7 @@ class Watch:
             raise Interrupted(signalled[0])
 
     def close(self):
+        """Take the progress away and write out the events."""
         self._progress.close()
         self._events.close()
 
