@@ -12,11 +12,11 @@ Four arms share network, optimiser, steps and augmentation: source only, AdaBN (
 only with the batch statistics of the target, Li et al. 2016: what normalisation alone
 gives), DANN, and train on target. DANN's batch norm keeps the statistics of the domains
 apart too. Target batches have new crops each time; all digits are turned and moved, and
-source images inverted, at random: half of the crops are brighter than the ink.
+source images inverted, at random, because a bright crop turns a digit dark on light.
 
-The settings are those with the highest information maximisation of some thirty tried on
-one seed. That source images are inverted is not free of target labels: accuracy by the
-brightness of the crop suggested it.
+The settings follow the one with the highest information maximisation of some thirty
+tried on one seed, with simpler warps than in that search. That source images are inverted
+is not free of target labels: accuracy by the brightness of the crop suggested it.
 """
 
 import dataclasses
