@@ -15,8 +15,9 @@ apart too. Target batches have new crops each time; all digits are turned and mo
 source images inverted, at random, because a bright crop turns a digit dark on light.
 
 The settings follow the one with the highest information maximisation of some thirty
-tried on one seed, with simpler warps than in that search. That source images are inverted
-is not free of target labels: accuracy by the brightness of the crop suggested it.
+tried on one seed, with simpler warps than in that search. That source images are
+inverted is not free of target labels: accuracy by the brightness of the crop suggested
+it.
 """
 
 import dataclasses
