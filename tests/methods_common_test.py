@@ -1,7 +1,4 @@
-"""What every method must do. A new method adds its row to `CASES`."""
-
-from collections.abc import Callable
-from typing import NamedTuple
+"""What every method must do. A new method adds its row to `CASES` of cases.py."""
 
 import chex
 import jax
@@ -9,42 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.cases import CASES
 from transfer_jax import methods
 from transfer_jax.training import checkpoint, fit, optim
-
-
-def _supervised(encoder, classifier, critic, tx):
-    return methods.supervised(
-        encoder, classifier, txs={'encoder': tx, 'classifier': tx}
-    )
-
-
-def _dann(encoder, classifier, critic, tx, strength=1.0):
-    return methods.dann(
-        encoder,
-        classifier,
-        critic,
-        txs={'encoder': tx, 'classifier': tx, 'critic': tx},
-        strength=optim.constant(strength),
-    )
-
-
-def _adda(encoder, classifier, critic, tx):
-    return methods.adda(encoder, classifier, critic, txs={'encoder': tx, 'critic': tx})
-
-
-class Case(NamedTuple):
-    make: Callable  # (encoder, classifier, critic, tx) -> Method
-    moves: tuple[str, ...]  # the networks that its paper moves, all of them
-    phases: tuple[str, ...]
-
-
-CASES = {
-    'supervised': Case(_supervised, ('classifier', 'encoder'), ('train',)),
-    'dann': Case(_dann, ('classifier', 'critic', 'encoder'), ('train',)),
-    'adda': Case(_adda, ('critic', 'encoder'), ('critic', 'encoder')),
-}
-
 
 KEY = jax.random.key(1)
 
@@ -147,25 +111,35 @@ def test_predict_answers_under_the_domain_it_was_given(
         )
 
 
-def test_dann_without_strength_is_source_only_bit_for_bit(networks, stream, same_bits):
-    tx = optim.sgd(optim.constant(0.05))
-    ends = []
-    for method in (
-        _supervised(*networks(), tx),
-        _dann(*networks(), tx, strength=0.0),
-    ):
-        state = jax.jit(method.init)(jax.random.key(0), stream[0])
-        ends.append(fit(method, state, stream, key=KEY, steps=3))
-    source_only, dann = ends
-    for name in ('encoder', 'classifier'):
-        same_bits(source_only.params[name], dann.params[name])
-        same_bits(source_only.model_state[name], dann.model_state[name])
+WEIGHTED = [name for name, case in CASES.items() if case.weighted]
+
+
+@pytest.fixture(scope='module')
+def source_only(networks, stream):
+    """Encoder and classifier after three steps of source only, without momentum."""
+    return _three_steps(CASES['supervised'], networks, stream)
+
+
+@pytest.mark.parametrize('name', WEIGHTED)
+def test_without_weight_it_is_source_only_bit_for_bit(
+    name, networks, stream, source_only, same_bits
+):
+    end = _three_steps(CASES[name], networks, stream)
+    for network in ('encoder', 'classifier'):
+        same_bits(source_only.params[network], end.params[network])
+        same_bits(source_only.model_state[network], end.model_state[network])
+
+
+def _three_steps(case, networks, stream):
+    method = case.make(*networks(), optim.sgd(optim.constant(0.05), momentum=0), 0.0)
+    state = jax.jit(method.init)(jax.random.key(0), stream[0])
+    return fit(method, state, stream, key=KEY, steps=3)
 
 
 def test_dann_with_strength_turns_the_encoder_against_the_critic(networks, batch):
     """The encoder's gradient is that of the labels less that of the domains."""
     tx = optim.sgd(optim.constant(1.0), momentum=0.0)
-    make = [_dann(*networks(0.0), tx, strength=s) for s in (0.0, 0.5, 1.0)]
+    make = [CASES['dann'].make(*networks(0.0), tx, s) for s in (0.0, 0.5, 1.0)]
     state = jax.jit(make[0].init)(jax.random.key(0), batch())
     step = jax.jit(make[0].step)
     moved = [
@@ -192,9 +166,9 @@ def test_dann_with_strength_turns_the_encoder_against_the_critic(networks, batch
 
 def test_adda_starts_both_encoders_from_the_source(networks, batch, same_bits):
     tx = optim.sgd(optim.constant(0.05))
-    supervised = _supervised(*networks(), tx)
+    supervised = CASES['supervised'].make(*networks(), tx)
     trained = jax.jit(supervised.init)(jax.random.key(0), batch())
-    method = _adda(*networks(), tx)
+    method = CASES['adda'].make(*networks(), tx)
     fresh = jax.jit(method.init)(jax.random.key(7), batch())
     start = methods.start_from_source(fresh, trained)
     same_bits(start.params['encoder'], trained.params['encoder'])
@@ -235,7 +209,7 @@ def test_adda_pulls_the_target_towards_the_side_of_the_source(networks, batch):
 
 
 def test_a_pair_of_unequal_sizes_is_refused(networks, batch):
-    method = _dann(*networks(), optim.sgd(optim.constant(0.1)))
+    method = CASES['dann'].make(*networks(), optim.sgd(optim.constant(0.1)))
     both = batch()
     state = jax.eval_shape(method.init, jax.random.key(0), both)
     smaller = {'image': both['target']['image'][:, :4, :4]}

@@ -1,6 +1,57 @@
-"""Losses: arrays in, one number per example out. No model, no config."""
+"""Losses: arrays in, one number per example out, or one where the definition says so.
 
-from transfer_jax.losses.adversarial import binary_cross_entropy
+No model, no config, no axis of devices.
+"""
+
+from transfer_jax.losses.adversarial import (
+    binary_cross_entropy,
+    certainty,
+    classifier_discrepancy,
+    confusion,
+    gradient_penalty,
+    multilinear,
+    random_multilinear,
+    wasserstein,
+)
 from transfer_jax.losses.classification import cross_entropy
+from transfer_jax.losses.discrepancy import (
+    cmd,
+    coral,
+    joint_mmd,
+    mmd_biased,
+    mmd_linear,
+    mmd_unbiased,
+)
+from transfer_jax.losses.optimal_transport import (
+    jdot_cost,
+    transport_cost,
+    transport_plan,
+)
+from transfer_jax.losses.separation import difference, scale_invariant_error
+from transfer_jax.losses.target import class_confusion, nuclear_norm, pseudo_label
 
-__all__ = ['binary_cross_entropy', 'cross_entropy']
+__all__ = [
+    'binary_cross_entropy',
+    'certainty',
+    'class_confusion',
+    'classifier_discrepancy',
+    'cmd',
+    'confusion',
+    'coral',
+    'cross_entropy',
+    'difference',
+    'gradient_penalty',
+    'jdot_cost',
+    'joint_mmd',
+    'mmd_biased',
+    'mmd_linear',
+    'mmd_unbiased',
+    'multilinear',
+    'nuclear_norm',
+    'pseudo_label',
+    'random_multilinear',
+    'scale_invariant_error',
+    'transport_cost',
+    'transport_plan',
+    'wasserstein',
+]

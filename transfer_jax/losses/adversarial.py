@@ -1,9 +1,12 @@
-"""Losses of domain critics."""
+"""Losses of domain critics, and of the encoders that play against them."""
+
+from collections.abc import Callable
 
 import chex
 import jax
 import jax.numpy as jnp
 
+from transfer_jax import ops
 from transfer_jax.types import Array
 
 
@@ -17,9 +20,88 @@ def binary_cross_entropy(logits: Array, target: Array | float) -> Array:
     ADDA (Tzeng et al. 2017, eq. 7).
 
     Args:
-      logits: (n,) of the critic.
-      target: (n,) or one number, in [0, 1].
+      logits: (n,) of the critic; or of any shape.
+      target: of the same shape, or one number, in [0, 1].
     """
-    chex.assert_rank(logits, 1)
-    logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+    logits = ops.wide(logits)
     return jax.nn.softplus(logits) - logits * target
+
+
+def confusion(logits: Array) -> Array:
+    """Cross-entropy of the critic's answer with 'either domain', (n,) -> (n,).
+
+    l = -1/2 log s(z) - 1/2 log(1 - s(z)) (Tzeng et al. 2015, eq. 4): smallest, log 2,
+    where the critic cannot tell. Its gradient does not vanish on a sure critic.
+    """
+    return binary_cross_entropy(logits, 0.5)
+
+
+def wasserstein(source: Array, target: Array) -> Array:
+    """Estimate of the 1-Wasserstein distance by a critic, (n,), (m,) -> ().
+
+    mean_source f(x) - mean_target f(x), for a critic f with |f(x) - f(y)| <= |x - y|
+    that makes it as large as it can (Shen et al. 2018, eq. 3).
+    """
+    chex.assert_rank([source, target], 1)
+    return jnp.mean(source) - jnp.mean(target)
+
+
+def gradient_penalty(critic: Callable[[Array], Array], x: Array) -> Array:
+    """(||grad_x critic(x)|| - 1)^2, (n, d) -> (n,).
+
+    (Gulrajani et al. 2017, eq. 3; on features, Shen et al. 2018, eq. 4.)
+
+    Args:
+      critic: (n, d) -> (n,), each example by itself.
+    """
+    chex.assert_rank(x, 2)
+    slope = jax.grad(lambda x: jnp.sum(critic(x)))(x)
+    square = jnp.sum(slope**2, -1)
+    positive = square > 0  # the root has no gradient at zero
+    length = jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1.0)), 0.0)
+    return (length - 1) ** 2
+
+
+def multilinear(features: Array, probabilities: Array) -> Array:
+    """Outer products f (x) g, flattened, (n, d), (n, c) -> (n, d c).
+
+    What the critic of CDAN sees (Long et al. 2018, eq. 4).
+    """
+    chex.assert_rank([features, probabilities], 2)
+    product = features[:, :, None] * probabilities[:, None, :]
+    return product.reshape(product.shape[0], -1)
+
+
+def random_multilinear(
+    features: Array, probabilities: Array, *, maps: tuple[Array, Array]
+) -> Array:
+    """Products of random maps (R_f f) * (R_g g) / sqrt(k), -> (n, k).
+
+    Its inner products estimate those of `multilinear` (Long et al. 2018, eq. 6).
+
+    Args:
+      maps: (d, k) and (c, k), fixed, entries of variance 1.
+    """
+    chex.assert_rank([features, probabilities], 2)
+    k = maps[0].shape[1]
+    return (features @ maps[0]) * (probabilities @ maps[1]) / jnp.sqrt(float(k))
+
+
+def certainty(probabilities: Array) -> Array:
+    """Weights 1 + exp(-H(p_i)), (n, c) -> (n,).
+
+    Sure predictions count more (CDAN+E, Long et al. 2018, eq. 8). No gradient passes.
+    """
+    chex.assert_rank(probabilities, 2)
+    p = jax.lax.stop_gradient(probabilities)
+    entropy = -jnp.sum(jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1)), 0), -1)
+    return 1 + jnp.exp(-entropy)
+
+
+def classifier_discrepancy(one: Array, other: Array) -> Array:
+    """Mean |p_1 - p_2| over classes of two classifiers' softmax, (n, c) -> (n,).
+
+    (Saito et al. 2018, eq. 9.)
+    """
+    chex.assert_rank([one, other], 2)
+    return jnp.mean(jnp.abs(jax.nn.softmax(one) - jax.nn.softmax(other)), -1)

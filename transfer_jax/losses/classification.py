@@ -4,6 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from transfer_jax import ops
 from transfer_jax.types import Array
 
 
@@ -14,6 +15,6 @@ def cross_entropy(logits: Array, label: Array) -> Array:
     """
     chex.assert_rank([logits, label], [2, 1])
     chex.assert_equal_shape_prefix([logits, label], 1)
-    logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+    logits = ops.wide(logits)
     log_p = jax.nn.log_softmax(logits)
     return -jnp.take_along_axis(log_p, label[:, None], axis=-1)[:, 0]

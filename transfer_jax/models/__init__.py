@@ -11,12 +11,15 @@ from transfer_jax.models.digits import (
     LeNet,
     SmallNet,
 )
-from transfer_jax.models.heads import Classifier, Critic
+from transfer_jax.models.heads import ClassCritics, Classifier, Critic
 from transfer_jax.models.layers import Conv
-from transfer_jax.models.norm import BatchNorm
+from transfer_jax.models.norm import SOURCE, AutoDial, BatchNorm
 
 __all__ = [
+    'SOURCE',
+    'AutoDial',
     'BatchNorm',
+    'ClassCritics',
     'Classifier',
     'Conv',
     'Critic',

@@ -3,11 +3,17 @@
 Each takes images (n, h, w, c) and returns (features (n, d), named intermediates).
 Every layer has a stable name, for masks and checkpoints. The pooled activations are
 rectified after pooling, which is the same function and four times less work.
+
+Attributes of all:
+  norm: builds the norm layer after each convolution, norm(name=...); None leaves it
+    out, as the papers do.
+  dtype: of the computation; parameters are float32.
 """
 
 from collections.abc import Callable
 
 import flax.linen as nn
+import jax.numpy as jnp
 
 from transfer_jax import ops
 from transfer_jax.models import layers
@@ -23,13 +29,18 @@ class GaninMnist(nn.Module):
     heads.Classifier(10, (100, 100)), the critic heads.Critic((100,)).
     """
 
+    norm: Callable[..., nn.Module] | None = None
+    dtype: jnp.dtype = jnp.float32
+
     @nn.compact
     def __call__(
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> Features:
-        x = layers.Conv(32, 5, name='conv_1')(x)
+        x = layers.Conv(32, 5, dtype=self.dtype, name='conv_1')(x)
+        x = _normalise(self.norm, 1, x, train, domain)
         first = x = nn.relu(ops.max_pool(x, 2))
-        x = layers.Conv(48, 5, name='conv_2')(x)
+        x = layers.Conv(48, 5, dtype=self.dtype, name='conv_2')(x)
+        x = _normalise(self.norm, 2, x, train, domain)
         second = x = nn.relu(ops.max_pool(x, 2))
         return layers.flatten(x), {'conv_1': first, 'conv_2': second}
 
@@ -43,15 +54,22 @@ class GaninSvhn(nn.Module):
     last 5x5 does not fit, so it is 2 here.
     """
 
+    norm: Callable[..., nn.Module] | None = None
+    dtype: jnp.dtype = jnp.float32
+
     @nn.compact
     def __call__(
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> Features:
-        x = layers.Conv(64, 5, padding=2, name='conv_1')(x)
+        x = layers.Conv(64, 5, padding=2, dtype=self.dtype, name='conv_1')(x)
+        x = _normalise(self.norm, 1, x, train, domain)
         first = x = nn.relu(ops.max_pool(x, 3, 2))
-        x = layers.Conv(64, 5, padding=2, name='conv_2')(x)
+        x = layers.Conv(64, 5, padding=2, dtype=self.dtype, name='conv_2')(x)
+        x = _normalise(self.norm, 2, x, train, domain)
         second = x = nn.relu(ops.max_pool(x, 3, 2))
-        third = x = nn.relu(layers.Conv(128, 5, padding=2, name='conv_3')(x))
+        x = layers.Conv(128, 5, padding=2, dtype=self.dtype, name='conv_3')(x)
+        x = _normalise(self.norm, 3, x, train, domain)
+        third = x = nn.relu(x)
         taps = {'conv_1': first, 'conv_2': second, 'conv_3': third}
         return layers.flatten(x), taps
 
@@ -63,15 +81,21 @@ class GaninSigns(nn.Module):
     heads.Classifier(43, (512,)), the critic heads.Critic((1024, 1024)).
     """
 
+    norm: Callable[..., nn.Module] | None = None
+    dtype: jnp.dtype = jnp.float32
+
     @nn.compact
     def __call__(
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> Features:
-        x = layers.Conv(96, 5, name='conv_1')(x)
+        x = layers.Conv(96, 5, dtype=self.dtype, name='conv_1')(x)
+        x = _normalise(self.norm, 1, x, train, domain)
         first = x = nn.relu(ops.max_pool(x, 2))
-        x = layers.Conv(144, 3, name='conv_2')(x)
+        x = layers.Conv(144, 3, dtype=self.dtype, name='conv_2')(x)
+        x = _normalise(self.norm, 2, x, train, domain)
         second = x = nn.relu(ops.max_pool(x, 2))
-        x = layers.Conv(256, 5, name='conv_3')(x)
+        x = layers.Conv(256, 5, dtype=self.dtype, name='conv_3')(x)
+        x = _normalise(self.norm, 3, x, train, domain)
         third = x = nn.relu(ops.max_pool(x, 2))
         taps = {'conv_1': first, 'conv_2': second, 'conv_3': third}
         return layers.flatten(x), taps
@@ -83,15 +107,21 @@ class LeNet(nn.Module):
     conv 5x5 20, pool 2, conv 5x5 50, pool 2, dense 500.
     """
 
+    norm: Callable[..., nn.Module] | None = None
+    dtype: jnp.dtype = jnp.float32
+
     @nn.compact
     def __call__(
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> Features:
-        x = layers.Conv(20, 5, name='conv_1')(x)
+        x = layers.Conv(20, 5, dtype=self.dtype, name='conv_1')(x)
+        x = _normalise(self.norm, 1, x, train, domain)
         first = x = nn.relu(ops.max_pool(x, 2))
-        x = layers.Conv(50, 5, name='conv_2')(x)
+        x = layers.Conv(50, 5, dtype=self.dtype, name='conv_2')(x)
+        x = _normalise(self.norm, 2, x, train, domain)
         second = x = nn.relu(ops.max_pool(x, 2))
-        x = nn.relu(nn.Dense(500, name='dense')(layers.flatten(x)))
+        x = nn.Dense(500, dtype=self.dtype, name='dense')(layers.flatten(x))
+        x = nn.relu(_normalise(self.norm, 3, x, train, domain))
         return x, {'conv_1': first, 'conv_2': second, 'dense': x}
 
 
@@ -102,11 +132,11 @@ class SmallNet(nn.Module):
 
     Attributes:
       width: w, the channels of the first layer.
-      norm: builds the norm layer, norm(name=...); None leaves it out.
     """
 
     width: int = 16
     norm: Callable[..., nn.Module] | None = None
+    dtype: jnp.dtype = jnp.float32
 
     @nn.compact
     def __call__(
@@ -114,8 +144,12 @@ class SmallNet(nn.Module):
     ) -> Features:
         taps = {}
         for i, (factor, window) in enumerate(((1, 2), (2, 2), (2, 1)), 1):
-            x = layers.Conv(self.width * factor, 3, padding=1, name=f'conv_{i}')(x)
-            if self.norm is not None:
-                x = self.norm(name=f'norm_{i}')(x, train=train, domain=domain)
+            width = self.width * factor
+            x = layers.Conv(width, 3, padding=1, dtype=self.dtype, name=f'conv_{i}')(x)
+            x = _normalise(self.norm, i, x, train, domain)
             x = taps[f'conv_{i}'] = nn.relu(ops.max_pool(x, window))
         return layers.flatten(x), taps
+
+
+def _normalise(norm, i, x, train, domain):
+    return x if norm is None else norm(name=f'norm_{i}')(x, train=train, domain=domain)

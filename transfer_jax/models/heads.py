@@ -47,6 +47,31 @@ class Critic(nn.Module):
         return nn.Dense(1, name='logits')(x)[:, 0].astype(jnp.float32), taps
 
 
+class ClassCritics(nn.Module):
+    """One critic per class, each with its own parameters, (n, k, d) -> (n, k).
+
+    Entry k of an example is answered by critic k alone: MADA (Pei et al. 2018).
+    """
+
+    widths: Sequence[int]
+    slope: float = 0.0
+    dropout: float = 0.0
+
+    @nn.compact
+    def __call__(
+        self, x: Array, *, train: bool, domain: Array | None = None
+    ) -> tuple[Array, dict[str, Array]]:
+        each = nn.vmap(
+            lambda critic, x: critic(x, train=train)[0],
+            in_axes=1,
+            out_axes=1,
+            variable_axes={'params': 0},
+            split_rngs={'params': True, 'dropout': True},
+        )
+        critic = Critic(self.widths, self.slope, self.dropout, name='critic')
+        return each(critic, x), {}
+
+
 def _hidden(x, widths, activate, dropout, train):
     taps = {}
     for i, width in enumerate(widths, 1):

@@ -4,12 +4,28 @@ from transfer_jax.ops import collective
 from transfer_jax.ops.convolution import convolve, max_pool
 from transfer_jax.ops.entropy import entropy, mutual_information
 from transfer_jax.ops.gradient_reversal import reverse_gradient
+from transfer_jax.ops.kernels import (
+    gaussian_kernel,
+    linear_kernel,
+    median_variance,
+    multi_kernel,
+    order_statistic,
+    squared_distances,
+)
+from transfer_jax.ops.precision import wide
 
 __all__ = [
     'collective',
     'convolve',
     'entropy',
+    'gaussian_kernel',
+    'linear_kernel',
     'max_pool',
+    'median_variance',
+    'multi_kernel',
     'mutual_information',
+    'order_statistic',
     'reverse_gradient',
+    'squared_distances',
+    'wide',
 ]

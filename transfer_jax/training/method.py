@@ -31,5 +31,5 @@ class Phase(NamedTuple):
 
     name: str
     loss: Callable[[TrainState, Batch, Key], tuple[Array, Aux]]
-    trains: tuple[str, ...]  # the networks it updates
+    trains: tuple[str, ...]  # the networks it updates; none: it only carries
     repeat: int = 1  # unrolled in Python: loops over convolutions are slow on CPU

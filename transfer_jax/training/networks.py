@@ -20,25 +20,27 @@ def initialise(
 ) -> tuple[PyTree, PyTree]:
     """Parameters and other collections of 'encoder' and of the heads on its features.
 
-    The key of a network depends on its name only, so that two methods that share a
-    network start it from the same bits.
-
     Returns:
       ({network: params}, {network: collections}).
     """
-    params, model_state = {}, {}
-
-    def one(name, module, x):
-        own = jax.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
-        (output, _), variables = module.init_with_output(own, x, train=False)
-        params[name] = variables.pop('params')
-        model_state[name] = variables
-        return output
-
-    features = one('encoder', encoder, images)
+    (features, _), *first = initialise_one(key, 'encoder', encoder, images)
+    params, model_state = {'encoder': first[0]}, {'encoder': first[1]}
     for name, head in heads.items():
-        one(name, head, features)
+        _, params[name], model_state[name] = initialise_one(key, name, head, features)
     return params, model_state
+
+
+def initialise_one(
+    key: Key, name: str, module: nn.Module, x: Array
+) -> tuple[tuple[Array, dict[str, Array]], PyTree, PyTree]:
+    """One network: its answer to x, its parameters and its other collections.
+
+    The key depends on the name only, so that two methods that share a network start it
+    from the same bits.
+    """
+    own = jax.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+    answer, variables = module.init_with_output(own, x, train=False)
+    return answer, variables.pop('params'), variables
 
 
 def run(

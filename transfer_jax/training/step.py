@@ -1,5 +1,6 @@
 """Phases to a training step."""
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
@@ -16,7 +17,8 @@ def make_step(
 ) -> Callable[[TrainState, Batch, Key], tuple[TrainState, Metrics]]:
     """A `Method.step` that runs the phases in order.
 
-    The key of step t is fold_in(key, state.step). Gradients, metrics and statistics are
+    The key of step t is fold_in(key, state.step), and that of a phase depends on its
+    name, not on the phases beside it. Gradients, metrics and statistics are
     averaged over the devices of the axis 'data' where it is bound. Transforms get
     `value`, `grad`, `value_fn` and `step` as extra arguments.
 
@@ -42,9 +44,10 @@ def make_step(
     def step(state, batch, key):
         key = jax.random.fold_in(key, state.step)
         metrics = {}
-        for i, phase in enumerate(phases):
+        for phase in phases:
+            of_phase = jax.random.fold_in(key, zlib.crc32(phase.name.encode()))
             for again in range(phase.repeat):
-                own = jax.random.fold_in(jax.random.fold_in(key, i), again)
+                own = jax.random.fold_in(of_phase, again)
                 state, carry, measured = _update(phase, txs, state, batch, own)
                 batch = {**batch, **(carry or {})}
                 metrics.update({f'{phase.name}/{k}': v for k, v in measured.items()})

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 import optax
 
-from transfer_jax import losses, ops, training
+from transfer_jax import ops, training
+from transfer_jax.methods.adaptation import two_domains
 from transfer_jax.training import networks, optim
 
 
@@ -35,46 +34,28 @@ def dann(
       txs: an optimiser for each of the three networks.
       strength: of the reversal, as a function of the step.
     """
-    heads = {'classifier': classifier, 'critic': critic}
+    heads = {'critic': two_domains.Head(critic, lambda answers: answers['features'])}
 
     def init(key, batch):
-        params, model_state = networks.initialise(
-            key, encoder, heads, batch['source']['image']
-        )
-        return training.state.create(params, model_state, txs)
+        return two_domains.create(key, encoder, classifier, batch, txs, heads)
 
     def loss(state, batch, key):
-        keys = jax.random.split(key, 3)
-        images, domain = networks.join(batch, ['source', 'target'])
-        label = batch['source']['label']
+        passed = two_domains.forward(encoder, classifier, state, batch, key)
         amount = strength(state.step)
-
-        def run(module, name, x, key, domain):
-            return networks.run(
-                module, state, name, x, train=True, key=key, domain=domain
-            )
-
-        features, _, moved = run(encoder, 'encoder', images, keys[0], domain)
-        n = label.shape[0]
-        logits, _, also = run(
-            classifier, 'classifier', features[:n], keys[1], domain[:n]
+        features = ops.reverse_gradient(two_domains.both(passed, 'features'), amount)
+        guess, _, moved = networks.run(
+            critic, state, 'critic', features, train=True, key=passed.key
         )
-        reversed_features = ops.reverse_gradient(features, amount)
-        guess, _, third = run(critic, 'critic', reversed_features, keys[2], domain)
-
-        label_loss = jnp.mean(losses.cross_entropy(logits, label))
-        per_example = losses.binary_cross_entropy(guess, domain)
-        domain_loss = jnp.mean(per_example[:n]) + jnp.mean(per_example[n:])
-        right = (guess > 0) == domain
+        n = passed.label.shape[0]
+        domain_loss, right = two_domains.domain_loss(guess[:n], guess[n:])
         metrics = {
-            'label_loss': label_loss,
+            **passed.metrics,
             'domain_loss': domain_loss,
-            'source_accuracy': jnp.mean(jnp.argmax(logits, -1) == label),
-            'domain_accuracy': (jnp.mean(right[:n]) + jnp.mean(right[n:])) / 2,
+            'domain_accuracy': right,
             'strength': amount,
         }
-        aux = training.Aux(metrics, model_state={**moved, **also, **third})
-        return label_loss + domain_loss, aux
+        aux = training.Aux(metrics, model_state={**passed.model_state, **moved})
+        return passed.label_loss + domain_loss, aux
 
     phase = training.Phase('train', loss, ('encoder', 'classifier', 'critic'))
     return training.Method(

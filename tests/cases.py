@@ -1,0 +1,114 @@
+"""The methods as the common tests make them: a new method adds its row to `CASES`."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from transfer_jax import losses, methods, models
+from transfer_jax.training import optim
+
+
+def _one(method, **options):
+    """Of a method without a network of its own."""
+
+    def make(encoder, classifier, critic, tx, weight=1.0):
+        return method(
+            encoder,
+            classifier,
+            txs={'encoder': tx, 'classifier': tx},
+            weight=optim.constant(weight),
+            **options,
+        )
+
+    return make
+
+
+def _critic(method, name='weight', network='critic', **options):
+    """Of a method with a critic."""
+
+    def make(encoder, classifier, critic, tx, weight=1.0):
+        if network == 'critics':
+            critic = models.ClassCritics((8,))
+        return method(
+            encoder,
+            classifier,
+            critic,
+            txs={'encoder': tx, 'classifier': tx, network: tx},
+            **{name: optim.constant(weight)},
+            **options,
+        )
+
+    return make
+
+
+def _supervised(encoder, classifier, critic, tx, weight=0.0):
+    return methods.supervised(
+        encoder, classifier, txs={'encoder': tx, 'classifier': tx}
+    )
+
+
+def _adda(encoder, classifier, critic, tx, weight=1.0):
+    return methods.adda(encoder, classifier, critic, txs={'encoder': tx, 'critic': tx})
+
+
+def _wdgrl(encoder, classifier, critic, tx, weight=1.0):
+    critic = models.Critic((8,))  # without dropout
+    return _critic(methods.wdgrl, critic_steps=2)(
+        encoder, classifier, critic, tx, weight
+    )
+
+
+def _mcd(encoder, classifier, critic, tx, weight=1.0):
+    return methods.mcd(
+        encoder,
+        classifier,
+        txs={'encoder': tx, 'classifier': tx, 'second': tx},
+        weight=optim.constant(weight),
+        encoder_steps=2,
+    )
+
+
+class Case(NamedTuple):
+    make: Callable  # (encoder, classifier, critic, tx, weight) -> Method
+    moves: tuple[str, ...]  # the networks that its paper moves, all of them
+    phases: tuple[str, ...] = ('train',)
+    weighted: bool = True  # weight 0 is source only
+
+
+ENCODER = ('classifier', 'encoder')
+CRITIC = ('classifier', 'critic', 'encoder')
+
+CASES = {
+    'supervised': Case(_supervised, ENCODER),
+    'ddc': Case(_one(methods.ddc), ENCODER),
+    'dan': Case(_one(methods.dan), ENCODER),
+    'dan_unbiased': Case(_one(methods.dan, estimator=losses.mmd_unbiased), ENCODER),
+    'dan_linear': Case(_one(methods.dan, estimator=losses.mmd_linear), ENCODER),
+    'jan': Case(_one(methods.jan), ENCODER),
+    'deep_coral': Case(_one(methods.deep_coral, layers=['logits', 'conv_1']), ENCODER),
+    'cmd': Case(_one(methods.cmd), ENCODER),
+    'deep_jdot': Case(_one(methods.deep_jdot, feature_weight=0.1), ENCODER),
+    'deep_jdot_through': Case(_one(methods.deep_jdot, through=True), ENCODER),
+    'entropy_minimization': Case(_one(methods.entropy_minimization), ENCODER),
+    'mcc': Case(_one(methods.mcc), ENCODER),
+    'bnm': Case(_one(methods.bnm), ENCODER),
+    'self_training': Case(_one(methods.self_training, threshold=0.0), ENCODER),
+    'dann': Case(_critic(methods.dann, 'strength'), CRITIC),
+    'domain_confusion': Case(
+        _critic(methods.domain_confusion), CRITIC, ('critic', 'train')
+    ),
+    'cdan': Case(_critic(methods.cdan, 'strength'), CRITIC),
+    'cdan_e': Case(
+        _critic(methods.cdan, 'strength', by_entropy=True, random_width=16), CRITIC
+    ),
+    'mada': Case(
+        _critic(methods.mada, 'strength', 'critics'),
+        ('classifier', 'critics', 'encoder'),
+    ),
+    'wdgrl': Case(_wdgrl, CRITIC, ('critic', 'encode', 'train')),
+    'mcd': Case(
+        _mcd,
+        ('classifier', 'encoder', 'second'),
+        ('agree', 'disagree', 'train'),
+    ),
+    'adda': Case(_adda, ('critic', 'encoder'), ('critic', 'encoder'), weighted=False),
+}

@@ -1,0 +1,36 @@
+"""Batch nuclear-norm maximisation (Cui et al. 2020)."""
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import optax
+
+from transfer_jax import losses, training
+from transfer_jax.methods.adaptation import two_domains
+from transfer_jax.training import optim
+
+
+def bnm(
+    encoder: nn.Module,
+    classifier: nn.Module,
+    *,
+    txs: Mapping[str, optax.GradientTransformation],
+    weight: optim.Schedule,
+) -> training.Method:
+    """BNM: predictions on a batch of the target both sure and diverse.
+
+    min mean_source CE(y(f(x)), label) - weight * ||softmax(y(f(x)))||_* / n
+
+    (eq. 12); see losses.nuclear_norm. Trains 'encoder' and 'classifier'.
+
+    Args:
+      weight: lambda, as a function of the step.
+    """
+
+    def penalty(passed, state):
+        _, logits = two_domains.gathered(passed, 'logits')
+        return -losses.nuclear_norm(logits), {}
+
+    return two_domains.regularised(
+        encoder, classifier, txs=txs, weight=weight, penalty=penalty
+    )

@@ -1,0 +1,48 @@
+"""Deep domain confusion (Tzeng et al. 2014)."""
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import optax
+
+from transfer_jax import losses, ops, training
+from transfer_jax.methods.adaptation import two_domains
+from transfer_jax.training import optim
+
+
+def ddc(
+    encoder: nn.Module,
+    classifier: nn.Module,
+    *,
+    txs: Mapping[str, optax.GradientTransformation],
+    weight: optim.Schedule,
+    layer: str = 'features',
+) -> training.Method:
+    """DDC: the mean features of the domains in one adaptation layer brought together.
+
+    min mean_source CE(y(f(x)), label)
+        + weight * ||mean_source f(x) - mean_target f(x)||^2
+
+    (eq. 1 and 2; the distance is the squared MMD with the linear kernel). Trains
+    'encoder' and 'classifier'.
+
+    Deviation: the paper adds a bottleneck layer and chooses its width by this distance;
+    here the layer is one that the encoder has.
+
+    Args:
+      weight: lambda of eq. 2, as a function of the step.
+      layer: the adaptation layer.
+    """
+
+    def penalty(passed, state):
+        source, target = two_domains.gathered(passed, layer)
+        return losses.mmd_biased(source, target, kernel=ops.linear_kernel), {}
+
+    return two_domains.regularised(
+        encoder,
+        classifier,
+        txs=txs,
+        weight=weight,
+        penalty=penalty,
+        layers=[layer],
+    )

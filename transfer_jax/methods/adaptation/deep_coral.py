@@ -1,0 +1,44 @@
+"""Deep CORAL (Sun & Saenko 2016)."""
+
+from collections.abc import Mapping, Sequence
+
+import flax.linen as nn
+import optax
+
+from transfer_jax import losses, training
+from transfer_jax.methods.adaptation import two_domains
+from transfer_jax.training import optim
+
+
+def deep_coral(
+    encoder: nn.Module,
+    classifier: nn.Module,
+    *,
+    txs: Mapping[str, optax.GradientTransformation],
+    weight: optim.Schedule,
+    layers: Sequence[str] = ('logits',),
+) -> training.Method:
+    """Deep CORAL: the covariances of the domains brought together.
+
+    min mean_source CE(y(f(x)), label)
+        + weight * sum_l ||C_source^l - C_target^l||_F^2 / (4 d_l^2)
+
+    (eq. 1 and 6). Trains 'encoder' and 'classifier'.
+
+    Args:
+      weight: lambda of eq. 6, as a function of the step.
+      layers: of encoder and classifier, by name; the paper's is the last one.
+    """
+
+    def penalty(passed, state):
+        pairs = [two_domains.gathered(passed, layer) for layer in layers]
+        return sum(losses.coral(source, target) for source, target in pairs), {}
+
+    return two_domains.regularised(
+        encoder,
+        classifier,
+        txs=txs,
+        weight=weight,
+        penalty=penalty,
+        layers=layers,
+    )

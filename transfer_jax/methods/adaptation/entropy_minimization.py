@@ -1,0 +1,38 @@
+"""Entropy minimisation (Grandvalet & Bengio 2005), also as in AutoDIAL."""
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax.numpy as jnp
+import optax
+
+from transfer_jax import ops, training
+from transfer_jax.methods.adaptation import two_domains
+from transfer_jax.training import optim
+
+
+def entropy_minimization(
+    encoder: nn.Module,
+    classifier: nn.Module,
+    *,
+    txs: Mapping[str, optax.GradientTransformation],
+    weight: optim.Schedule,
+) -> training.Method:
+    """Predictions on the target made sure.
+
+    min mean_source CE(y(f(x)), label) + weight * mean_target H(y(f(x)))
+
+    (Grandvalet & Bengio 2005, eq. 6). With models.AutoDial as the norm of the encoder
+    it is AutoDIAL (Carlucci et al. 2017, eq. 3), whose alphas move with the encoder.
+    Trains 'encoder' and 'classifier'.
+
+    Args:
+      weight: lambda, as a function of the step.
+    """
+
+    def penalty(passed, state):
+        return jnp.mean(ops.entropy(passed.target['logits'])), {}
+
+    return two_domains.regularised(
+        encoder, classifier, txs=txs, weight=weight, penalty=penalty
+    )

@@ -1,0 +1,38 @@
+"""Minimum class confusion (Jin et al. 2020)."""
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import optax
+
+from transfer_jax import losses, training
+from transfer_jax.methods.adaptation import two_domains
+from transfer_jax.training import optim
+
+
+def mcc(
+    encoder: nn.Module,
+    classifier: nn.Module,
+    *,
+    txs: Mapping[str, optax.GradientTransformation],
+    weight: optim.Schedule,
+    temperature: float = 2.5,
+) -> training.Method:
+    """MCC: no two classes confused on a batch of the target.
+
+    min mean_source CE(y(f(x)), label) + weight * MCC(logits of the target)
+
+    (eq. 7); see losses.class_confusion. Trains 'encoder' and 'classifier'.
+
+    Args:
+      weight: mu of the paper, as a function of the step.
+      temperature: T, by which logits are divided.
+    """
+
+    def penalty(passed, state):
+        _, logits = two_domains.gathered(passed, 'logits')
+        return losses.class_confusion(logits, temperature=temperature), {}
+
+    return two_domains.regularised(
+        encoder, classifier, txs=txs, weight=weight, penalty=penalty
+    )

@@ -1,0 +1,43 @@
+"""Self-training with pseudo-labels (Lee 2013)."""
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax.numpy as jnp
+import optax
+
+from transfer_jax import losses, training
+from transfer_jax.methods.adaptation import two_domains
+from transfer_jax.training import optim
+
+
+def self_training(
+    encoder: nn.Module,
+    classifier: nn.Module,
+    *,
+    txs: Mapping[str, optax.GradientTransformation],
+    weight: optim.Schedule,
+    threshold: float = 0.9,
+) -> training.Method:
+    """Training on the target's own predictions where they are sure.
+
+    min mean_source CE(y(f(x)), label) + weight * mean_target [max p >= threshold] *
+        CE(y(f(x)), argmax p)
+
+    with p the network's own prediction of this step (eq. 15 and 16). Trains 'encoder'
+    and 'classifier'.
+
+    Deviation: the threshold, which the paper does without.
+
+    Args:
+      weight: alpha(t) of eq. 16, as a function of the step.
+      threshold: on the probability of the most likely class.
+    """
+
+    def penalty(passed, state):
+        value = losses.pseudo_label(passed.target['logits'], threshold=threshold)
+        return jnp.mean(value), {'labelled': jnp.mean(value > 0)}
+
+    return two_domains.regularised(
+        encoder, classifier, txs=txs, weight=weight, penalty=penalty
+    )

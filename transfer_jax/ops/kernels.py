@@ -1,0 +1,93 @@
+"""Kernels between two samples, and the width that fits them.
+
+A kernel is a function of (n, d) and (m, d) that gives the (n, m) matrix of its values.
+"""
+
+from collections.abc import Callable
+
+import chex
+import jax.numpy as jnp
+from jax import lax
+
+from transfer_jax.types import Array
+
+Kernel = Callable[[Array, Array], Array]
+
+
+def squared_distances(x: Array, y: Array) -> Array:
+    """||x_i - y_j||^2, (n, d), (m, d) -> (n, m); never negative."""
+    chex.assert_rank([x, y], 2)
+    lengths = jnp.sum(x * x, -1)[:, None] + jnp.sum(y * y, -1)
+    return jnp.maximum(lengths - 2 * x @ y.T, 0.0)
+
+
+def linear_kernel(x: Array, y: Array) -> Array:
+    """<x_i, y_j>, (n, d), (m, d) -> (n, m)."""
+    return x @ y.T
+
+
+def gaussian_kernel(variances: Array) -> Kernel:
+    """The mean of Gaussians, mean_k exp(-||x - y||^2 / (2 variances_k)).
+
+    Args:
+      variances: (k,), squared widths.
+    """
+
+    def kernel(x, y):
+        distances = squared_distances(x, y)
+        return sum(jnp.exp(-distances / (2 * v)) for v in variances) / len(variances)
+
+    return kernel
+
+
+def median_variance(x: Array) -> Array:
+    """Half the median squared distance between the rows of x, (n, d) -> ().
+
+    As the variance of a Gaussian it gives the median pair the kernel value 1/e
+    (Gretton et al. 2012, section 8; Garreau et al. 2017). Of an even number of pairs it
+    is the lower of the two in the middle. Not differentiated. Where the median is zero
+    (constant rows) it is 1: no kernel of width zero.
+    """
+    chex.assert_rank(x, 2)
+    n = x.shape[0]
+    distances = lax.stop_gradient(squared_distances(x, x))
+    # The diagonal goes to the end; every pair is there twice.
+    distances = jnp.where(jnp.eye(n, dtype=bool), jnp.inf, distances)
+    median = order_statistic(distances.ravel(), max(n * (n - 1) // 2, 1) - 1)
+    usable = jnp.isfinite(median) & (median > 0)
+    return jnp.where(usable, median / 2, 1.0)
+
+
+def multi_kernel(x: Array, count: int = 5, factor: float = 2.0) -> Kernel:
+    """Gaussians around the median width, variances median * factor^k.
+
+    k = -(count // 2), ..., count // 2, as in Deep Adaptation Networks (Long et al.
+    2015, section 4.1) with equal coefficients. The widths are constants in gradients.
+
+    Args:
+      x: (n, d), the pooled sample whose median distance is used.
+      count: odd number of kernels.
+    """
+    powers = jnp.arange(count, dtype=x.dtype) - count // 2
+    return gaussian_kernel(median_variance(x) * factor**powers)
+
+
+def order_statistic(x: Array, rank: int) -> Array:
+    """The value that sorting x, (n,) of numbers >= 0, would put at index `rank`.
+
+    Bisection over the bits of the numbers, which are in the order of the numbers: one
+    pass a bit, where sorting on CPU takes many times longer.
+    """
+    chex.assert_rank(x, 1)
+    bits = lax.bitcast_convert_type(x, jnp.int32 if x.itemsize == 4 else jnp.int64)
+
+    def halve(_, bounds):
+        low, high = bounds  # the answer is in (low, high]
+        middle = (low >> 1) + (high >> 1) + (low & high & 1)
+        enough = jnp.sum(bits <= middle) > rank
+        return jnp.where(enough, low, middle), jnp.where(enough, middle, high)
+
+    top = jnp.array(jnp.iinfo(bits.dtype).max, bits.dtype)
+    bounds = (jnp.array(-1, bits.dtype), top)
+    _, found = lax.fori_loop(0, 8 * x.itemsize, halve, bounds)
+    return lax.bitcast_convert_type(found, x.dtype)
