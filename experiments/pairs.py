@@ -19,7 +19,8 @@ PAIRS = {
     'digits_to_digits_m': ('digits', 'digits_m', 'mnist'),
     'fake_to_fake_shifted': ('fake', 'fake_shifted', 'mnist'),
 }
-SIZES = {'mnist': 28, 'svhn': 32, 'signs': 40}  # {network: side of its images}
+SIZES = {'mnist': 28, 'svhn': 32, 'signs': 40, 'lenet': 28}  # {network: image side}
+GRAY = ('mnist', 'usps')  # 'lenet' sees one channel where both domains are of these
 # Of named domains; the others have ten.
 CLASSES = {'gtsrb': 43, 'syn_signs': 43, 'fake': 4, 'fake_shifted': 4}
 EVALUATION_BATCH = 100  # larger ones are slower on CPU: patches outgrow its caches
@@ -28,7 +29,10 @@ CAP_SEED = 0  # of the images that validators see
 # Protocol 'adda' (Tzeng et al. 2017): images drawn by seed from the training sets, the
 # target ones also the test set (transductive). {domain: (training, validation)}
 DRAWN = {'mnist': (2000, 1000), 'usps': (1800, 500)}
-PROTOCOLS = ('full', 'adda')
+# Protocol 'skada' (skada-bench): a fifth of each training set held out by seed; the
+# target's fifth is the test set.
+HELD_OUT = 0.2
+PROTOCOLS = ('full', 'adda', 'skada')
 
 
 class Pair(NamedTuple):
@@ -39,7 +43,7 @@ class Pair(NamedTuple):
     source_validation: data.Arrays
     target: data.Images
     target_test: data.Arrays
-    mean: np.ndarray  # (3,) of both domains' training images, in [0, 1]
+    mean: np.ndarray  # per channel of both domains' training images, in [0, 1]
     seed: int  # of the run, for its streams
 
 
@@ -105,6 +109,8 @@ def load_pair(task: Task, seed: int, data_dir: str | None) -> Pair:
     source = data.load(task.source, size=size, data_dir=data_dir)
     target = data.load(task.target, size=size, data_dir=data_dir)
     target = _match(source, target)
+    if task.network == 'lenet' and {task.source, task.target} <= set(GRAY):
+        source, target = _one_channel(source), _one_channel(target)
     if len(source.classes) != task.classes:
         raise ValueError(
             f'{task.source} has {len(source.classes)} classes, not {task.classes}; '
@@ -112,6 +118,12 @@ def load_pair(task: Task, seed: int, data_dir: str | None) -> Pair:
         )
     if task.protocol == 'adda':
         parts = _draw(source, target, seed)
+    elif task.protocol == 'skada':
+        train, validation = _split(source.train, np.random.default_rng([seed, 2]))
+        rng = np.random.default_rng([seed, 3])
+        if task.source == task.target:
+            rng = np.random.default_rng([seed, 2])
+        parts = (train, validation, *_split(target.train, rng))
     elif task.source == task.target:
         order = np.random.default_rng(CAP_SEED).permutation(len(source.train))
         cut = min(selection.MOST, len(order) // 10)
@@ -169,7 +181,11 @@ def stream(
 
 def samples(pair: Pair) -> dict[str, data.Arrays]:
     """Labelled images of both domains to look at; the target's from its test part."""
-    return {'source': pair.source, 'target': pair.target_test}
+    parts = {'source': pair.source, 'target': pair.target_test}
+    return {
+        name: data.Arrays(_rgb(part.image), part.label, part.classes)
+        for name, part in parts.items()
+    }
 
 
 def _plain(spec: str) -> str:
@@ -218,6 +234,9 @@ def _draw(source: Any, target: Any, seed: int) -> tuple[data.Arrays, ...]:
     count, validation = DRAWN[source.name]
     rows = rng.permutation(len(source.train))[: count + validation]
     chosen = rng.permutation(len(target.train))[: DRAWN[target.name][0]]
+    if source.name == target.name:  # train on target: on other images of it
+        rows = np.setdiff1d(rows, chosen)
+        count = len(rows) - validation // 2
     drawn = target.train.take(chosen)
     return (
         source.train.take(rows[:count]),
@@ -225,6 +244,27 @@ def _draw(source: Any, target: Any, seed: int) -> tuple[data.Arrays, ...]:
         drawn,
         drawn,
     )
+
+
+def _split(part: data.Arrays, rng: np.random.Generator) -> tuple[data.Arrays, ...]:
+    """Protocol 'skada': (four fifths, one fifth)."""
+    order = rng.permutation(len(part))
+    cut = round(HELD_OUT * len(part))
+    return part.take(order[cut:]), part.take(order[:cut])
+
+
+def _one_channel(domain: Any) -> Any:
+    """A gray domain without the copies of its channel."""
+
+    def cut(part):
+        gray = np.ascontiguousarray(part.image[..., :1])
+        return data.Arrays(gray, part.label, part.classes)
+
+    return domain._replace(train=cut(domain.train), test=cut(domain.test))
+
+
+def _rgb(image: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(image, (*image.shape[:-1], 3))
 
 
 def _cap(count: int) -> np.ndarray:

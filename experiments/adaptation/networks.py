@@ -1,11 +1,14 @@
-"""The networks that the pages on digits and signs choose from, by name."""
+"""The networks and batch-norm policies that pages choose from, by name."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import flax.linen as nn
 
 from transfer_jax import models
+
+Norm = Callable[..., nn.Module] | None  # builds a norm layer; None: no norm
 
 
 class Networks(NamedTuple):
@@ -16,33 +19,70 @@ class Networks(NamedTuple):
     critic: nn.Module
 
 
-def _mnist(classes: int) -> Networks:
+def _mnist(classes: int, norm: Norm = None) -> Networks:
     return Networks(
-        models.GaninMnist(),
+        models.GaninMnist(norm=norm),
         models.Classifier(classes, (100, 100)),
         models.Critic((100,)),
     )
 
 
-def _svhn(classes: int) -> Networks:
+def _svhn(classes: int, norm: Norm = None) -> Networks:
     return Networks(
-        models.GaninSvhn(),
+        models.GaninSvhn(norm=norm),
         models.Classifier(classes, (3072, 2048), dropout=0.5),
         models.Critic((1024, 1024), dropout=0.5),
     )
 
 
-def _signs(classes: int) -> Networks:
+def _signs(classes: int, norm: Norm = None) -> Networks:
     return Networks(
-        models.GaninSigns(),
+        models.GaninSigns(norm=norm),
         models.Classifier(classes, (512,)),
         models.Critic((1024, 1024)),
     )
 
 
-# Figure 4 of Ganin & Lempitsky (2015): {--config.network: classes -> networks}
-GANIN: dict[str, Callable[[int], Networks]] = {
+def _lenet(classes: int, norm: Norm = None) -> Networks:
+    """LeNet and the critic of ADDA (Tzeng et al. 2017)."""
+    return Networks(
+        models.LeNet(norm=norm),
+        models.Classifier(classes),
+        models.Critic((500, 500), slope=0.2),
+    )
+
+
+# {--config.network: (classes, norm) -> networks}; the first three are figure 4 of Ganin
+# & Lempitsky (2015).
+NETWORKS: dict[str, Callable[..., Networks]] = {
     'mnist': _mnist,
     'svhn': _svhn,
     'signs': _signs,
+    'lenet': _lenet,
 }
+# Batch-norm policies, {--config.norm: norm layer}; see models.BatchNorm.
+_OWN = {'domains': 2}
+_BY_SOURCE = {'domains': 2, 'train_by': models.SOURCE}
+NORMS: dict[str, Norm] = {
+    'none': None,
+    'joint': models.BatchNorm,
+    'separate': functools.partial(models.BatchNorm, **_OWN),
+    'source': functools.partial(
+        models.BatchNorm, **_BY_SOURCE, predict_by=models.SOURCE
+    ),
+    'adabn': functools.partial(models.BatchNorm, **_BY_SOURCE),
+    'dsbn': functools.partial(models.BatchNorm, **_OWN, separate_affine=True),
+    'autodial': models.AutoDial,
+}
+
+
+def build(network: str, classes: int, norm: str = 'none') -> Networks:
+    """The networks of that name under a batch-norm policy.
+
+    Raises:
+      ValueError: an unknown network or policy, naming those there are.
+    """
+    for kind, name, known in (('network', network, NETWORKS), ('norm', norm, NORMS)):
+        if name not in known:
+            raise ValueError(f'no {kind} {name!r}; choose from {", ".join(known)}')
+    return NETWORKS[network](classes, NORMS[norm])

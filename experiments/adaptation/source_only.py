@@ -55,7 +55,7 @@ def build(config: Config) -> running.Experiment:
         protocol=config.protocol,
         classes=config.classes,
     )
-    encoder, classifier, _ = networks.GANIN[task.network](task.classes)
+    encoder, classifier, _ = networks.build(task.network, task.classes)
     tx = optim.sgd(
         optim.ganin_rate(config.steps, config.rate), momentum=config.momentum
     )

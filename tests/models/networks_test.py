@@ -100,7 +100,7 @@ def test_lenet_has_the_size_of_caffes():
     ],
 )
 def test_the_heads_of_ganins_figure_4(name, features, classes, hidden, critic):
-    chosen = networks.GANIN[name](classes)
+    chosen = networks.build(name, classes)
     (logits, taps), variables = _shapes(chosen.classifier, (2, features))
     assert logits.shape == (2, classes)
     assert [taps[f'hidden_{i + 1}'].shape[1] for i in range(len(hidden))] == [*hidden]

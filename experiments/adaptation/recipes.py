@@ -1,0 +1,127 @@
+"""The methods of experiments.adaptation.digits with their hyper-parameters.
+
+A weight was chosen once, by information maximisation at the last step of a run of 500
+steps on MNIST -> USPS (protocol adda, seed 0) among a third of it, itself and three
+times as much, and is used on all pairs: `python -m experiments.adaptation.tuning`.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import optax
+
+from experiments.adaptation.networks import Networks
+from transfer_jax import methods, models, training
+from transfer_jax.training import TrainState, optim
+
+Transform = optax.GradientTransformation
+
+
+class Recipe(NamedTuple):
+    """How a method is built from networks, an optimiser and a weight."""
+
+    make: Callable[[Networks, Transform, optim.Schedule], training.Method]
+    weight: float = 0.0  # 0: it has none
+    norm: str = 'none'  # a key of networks.NORMS
+    ramp: bool = True  # the weight rises as Ganin's strength does
+    # With a first stage of source only, which as many steps train: how to start from it
+    start: Callable[[TrainState, TrainState], TrainState] | None = None
+
+    def schedule(self, weight: float | None, steps: int) -> optim.Schedule:
+        """Of the given weight, or of the recipe's own."""
+        value = self.weight if weight is None else weight
+        if self.ramp:
+            return optim.ganin_strength(steps, value)
+        return optim.constant(value)
+
+
+def _supervised(nets, tx, weight):
+    return methods.supervised(
+        nets.encoder, nets.classifier, txs={'encoder': tx, 'classifier': tx}
+    )
+
+
+def _plain(method, **options):
+    """A method on encoder and classifier alone."""
+
+    def make(nets, tx, weight):
+        txs = {'encoder': tx, 'classifier': tx}
+        return method(nets.encoder, nets.classifier, txs=txs, weight=weight, **options)
+
+    return make
+
+
+def _critic(method, name='strength', **options):
+    """A method with the critic of the networks."""
+
+    def make(nets, tx, weight):
+        txs = {'encoder': tx, 'classifier': tx, 'critic': tx}
+        given = {name: weight, **options}
+        return method(nets.encoder, nets.classifier, nets.critic, txs=txs, **given)
+
+    return make
+
+
+def _mada(nets, tx, weight):
+    txs = {'encoder': tx, 'classifier': tx, 'critics': tx}
+    critics = models.ClassCritics((100,), slope=0.2)
+    return methods.mada(
+        nets.encoder, nets.classifier, critics, txs=txs, strength=weight
+    )
+
+
+def _mcd(nets, tx, weight):
+    txs = {'encoder': tx, 'classifier': tx, 'second': tx}
+    return methods.mcd(nets.encoder, nets.classifier, txs=txs, weight=weight)
+
+
+def _wdgrl(nets, tx, weight):
+    nets = nets._replace(critic=models.Critic((100,)))
+    return _critic(methods.wdgrl, 'weight')(nets, tx, weight)
+
+
+def _adda(nets, tx, weight):
+    """Slowly and with less momentum, as the paper has it."""
+    slow = optim.adam(optim.constant(2e-4), b1=0.5)
+    txs = {'encoder': slow, 'critic': slow}
+    return methods.adda(nets.encoder, nets.classifier, nets.critic, txs=txs)
+
+
+RECIPES: dict[str, Recipe] = {
+    'source_only': Recipe(_supervised),
+    'train_on_target': Recipe(_supervised),
+    'ddc': Recipe(_plain(methods.ddc), 0.1),
+    'dan': Recipe(_plain(methods.dan), 1.0),
+    'jan': Recipe(_plain(methods.jan), 1.0),
+    'deep_coral': Recipe(_plain(methods.deep_coral), 10.0),
+    'cmd': Recipe(_plain(methods.cmd), 1.0),
+    'deep_jdot': Recipe(
+        _plain(methods.deep_jdot, feature_weight=0.01, label_weight=1.0), 1.0
+    ),
+    'dann': Recipe(_critic(methods.dann), 0.3),
+    'domain_confusion': Recipe(_critic(methods.domain_confusion, 'weight'), 0.3),
+    'adda': Recipe(_adda, start=methods.start_from_source),
+    'wdgrl': Recipe(_wdgrl, 0.1),
+    'cdan': Recipe(_critic(methods.cdan), 0.3),
+    'cdan_e': Recipe(_critic(methods.cdan, by_entropy=True), 0.3),
+    'mada': Recipe(_mada, 1.0),
+    'mcd': Recipe(_mcd, 1.0, ramp=False),
+    'adabn': Recipe(_supervised, norm='adabn'),
+    'autodial': Recipe(_plain(methods.entropy_minimization), 0.1, norm='autodial'),
+    'dsbn': Recipe(_critic(methods.dann), 0.3, norm='dsbn'),
+    'entropy_minimization': Recipe(_plain(methods.entropy_minimization), 0.1),
+    'mcc': Recipe(_plain(methods.mcc), 1.0),
+    'bnm': Recipe(_plain(methods.bnm), 1.0),
+    'self_training': Recipe(_plain(methods.self_training), 0.3),
+}
+
+
+def get(name: str) -> Recipe:
+    """The recipe of a method.
+
+    Raises:
+      ValueError: there is none, naming those there are.
+    """
+    if name not in RECIPES:
+        raise ValueError(f'no method {name!r}; choose from {", ".join(RECIPES)}')
+    return RECIPES[name]
