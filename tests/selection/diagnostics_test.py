@@ -30,6 +30,10 @@ def test_the_a_distance_does_not_follow_from_sizes():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1000, 3))
     assert diagnostics.a_distance(x[:100], x[100:]) < 0.3
+    x[:100, 0] += 2
+    apart = [x[100:200], x[100:]]
+    one, other = [diagnostics.a_distance(x[:100], target) for target in apart]
+    assert one > 0.8 and abs(one - other) < 0.3
 
 
 def test_mmd_of_two_points_by_hand():

@@ -79,6 +79,11 @@ def test_directions_are_those_of_the_largest_variance():
     np.testing.assert_allclose(found.std(0)[:-2], 0, atol=1e-3)  # two directions
 
 
+def test_a_direction_stands_on_ten_images():
+    for part in projection.project(*_domains(20, 30, d=200)):
+        assert part.shape[1] == 5
+
+
 def test_a_wide_layer_keeps_its_distances():
     """Where few directions hold all variance, the sketch finds them."""
     rng = np.random.default_rng(0)

@@ -44,8 +44,8 @@ def iwcv(evidence: Evidence) -> float:
     w_i is the density ratio p_target / p_source at the features of source image i
     (Sugiyama et al., JMLR 2007, with the 0-1 loss, on one held-out part).
 
-    Deviation: the paper divides by n, which has the same expectation for the true
-    ratio. A fitted ratio does not average to 1, and where the domains can be told
+    Deviation: the paper divides by n, which for the true ratio comes to the same in
+    the limit. A fitted ratio does not average to 1, and where the domains can be told
     apart it nears 0: divided by n, that alone would decide between models.
     """
     return float(np.average(_right(evidence), weights=evidence.source_weight))
@@ -55,8 +55,8 @@ def dev(evidence: Evidence) -> float:
     """Deep embedded validation: minus the weighted risk with a control variate.
 
     -(mean(w l) + eta mean(w) - eta), eta = -cov(w l, w) / var(w), with the 0-1 loss l
-    and the density ratio w, whose mean is 1 (You et al., ICML 2019, section 4; sample
-    covariance and variance as in their code). Equal weights leave eta at 0.
+    and the density ratio w, whose mean is 1 (You et al., ICML 2019; sample covariance
+    and variance as in their code). Equal weights leave eta at 0.
     """
     weight = evidence.source_weight
     weighted = weight * ~_right(evidence)
