@@ -84,6 +84,13 @@ def test_a_missing_layer_is_named_with_those_there_are(batches):
         evaluation.extract(predict, batches, ['logits', 'conv_9'])
 
 
+def test_a_layer_may_be_missing_where_it_is_said(batches):
+    predict = evaluation.bind(_method([]), _state(1.0), 'target')
+    layers = ['features', 'conv_9']
+    found = evaluation.extract(predict, batches, ['logits'], where_given=layers)
+    assert set(found) == {'logits', 'features'}
+
+
 def test_a_closed_form_predict_goes_through_the_same_call(batches):
     def predict(weights, batch):
         return {'logits': batch['image'][:, 0, 0].astype(jnp.float32) @ weights}

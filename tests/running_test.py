@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from experiments import common
-from transfer_jax import running, watching
+from transfer_jax import running, selection, watching
 from transfer_jax.training import checkpoint
 
 
@@ -85,12 +85,51 @@ def test_a_run_leaves_history_metrics_checkpoints_and_a_result(tiny, tmp_path):
         for stage in ('source', 'adapt')
         for step in (2, 4, 6)
     ]
+    assert result['validators'].keys() == selection.VALIDATORS.keys()
+    for name, chosen in result['validators'].items():
+        best = [selection.best(rows[i : i + 3], name) for i in (3, 9)]
+        assert chosen['values'] == [row['target_test'] for row in best]
+        assert chosen['steps'] == [row['step'] for row in best]
+    fixed = result['target_accuracy']['fixed_validator']
+    assert result['validators'][selection.FIXED] == fixed
+    # Once a run, at its very end.
+    for name in selection.DIAGNOSTICS:
+        assert [i for i, row in enumerate(rows) if name in row] == [5, 11]
+        column = result['diagnostics'][name]
+        assert column['values'] == [rows[5][name], rows[11][name]]
+        assert column['mean'] == np.mean(column['values'])
     last = result['target_accuracy']['last']
     assert last['steps'] == [6, 6] and last['values'][0] == rows[5]['target_test']
     assert result['target_test_images'] == rows[0]['target_test_images'] == 8
     for seed in (0, 1):
         kept = tmp_path / 'checkpoints' / f'seed_{seed}' / '1_adapt'
         assert {p.name for p in kept.iterdir()} >= {'4', '6'}
+
+
+def test_a_history_from_before_a_validator_has_a_result_without_it(tiny):
+    new = {name: 0.5 for name in (*selection.VALIDATORS, *selection.DIAGNOSTICS)}
+    old = {name: new[name] for name in ('source_validation', selection.FIXED)}
+
+    def result(*scores):
+        rows = [
+            {
+                'seed': 0,
+                'stage': 'adapt',
+                'step': i,
+                'target_test': i / 10,
+                'target_test_images': 8,
+                **row,
+            }
+            for i, row in enumerate(scores, 1)
+        ]
+        return running.summarize(tiny(), rows)
+
+    before, mixed, after = result(old, old), result(old, new), result(new, new)
+    assert before['validators'].keys() == mixed['validators'].keys() == old.keys()
+    assert before['diagnostics'] == {} and mixed['diagnostics']
+    assert after['validators'].keys() == selection.VALIDATORS.keys()
+    assert before['target_accuracy'] == after['target_accuracy']
+    assert after['validators']['snd']['values'] == [0.2]  # ties go to the later row
 
 
 def test_all_seeds_of_a_run_share_one_compiled_step(tiny, tmp_path):
@@ -121,7 +160,8 @@ def test_evaluations_compile_once_for_all_seeds(tiny, tmp_path):
         return method._replace(predict=predict)
 
     running.run(_stages(tiny(seeds=(0, 1)), count), tmp_path)
-    # Each stage: logits of both parts that validators see, and the test.
+    # Each stage: answers for both parts that validators see, and for the test. Mixed
+    # images pass through the program of the unmixed ones.
     assert len(traces) <= 2 * 3
 
 

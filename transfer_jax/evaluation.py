@@ -5,6 +5,7 @@ is bound to its state and a domain by `bind`, a closed-form one to its fitted
 parameters by jax.tree_util.Partial; everything below serves both.
 """
 
+import collections
 import functools
 from collections.abc import Callable, Iterable, Sequence
 
@@ -47,21 +48,26 @@ def extract(
     predict: Predict,
     batches: Iterable[Batch],
     layers: Sequence[str] = ('logits', 'features'),
+    *,
+    where_given: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
     """{layer: (n, ...)} over all batches, without the padding.
 
     Only the named layers leave the compiled program.
 
+    Args:
+      where_given: more layers, left out where the answers do not have them.
+
     Raises:
       ValueError: no such layer, naming those there are.
     """
     predict = predict if isinstance(predict, Partial) else Partial(predict)
-    parts: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
+    parts: dict[str, list[np.ndarray]] = collections.defaultdict(list)
     for batch in batches:
         real = np.asarray(batch['mask']) > 0
-        found = _select(tuple(layers), predict, dict(batch))
-        for layer in layers:
-            parts[layer].append(np.asarray(found[layer])[real])
+        found = _select(tuple(layers), tuple(where_given), predict, dict(batch))
+        for layer, answers in found.items():
+            parts[layer].append(np.asarray(answers)[real])
     return {layer: np.concatenate(arrays) for layer, arrays in parts.items()}
 
 
@@ -70,13 +76,14 @@ def _measure(update, predict, sums, batch):
     return update(sums, predict(batch), batch)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _select(layers, predict, batch):
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _select(layers, where_given, predict, batch):
     answers = predict(batch)
     for layer in layers:
         if layer not in answers:
             raise ValueError(f'no layer {layer!r}; there are: {sorted(answers)}')
-    return {layer: answers[layer] for layer in layers}
+    given = [layer for layer in where_given if answers.get(layer) is not None]
+    return {layer: answers[layer] for layer in (*layers, *given)}
 
 
 @functools.lru_cache(maxsize=64)

@@ -127,25 +127,18 @@ def restore(
 
 
 def summarize(experiment: Experiment, history: Sequence[dict]) -> dict:
-    """The content of result.json: each rule's row for each seed, and the spread."""
+    """The content of result.json.
+
+    'target_accuracy' is of each rule's row for each seed, 'validators' of the row that
+    each validator would have chosen, 'diagnostics' are of the last row. A history from
+    before a validator or a diagnostic was there is without it.
+    """
     last_stage = experiment.stages[-1].name if experiment.stages else 'closed_form'
-    seeds, chosen = [], {rule: [] for rule in selection.RULES}
+    runs = []
     for seed in experiment.seeds:
         rows = [r for r in history if (r['seed'], r['stage']) == (seed, last_stage)]
-        rows.sort(key=lambda row: row['step'])
-        seeds.append(seed)
-        for rule in selection.RULES:
-            row = selection.choose(rows, rule)
-            chosen[rule].append({'step': row['step'], 'accuracy': row['target_test']})
-    columns = {}
-    for rule, rows in chosen.items():
-        values = [row['accuracy'] for row in rows]
-        columns[rule] = {
-            'mean': float(np.mean(values)),
-            'std': float(np.std(values, ddof=1)) if len(values) > 1 else None,
-            'values': values,
-            'steps': [row['step'] for row in rows],
-        }
+        runs.append(sorted(rows, key=lambda row: row['step']))
+    lasts = [rows[-1] for rows in runs]
     return {
         'experiment': experiment.name,
         'arm': experiment.arm,
@@ -156,10 +149,37 @@ def summarize(experiment: Experiment, history: Sequence[dict]) -> dict:
         'device': f'{os.cpu_count()} cores'
         if jax.default_backend() == 'cpu'
         else jax.devices()[0].device_kind,
-        'seeds': seeds,
+        'seeds': list(experiment.seeds),
         'target_test_images': history[-1]['target_test_images'],
-        'target_accuracy': columns,
+        'target_accuracy': {
+            rule: _accuracy([selection.choose(rows, rule) for rows in runs])
+            for rule in selection.RULES
+        },
         'fixed_validator': selection.FIXED,
+        'validators': {
+            name: _accuracy([selection.best(rows, name) for rows in runs])
+            for name in selection.VALIDATORS
+            if all(name in row for rows in runs for row in rows)
+        },
+        'diagnostics': {
+            name: _spread([row[name] for row in lasts])
+            for name in selection.DIAGNOSTICS
+            if all(name in row for row in lasts)
+        },
+    }
+
+
+def _accuracy(rows) -> dict:
+    """Target accuracy of a row of each seed."""
+    spread = _spread([row['target_test'] for row in rows])
+    return {**spread, 'steps': [row['step'] for row in rows]}
+
+
+def _spread(values) -> dict:
+    return {
+        'mean': float(np.mean(values)),
+        'std': float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        'values': values,
     }
 
 
@@ -228,7 +248,8 @@ def _run_closed_form(experiment, data, seed, history) -> None:
     ):
         return
     predicts = experiment.closed_form(jax.random.key(seed), data)
-    row = watching.measure(predicts, experiment, experiment.held_out(data))
+    held_out = experiment.held_out(data)
+    row = watching.measure(predicts, experiment, held_out, final=True)
     history.append({'seed': seed, 'stage': 'closed_form', 'step': 0, **row})
 
 

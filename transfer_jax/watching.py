@@ -33,24 +33,30 @@ class Interrupted(Exception):
         self.number = number
 
 
-def measure(predicts, experiment, held_out) -> dict:
-    """One row of a history."""
-    source = evaluation.extract(
-        predicts[experiment.validate_as], held_out.source_validation, ['logits']
-    )
-    target = evaluation.extract(predicts['target'], held_out.target_train, ['logits'])
+def measure(predicts, experiment, held_out, *, final: bool = False) -> dict:
+    """One row of a history; the final one of a run has the diagnostics too."""
+    source = _answers(predicts[experiment.validate_as], held_out.source_validation)
+    target = _answers(predicts['target'], held_out.target_train)
     label = np.concatenate(
         [
             np.asarray(batch['label'])[np.asarray(batch['mask']) > 0]
             for batch in held_out.source_validation
         ]
     )
-    evidence = selection.Evidence(source['logits'], label, target['logits'])
+    features = _comparable(source, target)
+    evidence = selection.Evidence(
+        source['logits'],
+        label,
+        selection.density_ratio(*features),
+        target['logits'],
+        *_probe(predicts['target'], held_out.target_train, target['logits'].argmax(-1)),
+    )
     test = evaluation.evaluate(
         predicts['target'], held_out.target_test, metrics.accuracy()
     )
     return {
         **selection.score(evidence),
+        **(selection.diagnose(features[0], label, features[1]) if final else {}),
         'target_test': test['accuracy'],
         'target_test_images': test['count'],
     }
@@ -84,11 +90,11 @@ class Watch:
         if evaluates or signalled:
             self._check(step, state)
         if evaluates:
-            row = self._evaluation(state)
+            row = self._evaluation(step, state)
             self._history.append(self._labels(step) | row)
             self._events.write(step, row)
             self._progress.line(
-                step, {k: v for k, v in row.items() if isinstance(v, float)}
+                step, {k: row[k] for k in selection.RULES.values() if k is not None}
             )
         if evaluates or signalled:
             checkpoint.save(self._kept, state, step)
@@ -103,13 +109,14 @@ class Watch:
     def _labels(self, step):
         return {'seed': self._seed, 'stage': self._stage.name, 'step': step}
 
-    def _evaluation(self, state):
+    def _evaluation(self, step, state):
         method = self._stage.method
         predicts = {
             domain: evaluation.bind(method, state, domain)
             for domain in ('source', 'target')
         }
-        return measure(predicts, self._experiment, self._held_out)
+        final = self._stage is self._experiment.stages[-1] and step == self._stage.steps
+        return measure(predicts, self._experiment, self._held_out, final=final)
 
     def _check(self, step, state):
         """No parameter that is not a number is ever saved, whatever its loss was."""
@@ -138,3 +145,43 @@ class Watch:
         self._metrics.append(self._labels(step) | row)
         self._events.write(step, row)
         self._progress.update(step, row)
+
+
+def _answers(predict, batches) -> dict[str, np.ndarray]:
+    return evaluation.extract(predict, batches, ['logits'], where_given=['features'])
+
+
+def _comparable(source, target) -> list[np.ndarray]:
+    """Both domains' features (n, d) and (m, d); logits where they do not compare.
+
+    A closed-form method may have none, or put each domain into a space of its own.
+    """
+    parts = [answers.get('features') for answers in (source, target)]
+    if all(part is not None for part in parts):
+        parts = [part.reshape(len(part), -1) for part in parts]
+        if parts[0].shape[1] == parts[1].shape[1]:
+            return parts
+    return [source['logits'], target['logits']]
+
+
+def _probe(predict, batches, label) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Evidence of mixed images: logits, labels of their dominant images, same or not.
+
+    Args:
+      label: (m,) predicted for the images of the batches.
+    """
+    partners = []
+
+    def mixed():
+        start = 0
+        for batch in batches:
+            stop = start + int(np.sum(np.asarray(batch['mask']) > 0))
+            partner = selection.partners(label[start:stop])
+            partners.append(start + partner)
+            yield selection.mix(batch, partner)
+            start = stop
+
+    logits = _answers(predict, mixed())['logits']
+    partner = np.concatenate(partners)
+    pairs = partner != np.arange(len(label))
+    return logits[pairs], label[pairs], (label == label[partner])[pairs]

@@ -1,4 +1,4 @@
-"""Rules and validators by hand."""
+"""Rules by hand."""
 
 import numpy as np
 import pytest
@@ -58,13 +58,8 @@ def test_unknown_rules_and_empty_histories_are_refused():
         selection.choose([], 'last')
 
 
-def test_the_validators_by_hand():
-    evidence = selection.Evidence(
-        source_logits=np.array([[2.0, 1], [0, 1], [1, 0], [0, 3]]),
-        source_label=np.array([0, 1, 1, 1]),
-        target_logits=100 * np.eye(2),
-    )
-    found = selection.score(evidence)
-    assert found['source_validation'] == 0.75
-    assert abs(found['information_maximization'] - np.log(2)) < 1e-6
-    assert set(found) == set(selection.VALIDATORS)
+def test_any_column_can_choose():
+    assert selection.best(HISTORY, selection.FIXED)['step'] == 2
+    assert selection.best(HISTORY, 'step')['step'] == 4
+    with pytest.raises(ValueError, match='no rows'):
+        selection.best([], 'step')

@@ -1,0 +1,228 @@
+"""Each validator by hand, whatever the order of images, and on poor evidence."""
+
+import numpy as np
+import pytest
+
+from transfer_jax import selection
+
+NAN = float('nan')
+SEEN = {  # by whom
+    'source_validation': ('source_logits', 'source_label'),
+    'iwcv': ('source_logits', 'source_label', 'source_weight'),
+    'dev': ('source_logits', 'source_label', 'source_weight'),
+    'entropy': ('target_logits',),
+    'information_maximization': ('target_logits',),
+    'bnm': ('target_logits',),
+    'snd': ('target_logits',),
+    'mixval': ('mixed_logits', 'mixed_label', 'mixed_same'),
+    'mixval_intra': ('mixed_logits', 'mixed_label', 'mixed_same'),
+    'mixval_inter': ('mixed_logits', 'mixed_label', 'mixed_same'),
+}
+
+
+def _evidence(**changes):
+    """Of two source, two target and two mixed images."""
+    evidence = selection.Evidence(
+        source_logits=np.array([[2.0, 1], [0, 1]], np.float32),
+        source_label=np.array([0, 0]),
+        source_weight=np.ones(2),
+        target_logits=100 * np.eye(2, dtype=np.float32),
+        mixed_logits=np.eye(2, dtype=np.float32),
+        mixed_label=np.array([0, 1]),
+        mixed_same=np.array([True, False]),
+    )
+    changes = {name: np.asarray(value) for name, value in changes.items()}
+    return evidence._replace(**changes)
+
+
+def _random(seed=0, n=40, m=60, c=5):
+    rng = np.random.default_rng(seed)
+
+    def logits(count):
+        return rng.normal(0, 2, (count, c)).astype(np.float32)
+
+    return selection.Evidence(
+        source_logits=logits(n),
+        source_label=rng.integers(c, size=n),
+        source_weight=rng.gamma(1, size=n),
+        target_logits=logits(m),
+        mixed_logits=logits(m),
+        mixed_label=rng.integers(c, size=m),
+        mixed_same=rng.random(m) < 0.5,
+    )
+
+
+def _score(name, evidence):
+    return selection.VALIDATORS[name](evidence)
+
+
+def test_target_labels_are_no_evidence():
+    assert selection.Evidence._fields == (
+        'source_logits',
+        'source_label',
+        'source_weight',
+        'target_logits',
+        'mixed_logits',
+        'mixed_label',
+        'mixed_same',
+    )
+    assert selection.VALIDATORS.keys() == SEEN.keys()
+
+
+@pytest.mark.parametrize('name', SEEN)
+def test_a_validator_looks_at_nothing_else(name):
+    one, other = _random(0), _random(5)
+    same = {field: getattr(one, field) for field in SEEN[name]}
+    assert _score(name, other._replace(**same)) == _score(name, one)
+    for field in SEEN[name]:
+        changed = one._replace(**{field: getattr(other, field)})
+        assert _score(name, changed) != _score(name, one), field
+
+
+def test_the_fixed_validator_and_source_validation_by_hand():
+    found = selection.score(_evidence())
+    assert found['source_validation'] == 0.5
+    assert abs(found['information_maximization'] - np.log(2)) < 1e-6
+    assert found.keys() == selection.VALIDATORS.keys()
+
+
+def test_iwcv_weighs_each_source_image():
+    # Right on the first image, which is three times as likely in the target.
+    assert _score('iwcv', _evidence(source_weight=[0.9, 0.3])) == pytest.approx(0.75)
+    # The weights count among each other, not against 1.
+    assert _score('iwcv', _evidence(source_weight=[9.0, 3.0])) == pytest.approx(0.75)
+
+
+def test_dev_by_hand():
+    # Losses 0 and 1, weights 2 and 1: w l = (0, 1), cov(w l, w) = -1/2, var w = 1/2,
+    # eta = 1, risk 1/2 + 3/2 - 1 = 1.
+    assert _score('dev', _evidence(source_weight=[2.0, 1.0])) == pytest.approx(-1)
+
+
+def test_dev_is_its_regression_at_mean_weight_one():
+    """The control variate: the line of w l over w, read where the mean of w is."""
+    evidence = _random()
+    weight = evidence.source_weight
+    wrong = evidence.source_logits.argmax(-1) != evidence.source_label
+    slope, intercept = np.polyfit(weight, weight * wrong, 1)
+    assert _score('dev', evidence) == pytest.approx(-(slope + intercept), rel=1e-9)
+
+
+@pytest.mark.parametrize('weight', [1.0, 2.0])
+def test_dev_of_equal_weights_is_the_weighted_error(weight):
+    found = _score('dev', _evidence(source_weight=[weight, weight]))
+    assert found == pytest.approx(-weight / 2)
+
+
+def test_entropy_is_highest_for_sure_predictions():
+    even = _score('entropy', _evidence(target_logits=np.zeros((3, 4), np.float32)))
+    assert even == pytest.approx(-np.log(4), rel=1e-6)
+    assert _score('entropy', _evidence()) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize('counts', [(1, 1), (3, 1), (4, 0)])
+def test_bnm_of_one_hot_rows_is_the_sum_of_roots_of_class_counts(counts):
+    # P'P is diagonal with the counts: the singular values are their roots.
+    logits = 100 * np.eye(2)[np.repeat([0, 1], counts)]
+    expected = np.sqrt(counts).sum() / sum(counts)
+    assert _score('bnm', _evidence(target_logits=logits)) == pytest.approx(expected)
+
+
+def test_snd_of_three_images_by_hand():
+    # Two alike, one of another class. An image of the pair sees its twin at
+    # similarity 1 and the third at 0: odds 1 to exp(-20). The third sees both at 0.
+    logits = 100 * np.eye(2)[[0, 0, 1]]
+    q = np.exp(-20) / (1 + np.exp(-20))
+    pair = -q * np.log(q) - (1 - q) * np.log1p(-q)
+    expected = (2 * pair + np.log(2)) / 3
+    found = _score('snd', _evidence(target_logits=logits))
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_snd_against_a_loop():
+    logits = _random().target_logits.astype(np.float64)
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    f = p / np.sqrt((p**2).sum(1, keepdims=True))
+    entropies = []
+    for i in range(len(f)):
+        others = [np.exp(f[i] @ f[j] / 0.05) for j in range(len(f)) if j != i]
+        q = np.array(others) / sum(others)
+        entropies.append(-np.sum(q * np.log(q)))
+    found = _score('snd', _random())
+    assert found == pytest.approx(np.mean(entropies), rel=1e-5)
+
+
+def test_mixval_is_the_mean_of_its_probes():
+    evidence = _evidence(
+        mixed_logits=np.eye(2)[[0, 0, 1, 1, 0, 1]],
+        mixed_label=[0, 1, 1, 0, 0, 1],
+        mixed_same=[True, True, False, False, False, False],
+    )
+    assert _score('mixval_intra', evidence) == 0.5
+    assert _score('mixval_inter', evidence) == 0.75
+    assert _score('mixval', evidence) == 0.625
+
+
+def test_mixval_of_a_collapse_is_not_the_best():
+    """With one class predicted there is no boundary to probe."""
+    evidence = _evidence(
+        mixed_logits=np.eye(2)[[0, 0]], mixed_label=[0, 0], mixed_same=[True, True]
+    )
+    assert _score('mixval_intra', evidence) == 1
+    assert _score('mixval', evidence) == 0.5
+
+
+@pytest.mark.parametrize('name', SEEN)
+def test_the_order_of_images_does_not_matter(name):
+    evidence = _random()
+    rng = np.random.default_rng(3)
+    orders = {
+        part: rng.permutation(len(getattr(evidence, f'{part}_logits')))
+        for part in ('source', 'target', 'mixed')
+    }
+    moved = selection.Evidence(
+        **{
+            field: array[orders[field.partition('_')[0]]]
+            for field, array in evidence._asdict().items()
+        }
+    )
+    assert _score(name, moved) == pytest.approx(_score(name, evidence), abs=1e-6)
+
+
+POOR = {
+    'one image each': _random(n=1, m=1),
+    'few images, more classes': _random(n=3, m=2, c=7),
+    'one class predicted': _random()._replace(
+        target_logits=np.tile(np.float32([50, 0, 0, 0, 0]), (60, 1)),
+        mixed_label=np.zeros(60, int),
+        mixed_same=np.ones(60, bool),
+    ),
+    'logits of neighbours that are not there': _random()._replace(
+        target_logits=np.tile(
+            np.float32([0, -1, -2, -3, np.finfo(np.float32).min]), (60, 1)
+        )
+    ),
+    'no mixed images': _random()._replace(
+        mixed_logits=np.zeros((0, 5), np.float32),
+        mixed_label=np.zeros(0, int),
+        mixed_same=np.zeros(0, bool),
+    ),
+}
+
+
+@pytest.mark.parametrize('evidence', POOR.values(), ids=POOR)
+@pytest.mark.parametrize('name', SEEN)
+def test_poor_evidence_has_a_score(name, evidence):
+    assert np.isfinite(_score(name, evidence))
+
+
+@pytest.mark.filterwarnings('ignore::RuntimeWarning')
+def test_what_is_no_number_is_no_error():
+    evidence = _random()
+    spoilt = evidence._replace(
+        target_logits=np.full_like(evidence.target_logits, NAN),
+        source_weight=np.full_like(evidence.source_weight, NAN),
+    )
+    found = selection.score(spoilt)
+    assert np.isnan(found['bnm']) and np.isnan(found['dev'])
+    assert found['mixval'] == _score('mixval', evidence)

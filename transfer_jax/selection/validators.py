@@ -1,0 +1,175 @@
+"""Scores of a model from what may be looked at; higher is better.
+
+Every validator is a pure function of the evidence of one evaluation. Those of other
+papers stand here as they were published, apart from what their docstrings say, so that
+they can be compared; FIXED is the one that was fixed in advance.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from scipy import special
+
+from transfer_jax import ops
+
+MOST = 2000  # images of each domain that validators see
+TEMPERATURE = 0.05  # of soft neighbourhoods
+
+
+class Evidence(NamedTuple):
+    """What validators may look at: n source, m target images, k mixed ones."""
+
+    source_logits: np.ndarray  # (n, c) of held-out source images
+    source_label: np.ndarray  # (n,)
+    source_weight: np.ndarray  # (n,) target over source density, see density_ratio
+    target_logits: np.ndarray  # (m, c) of unlabelled target training images
+    mixed_logits: np.ndarray  # (k, c) of pairs of those target images, see mixing
+    mixed_label: np.ndarray  # (k,) predicted for the image that dominates the pair
+    mixed_same: np.ndarray  # (k,) whether the other one was predicted the same
+
+
+Validator = Callable[[Evidence], float]
+
+
+def source_validation(evidence: Evidence) -> float:
+    """Accuracy on held-out source images."""
+    return float(np.mean(_right(evidence)))
+
+
+def iwcv(evidence: Evidence) -> float:
+    """Importance-weighted validation: sum_i w_i [right_i] / sum_i w_i.
+
+    w_i is the density ratio p_target / p_source at the features of source image i
+    (Sugiyama et al., JMLR 2007, with the 0-1 loss, on one held-out part).
+
+    Deviation: the paper divides by n, which for the true ratio comes to the same in
+    the limit. A fitted ratio does not average to 1, and where the domains can be told
+    apart it nears 0: divided by n, that alone would decide between models.
+    """
+    return float(np.average(_right(evidence), weights=evidence.source_weight))
+
+
+def dev(evidence: Evidence) -> float:
+    """Deep embedded validation: minus the weighted risk with a control variate.
+
+    -(mean(w l) + eta mean(w) - eta), eta = -cov(w l, w) / var(w), with the 0-1 loss l
+    and the density ratio w, whose mean is 1 (You et al., ICML 2019; sample covariance
+    and variance as in their code). Equal weights leave eta at 0.
+    """
+    weight = evidence.source_weight
+    weighted = weight * ~_right(evidence)
+    eta = 0.0
+    if np.ptp(weight) > 1e-9 * np.max(weight):
+        eta = -np.cov(weighted, weight)[0, 1] / np.var(weight, ddof=1)
+    return float(eta * (1 - np.mean(weight)) - np.mean(weighted))
+
+
+def entropy(evidence: Evidence) -> float:
+    """Minus the mean entropy of target predictions, in nats; see ops.entropy."""
+    return -float(np.mean(_entropy(evidence.target_logits)))
+
+
+def information_maximization(evidence: Evidence) -> float:
+    """H(mean p) - mean H(p) of target predictions, in nats; see ops.entropy."""
+    return float(_mutual_information(evidence.target_logits))
+
+
+def bnm(evidence: Evidence) -> float:
+    """Batch nuclear norm ||P||_* / m of the target's class probabilities P (m, c).
+
+    High where predictions are confident and of many classes (Cui et al., CVPR 2020,
+    whose loss is minus this on a batch; here it is over all images at once).
+    """
+    p = _probability(evidence.target_logits)
+    if not np.all(np.isfinite(p)):
+        return float('nan')
+    return float(np.linalg.svd(p, compute_uv=False).sum() / len(p))
+
+
+def snd(evidence: Evidence) -> float:
+    """Soft neighbourhood density: mean entropy of similarities among target images.
+
+    With f_i the class probabilities of image i, of length 1, and tau = 0.05,
+      P_ij = exp(f_i.f_j / tau) / sum_{k != i} exp(f_i.f_k / tau),  j != i,
+    the score is -mean_i sum_{j != i} P_ij log P_ij in nats (Saito et al., ICCV 2021,
+    on softmax outputs, not on features, as their code evaluates). It does not see a
+    collapse onto one class: that is its maximum.
+    """
+    f = _probability(evidence.target_logits).astype(np.float32)
+    f /= np.linalg.norm(f, axis=1, keepdims=True)
+    if len(f) < 2:
+        return 0.0
+    similarity = (f @ f.T - 1) / np.float32(TEMPERATURE)  # at most 0: nothing overflows
+    density = np.exp(similarity)
+    np.fill_diagonal(density, 0)
+    total = density.sum(1, dtype=np.float64)
+    # -sum P log P = log(sum) - sum(P log(P sum)), row by row
+    moment = np.einsum('ij,ij->i', density, similarity)
+    return float(np.mean(np.log(total) - moment / total))
+
+
+def mixval_intra(evidence: Evidence) -> float:
+    """MixVal's probe of density: agreement on pairs predicted to be of one class."""
+    return _agreement(evidence, evidence.mixed_same)
+
+
+def mixval_inter(evidence: Evidence) -> float:
+    """MixVal's probe of boundaries: agreement on pairs predicted to be of two."""
+    return _agreement(evidence, ~evidence.mixed_same)
+
+
+def mixval(evidence: Evidence) -> float:
+    """MixVal: how often a mixed image is predicted as its dominant image was.
+
+    For x = 0.55 x_a + 0.45 x_b, the share of pairs with y(x) = y(x_a), by itself for
+    pairs with y(x_a) = y(x_b) and for the others, and the mean of the two (Hu et al.,
+    NeurIPS 2023). A probe without pairs counts 0, so that a collapse onto one class
+    does not win.
+
+    Deviations: half of the images are probes of the one kind and half of the other, in
+    one pass, where the authors' code makes a pass for each; and it prints the two
+    without joining them. Both are columns of the history, so that they can also be
+    joined by their ranks.
+    """
+    return (mixval_intra(evidence) + mixval_inter(evidence)) / 2
+
+
+VALIDATORS: dict[str, Validator] = {
+    'source_validation': source_validation,
+    'iwcv': iwcv,
+    'dev': dev,
+    'entropy': entropy,
+    'information_maximization': information_maximization,
+    'bnm': bnm,
+    'snd': snd,
+    'mixval': mixval,
+    'mixval_intra': mixval_intra,
+    'mixval_inter': mixval_inter,
+}
+FIXED = 'information_maximization'  # fixed in advance, for every table
+
+
+def score(evidence: Evidence) -> dict[str, float]:
+    """Every validator's score."""
+    return {name: validator(evidence) for name, validator in VALIDATORS.items()}
+
+
+def _right(evidence: Evidence) -> np.ndarray:
+    """(n,) whether the prediction on a source image is right."""
+    return evidence.source_logits.argmax(-1) == evidence.source_label
+
+
+def _probability(logits: np.ndarray) -> np.ndarray:
+    """Softmax in float64."""
+    return special.softmax(np.asarray(logits, np.float64), axis=-1)
+
+
+def _agreement(evidence: Evidence, pairs: np.ndarray) -> float:
+    agree = evidence.mixed_logits.argmax(-1) == evidence.mixed_label
+    return float(np.mean(agree[pairs])) if np.any(pairs) else 0.0
+
+
+_entropy = jax.jit(ops.entropy)
+_mutual_information = jax.jit(ops.mutual_information)
