@@ -10,57 +10,16 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 import tyro
 
 from experiments import common, pairs
-from transfer_jax import tables
+from experiments.named_tables import DIGITS, NAMED, Block
+from transfer_jax import regret, tables
 
 ROOTS = (pathlib.Path('results'), pathlib.Path('runs'))
-PAGES = 'python -m experiments.adaptation.'
 SKIPPED = ('checkpoints', 'events', 'figures')  # of a run folder: no results in there
-
-# Ganin et al., JMLR 2016, table 2: (source only, DANN, train on target).
-GANIN = {
-    'mnist_to_mnist_m': (0.5225, 0.7666, 0.9596),
-    'syn_digits_to_svhn': (0.8674, 0.9109, 0.9220),
-    'svhn_to_mnist': (0.5490, 0.7385, 0.9942),
-    'syn_signs_to_gtsrb': (0.7900, 0.8865, 0.9980),
-}
-TEST_IMAGES = {'mnist_m': 10_000, 'svhn': 26_032, 'mnist': 10_000, 'gtsrb': 12_630}
-# Tzeng et al., CVPR 2017, table 2: (source only, gradient reversal, ADDA).
-ADDA = {
-    'mnist_to_usps': (0.752, 0.771, 0.894),
-    'usps_to_mnist': (0.571, 0.730, 0.901),
-}
-# Protocol oc20, 10 draws, dimension 80 (github.com/LeoGautheron/
-# OfficeCaltechDomainAdaptation): (no adaptation, Subspace Alignment).
-SUBSPACE_ALIGNMENT = {
-    'C-A': (0.222, 0.352),
-    'C-W': (0.202, 0.300),
-    'C-D': (0.225, 0.352),
-    'A-C': (0.231, 0.339),
-    'A-W': (0.265, 0.312),
-    'A-D': (0.239, 0.321),
-    'W-C': (0.189, 0.287),
-    'W-A': (0.234, 0.302),
-    'W-D': (0.520, 0.834),
-    'D-C': (0.253, 0.306),
-    'D-A': (0.266, 0.320),
-    'D-W': (0.522, 0.794),
-}
-
-
-class Block(NamedTuple):
-    """One task of a table."""
-
-    task: str  # as results name it
-    commands: Mapping[str, str]  # {arm that belongs here: what makes its result}
-    published: Mapping[str, float]
-    ceiling: tuple[str, str] = ('', '')  # (task, network) of its train on target
-    images: int = 0  # of the whole target test set; fewer are a subset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +27,8 @@ class Command:
     """Print a table, from result files only."""
 
     name: tyro.conf.Positional[str]
-    """demo, ganin, adda, subspace_alignment; or readme, to rewrite README.md."""
+    """demo, ganin, adda, subspace_alignment, digits, regret; or readme, to rewrite
+    README.md."""
     json: bool = False
     """Print JSON."""
     runs: tuple[pathlib.Path, ...] | None = None
@@ -94,8 +54,10 @@ def main(args: Sequence[str] | None = None) -> None:
         blocks = named(command.name)
         results, left_out = find(command.runs or ROOTS)
         lines, missing = build(blocks, results)
+        form = 'json' if command.json else 'text'
+        content = _content(command.name, lines, results, form)
         show = _as_json if command.json else _as_text
-        _say(show(command.name, lines, missing, left_out))
+        _say(show(command.name, content, missing, left_out))
 
 
 def named(name: str) -> list[Block]:
@@ -164,17 +126,29 @@ def rewrite(page: str, results: Sequence[dict]) -> str:
     def table(match):
         nonlocal explained
         lines, _ = build(named(match[1]), results)
-        content = 'No result files yet.'
-        if lines:
-            content = tables.markdown(lines, explain=not explained)
-            explained = True
+        form = 'markdown' if explained else 'explained'
+        content = _content(match[1], lines, results, form)
+        explained = explained or bool(content)
+        content = content or 'No result files yet.'
         return f'<!-- table:{match[1]} -->\n{content}\n<!-- /table -->'
 
     marked = r'<!-- table:(\w+) -->\n.*?<!-- /table -->'
     return re.sub(marked, table, page, flags=re.DOTALL)
 
 
+def _regrets(results: Sequence[dict]) -> list[dict]:
+    """The results that the table of regrets is about."""
+    return [
+        result
+        for block in named('regret')
+        for result in results
+        if _belongs(result, block) and result['arm'] in block.commands
+    ]
+
+
 def _belongs(result: dict, block: Block) -> bool:
+    if (result['experiment'] == DIGITS) != (block.experiment == DIGITS):
+        return False
     if result['arm'] == tables.CEILING and block.ceiling != ('', ''):
         # Named after its one domain; the same domain may serve several networks.
         return (result['task'], _network(result['config'])) == block.ceiling
@@ -187,64 +161,26 @@ def _network(config: dict) -> str:
     return config.get('network') or default
 
 
-def _demo() -> list[Block]:
-    arms = ('source_only', 'adabn', 'dann', 'train_on_target')
-    commands = {arm: f'python -m experiments.demo --arms {arm}' for arm in arms}
-    return [Block('digits_to_digits_m', commands, {})]
+def _content(
+    name: str, lines: Sequence[tables.Row], results: Sequence[dict], form: str
+):
+    """A table as text, markdown (explained or not) or JSON; empty without results."""
+    if name == 'regret':
+        found = _regrets(results)
+        if form == 'json':
+            return regret.rows(found)
+        return found and regret.table(found, markdown=form != 'text')
+    if form == 'json':
+        return tables.as_json(lines)
+    if not lines:
+        return ''
+    if form == 'text':
+        return tables.text(lines)
+    return tables.markdown(lines, explain=form == 'explained')
 
 
-def _ganin() -> list[Block]:
-    blocks = []
-    for pair, (low, dann, high) in GANIN.items():
-        _, target, network = pairs.PAIRS[pair]
-        commands = {
-            'source_only': f'{PAGES}source_only --config.pair {pair}',
-            'dann': f'{PAGES}dann --config.pair {pair}',
-            'train_on_target': f'{PAGES}source_only --config.source {target} '
-            f'--config.target {target} --config.network {network}',
-        }
-        published = dict(zip(commands, (low, dann, high), strict=True))
-        ceiling = (f'{target}_to_{target}, full', network)
-        images = TEST_IMAGES[target]
-        blocks.append(Block(f'{pair}, full', commands, published, ceiling, images))
-    return blocks
-
-
-def _adda() -> list[Block]:
-    blocks = []
-    for pair, (low, dann, adda) in ADDA.items():
-        commands = {
-            'source_only': f'{PAGES}adda --config.pair {pair} --config.adapt-steps 0',
-            'adda': f'{PAGES}adda --config.pair {pair}',
-        }
-        published = {'source_only': low, 'dann': dann, 'adda': adda}
-        blocks.append(Block(f'{pair}, adda', commands, published))
-    return blocks
-
-
-def _subspace_alignment() -> list[Block]:
-    blocks = []
-    for pair, values in SUBSPACE_ALIGNMENT.items():
-        commands = {
-            arm: f'{PAGES}subspace_alignment --config.pair {pair} '
-            f'--config.method {arm} --config.protocol oc20 --config.seeds 20'
-            for arm in ('none', 'subspace_alignment')
-        }
-        published = dict(zip(commands, values, strict=True))
-        blocks.append(Block(f'{pair}, oc20', commands, published))
-    return blocks
-
-
-NAMED = {
-    'demo': _demo,
-    'ganin': _ganin,
-    'adda': _adda,
-    'subspace_alignment': _subspace_alignment,
-}
-
-
-def _as_text(name, lines, missing, left_out) -> str:
-    parts = [tables.text(lines)] if lines else [f'{name}: no result files found.']
+def _as_text(name, content, missing, left_out) -> str:
+    parts = [content or f'{name}: no result files found.']
     if missing:
         parts += ['', 'No result yet for these; the command makes it:']
         parts += [f'  {m["task"]}, {m["arm"]}: {m["command"]}' for m in missing]
@@ -254,10 +190,10 @@ def _as_text(name, lines, missing, left_out) -> str:
     return '\n'.join(parts)
 
 
-def _as_json(name, lines, missing, left_out) -> str:
+def _as_json(name, rows, missing, left_out) -> str:
     content = {
         'table': name,
-        'rows': tables.as_json(lines),
+        'rows': rows,
         'missing': missing,
         'left_out_as_fast': [str(path) for path in left_out],
     }

@@ -15,7 +15,7 @@ FLOORS = (
     {'losses', 'models', 'shallow', 'data'},
     {'training'},
     {'evaluation', 'selection', 'methods', 'folder', 'figures', 'tables'},
-    {'watching'},
+    {'watching', 'regret'},
     {'running'},
     {'pictures'},
     {'report'},

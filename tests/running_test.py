@@ -91,7 +91,10 @@ def test_a_run_leaves_history_metrics_checkpoints_and_a_result(tiny, tmp_path):
         assert chosen['values'] == [row['target_test'] for row in best]
         assert chosen['steps'] == [row['step'] for row in best]
     fixed = result['target_accuracy']['fixed_validator']
-    assert result['validators'][selection.FIXED] == fixed
+    chosen = result['validators'][selection.FIXED]
+    assert {k: v for k, v in chosen.items() if k != 'scores'} == fixed
+    best = [selection.best(rows[i : i + 3], selection.FIXED) for i in (3, 9)]
+    assert chosen['scores'] == [row[selection.FIXED] for row in best]
     # Once a run, at its very end.
     for name in selection.DIAGNOSTICS:
         assert [i for i, row in enumerate(rows) if name in row] == [5, 11]

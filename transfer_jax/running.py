@@ -37,6 +37,8 @@ class Stage(NamedTuple):
     stream: Callable[[Any, TrainState | None], feed.Stream]
     # (fresh state, last state of the previous stage) -> its first state
     start: Callable[[TrainState, TrainState | None], TrainState] | None = None
+    # Metrics of the method that are printed at each evaluation: its mechanism
+    shows: tuple[str, ...] = ()
 
 
 class Experiment(NamedTuple):
@@ -157,7 +159,7 @@ def summarize(experiment: Experiment, history: Sequence[dict]) -> dict:
         },
         'fixed_validator': selection.FIXED,
         'validators': {
-            name: _accuracy([selection.best(rows, name) for rows in runs])
+            name: _chosen_by(name, [selection.best(rows, name) for rows in runs])
             for name in selection.VALIDATORS
             if all(name in row for rows in runs for row in rows)
         },
@@ -173,6 +175,11 @@ def _accuracy(rows) -> dict:
     """Target accuracy of a row of each seed."""
     spread = _spread([row['target_test'] for row in rows])
     return {**spread, 'steps': [row['step'] for row in rows]}
+
+
+def _chosen_by(validator, rows) -> dict:
+    """Their target accuracy, and the scores by which they were chosen."""
+    return {**_accuracy(rows), 'scores': [row[validator] for row in rows]}
 
 
 def _spread(values) -> dict:

@@ -18,7 +18,7 @@ RULES = {
 }
 
 
-LEFT = ('task', 'arm', 'config')  # columns of words
+LEFT = ('task', 'arm', 'config', 'chosen by')  # columns of words
 
 
 class Score(NamedTuple):
@@ -98,12 +98,11 @@ def cells(lines: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     }
     for rule, heading in RULES.items():
         columns[heading] = [_percent(line.scores.get(rule)) for line in lines]
+    columns['gain'] = [
+        '' if line.gain is None else f'{100 * line.gain:+.1f}' for line in lines
+    ]
     shares = [line.share for line in lines]
     columns['gap covered'] = ['' if s is None else f'{100 * s:.0f} %' for s in shares]
-    if not any(columns['gap covered']):
-        columns['gain'] = [
-            '' if line.gain is None else f'{100 * line.gain:+.1f}' for line in lines
-        ]
     columns['published'] = [
         '' if line.published is None else f'{100 * line.published:.1f}'
         for line in lines
@@ -136,16 +135,34 @@ def legend(lines: Sequence[Row]) -> list[str]:
             'Gap covered: (arm - source only) / (train on target - source only), at '
             'the last step.'
         )
-    elif any(line.gain is not None for line in lines):
+    if any(line.gain is not None for line in lines):
         said.append('Gain: points over the arm without adaptation, at the last step.')
     if any(line.published is not None for line in lines):
         said.append('Published: by the paper that the page of the experiment names.')
+    below = _below(lines)
+    if below:
+        said.append(
+            'Below the arm without adaptation under the fixed validator: '
+            f'{"; ".join(below)}.'
+        )
     return said
 
 
 def text(lines: Sequence[Row]) -> str:
     """The table in columns of plain text, with its legend."""
-    head, body = cells(lines)
+    table = text_grid(*cells(lines))
+    return '\n'.join([*_heading(lines), *table, '', *legend(lines)])
+
+
+def markdown(lines: Sequence[Row], *, explain: bool = True) -> str:
+    """The table in GitHub's markdown, with its legend where it is to explain itself."""
+    table = markdown_grid(*cells(lines))
+    said = ['', ' '.join(legend(lines))] if explain else []
+    return '\n'.join([*_heading(lines), *table, *said])
+
+
+def text_grid(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of plain text in columns."""
     widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
     left = [name in LEFT for name in head]
 
@@ -156,17 +173,13 @@ def text(lines: Sequence[Row]) -> str:
         ]
         return '  '.join(padded).rstrip()
 
-    table = [line(head), line(['-' * width for width in widths]), *map(line, body)]
-    return '\n'.join([*_heading(lines), *table, '', *legend(lines)])
+    return [line(head), line(['-' * width for width in widths]), *map(line, body)]
 
 
-def markdown(lines: Sequence[Row], *, explain: bool = True) -> str:
-    """The table in GitHub's markdown, with its legend where it is to explain itself."""
-    head, body = cells(lines)
+def markdown_grid(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of GitHub's markdown."""
     rule = [':--' if name in LEFT else '--:' for name in head]
-    table = ['| ' + ' | '.join(row) + ' |' for row in (head, rule, *body)]
-    said = ['', ' '.join(legend(lines))] if explain else []
-    return '\n'.join([*_heading(lines), *table, *said])
+    return ['| ' + ' | '.join(row) + ' |' for row in (head, rule, *body)]
 
 
 def as_json(lines: Sequence[Row]) -> list[dict]:
@@ -177,6 +190,20 @@ def as_json(lines: Sequence[Row]) -> list[dict]:
             'scores': {rule: score._asdict() for rule, score in line.scores.items()},
         }
         for line in lines
+    ]
+
+
+def _below(lines: Sequence[Row]) -> list[str]:
+    """Arms below the baseline of their task in the column of the fixed validator."""
+    low = {
+        line.task: line.scores['fixed_validator'].mean
+        for line in lines
+        if line.arm in BASELINES
+    }
+    return [
+        f'{line.arm.replace("_", " ")} on {line.task}'
+        for line in lines
+        if line.scores['fixed_validator'].mean < low.get(line.task, -1)
     ]
 
 

@@ -76,7 +76,7 @@ class Watch:
         self._evaluate_at = {
             round(i * stage.steps / count) for i in range(1, count + 1)
         }
-        self._pending = []
+        self._pending, self._latest = [], {}
         events = place / 'events' / f'seed_{seed}_{stage.name}'
         self._events = log.Events(events, done + 1)
         title = f'{experiment.arm} seed {seed} {stage.name}'
@@ -93,9 +93,10 @@ class Watch:
             row = self._evaluation(step, state)
             self._history.append(self._labels(step) | row)
             self._events.write(step, row)
-            self._progress.line(
-                step, {k: row[k] for k in selection.RULES.values() if k is not None}
-            )
+            said = {k: row[k] for k in selection.RULES.values() if k is not None}
+            latest = self._latest
+            shown = {k: latest[k] for k in self._stage.shows if k in latest}
+            self._progress.line(step, {**said, **shown})
         if evaluates or signalled:
             checkpoint.save(self._kept, state, step)
         if signalled:
@@ -141,7 +142,7 @@ class Watch:
                         'checkpoint is kept. A smaller learning rate is the usual cure'
                     )
         step, values = pending[-1]
-        row = {name: float(value) for name, value in values.items()}
+        row = self._latest = {name: float(value) for name, value in values.items()}
         self._metrics.append(self._labels(step) | row)
         self._events.write(step, row)
         self._progress.update(step, row)

@@ -9,7 +9,7 @@ and 66.5, ADDA 89.4 and 90.1.
     python -m experiments.sweep experiments.adaptation.digits
     python -m experiments.table digits
 
-LeNet, 64 + 64 images a step, Adam at 0.001 / (1 + 10 p)^0.75 for all methods but ADDA;
+LeNet, 32 + 32 images a step, Adam at 0.001 / (1 + 10 p)^0.75 for all methods but ADDA;
 what a method adds, and its weight, stand in experiments/adaptation/recipes.py.
 """
 
@@ -46,8 +46,9 @@ class Config:
     seeds: int = 2
     steps: int = 1_000
     """Of each stage, where a method has two."""
-    batch: int = 64
+    batch: int = 32
     """Images of each domain in a step."""
+    evaluations: int = 20
     rate: float = 1e-3
     """Adam's rate at the start."""
     weight: float | None = None
@@ -105,6 +106,7 @@ def build(config: Config) -> running.Experiment:
         classes=lambda pair: pair.classes,
         # Of a second stage the target's networks are judged, on source images too.
         validate_as='target' if recipe.start else 'source',
+        evaluations=config.evaluations,
         fast=config == fast(),
         samples=pairs.samples,
     )

@@ -1,8 +1,7 @@
 """The methods of experiments.adaptation.digits with their hyper-parameters.
 
-A weight was chosen once, by information maximisation at the last step of a run of 500
-steps on MNIST -> USPS (protocol adda, seed 0) among a third of it, itself and three
-times as much, and is used on all pairs: `python -m experiments.adaptation.tuning`.
+A weight was chosen once, among those of `tried`, by information maximisation at the end
+of a run on MNIST -> USPS, and is used on all pairs: experiments/adaptation/tuning.py.
 """
 
 from collections.abc import Callable
@@ -22,6 +21,7 @@ class Recipe(NamedTuple):
 
     make: Callable[[Networks, Transform, optim.Schedule], training.Method]
     weight: float = 0.0  # 0: it has none
+    tried: tuple[float, ...] = ()  # among which the weight was chosen
     norm: str = 'none'  # a key of networks.NORMS
     ramp: bool = True  # the weight rises as Ganin's strength does
     # With a first stage of source only, which as many steps train: how to start from it
@@ -90,29 +90,37 @@ def _adda(nets, tx, weight):
 RECIPES: dict[str, Recipe] = {
     'source_only': Recipe(_supervised),
     'train_on_target': Recipe(_supervised),
-    'ddc': Recipe(_plain(methods.ddc), 0.1),
-    'dan': Recipe(_plain(methods.dan), 1.0),
-    'jan': Recipe(_plain(methods.jan), 1.0),
-    'deep_coral': Recipe(_plain(methods.deep_coral), 10.0),
-    'cmd': Recipe(_plain(methods.cmd), 1.0),
+    'ddc': Recipe(_plain(methods.ddc), 0.01, (0.003, 0.01, 0.03)),
+    'dan': Recipe(_plain(methods.dan), 1.0, (0.3, 1.0, 3.0)),
+    'jan': Recipe(_plain(methods.jan), 1.0, (0.3, 1.0, 3.0)),
+    'deep_coral': Recipe(_plain(methods.deep_coral), 0.3, (0.1, 0.3, 1.0)),
+    'cmd': Recipe(_plain(methods.cmd), 1.0, (0.3, 1.0, 3.0)),
     'deep_jdot': Recipe(
-        _plain(methods.deep_jdot, feature_weight=0.01, label_weight=1.0), 1.0
+        _plain(methods.deep_jdot, feature_weight=0.01, label_weight=1.0),
+        0.3,
+        (0.1, 0.3, 1.0),
     ),
-    'dann': Recipe(_critic(methods.dann), 0.3),
-    'domain_confusion': Recipe(_critic(methods.domain_confusion, 'weight'), 0.3),
+    'dann': Recipe(_critic(methods.dann), 0.1, (0.03, 0.1, 0.3)),
+    'domain_confusion': Recipe(
+        _critic(methods.domain_confusion, 'weight'), 0.03, (0.01, 0.03, 0.1)
+    ),
     'adda': Recipe(_adda, start=methods.start_from_source),
-    'wdgrl': Recipe(_wdgrl, 0.1),
-    'cdan': Recipe(_critic(methods.cdan), 0.3),
-    'cdan_e': Recipe(_critic(methods.cdan, by_entropy=True), 0.3),
-    'mada': Recipe(_mada, 1.0),
-    'mcd': Recipe(_mcd, 1.0, ramp=False),
+    'wdgrl': Recipe(_wdgrl, 0.1, (0.03, 0.1, 0.3)),
+    'cdan': Recipe(_critic(methods.cdan), 0.3, (0.1, 0.3, 1.0)),
+    'cdan_e': Recipe(_critic(methods.cdan, by_entropy=True), 0.3, (0.1, 0.3, 1.0)),
+    'mada': Recipe(_mada, 1.0, (0.3, 1.0, 3.0)),
+    'mcd': Recipe(_mcd, 1.0, (0.3, 1.0, 3.0), ramp=False),
     'adabn': Recipe(_supervised, norm='adabn'),
-    'autodial': Recipe(_plain(methods.entropy_minimization), 0.1, norm='autodial'),
-    'dsbn': Recipe(_critic(methods.dann), 0.3, norm='dsbn'),
-    'entropy_minimization': Recipe(_plain(methods.entropy_minimization), 0.1),
-    'mcc': Recipe(_plain(methods.mcc), 1.0),
-    'bnm': Recipe(_plain(methods.bnm), 1.0),
-    'self_training': Recipe(_plain(methods.self_training), 0.3),
+    'autodial': Recipe(
+        _plain(methods.entropy_minimization), 0.1, (0.03, 0.1, 0.3), norm='autodial'
+    ),
+    'dsbn': Recipe(_critic(methods.dann), 0.3, (0.1, 0.3, 1.0), norm='dsbn'),
+    'entropy_minimization': Recipe(
+        _plain(methods.entropy_minimization), 0.1, (0.03, 0.1, 0.3)
+    ),
+    'mcc': Recipe(_plain(methods.mcc), 1.0, (0.3, 1.0, 3.0)),
+    'bnm': Recipe(_plain(methods.bnm), 1.0, (0.3, 1.0, 3.0)),
+    'self_training': Recipe(_plain(methods.self_training), 0.3, (0.1, 0.3, 1.0)),
 }
 
 

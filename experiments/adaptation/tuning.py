@@ -1,0 +1,78 @@
+"""How the weights of experiments/adaptation/recipes.py were chosen.
+
+python -m experiments.adaptation.tuning                    # all methods that have one
+python -m experiments.adaptation.tuning --methods dan mcc
+
+Each weight of a recipe's `tried` in a run of 500 steps on MNIST -> USPS (protocol adda,
+seed 0); the one with the highest information maximisation at the last step is the
+method's weight on all pairs. Target labels have no say. The scores are written to
+results/digits_tuning.json; recipes.py holds the choice.
+"""
+
+import dataclasses
+import json
+import pathlib
+import sys
+
+import tyro
+
+from experiments import common
+from experiments.adaptation import digits, recipes
+from transfer_jax import folder, running, selection
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """Score every weight of every method."""
+
+    methods: tuple[str, ...] = ()
+    """Of recipes.py; by default all with a weight to choose."""
+    run_root: pathlib.Path = pathlib.Path('runs/tuning')
+    """Folder of the run folders; the same command goes on with them."""
+    scores: pathlib.Path = pathlib.Path('results/digits_tuning.json')
+    """What was scored so far, of all methods."""
+    data_dir: str | None = None
+    """Data folder(s), separated by ':'. Default: $TRANSFER_JAX_DATA, else
+    ~/tensorflow_datasets."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def main() -> None:
+    """Run what is missing, write and print the scores."""
+    command = tyro.cli(
+        Command, prog='python -m experiments.adaptation.tuning', description=__doc__
+    )
+    with common.errors(command.debug):
+        chosen = command.methods or [n for n, r in recipes.RECIPES.items() if r.tried]
+        for name in chosen:
+            scores = {
+                weight: score(name, weight, command.run_root, command.data_dir)
+                for weight in recipes.get(name).tried
+            }
+            _keep(command.scores, name, scores)
+            best = max(scores, key=scores.get)
+            own = recipes.get(name).weight
+            said = '' if best == own else f'; recipes.py has {own}'
+            found = ', '.join(f'{w}: {s:.3f}' for w, s in scores.items())
+            sys.stdout.write(f'{name}: best {best}{said} ({found})\n')
+
+
+def score(name: str, weight: float, root: pathlib.Path, data_dir: str | None) -> float:
+    """Information maximisation at the last step, in nats."""
+    config = digits.Config(
+        method=name, weight=weight, seeds=1, steps=500, evaluations=1
+    )
+    place = root / f'{name}-{weight}'
+    running.run(digits.build(config), place, data_dir=data_dir)
+    return folder.Rows(place / 'history.jsonl').read()[-1][selection.FIXED]
+
+
+def _keep(path: pathlib.Path, name: str, scores: dict[float, float]) -> None:
+    known = json.loads(path.read_text()) if path.exists() else {}
+    found = {str(weight): round(value, 4) for weight, value in scores.items()}
+    folder.write_json(path, dict(sorted({**known, name: found}.items())))
+
+
+if __name__ == '__main__':
+    main()
