@@ -91,10 +91,10 @@ RECIPES: dict[str, Recipe] = {
     'source_only': Recipe(_supervised),
     'train_on_target': Recipe(_supervised),
     'ddc': Recipe(_plain(methods.ddc), 0.01, (0.003, 0.01, 0.03)),
-    'dan': Recipe(_plain(methods.dan), 1.0, (0.3, 1.0, 3.0)),
-    'jan': Recipe(_plain(methods.jan), 1.0, (0.3, 1.0, 3.0)),
+    'dan': Recipe(_plain(methods.dan), 0.3, (0.3, 1.0, 3.0)),
+    'jan': Recipe(_plain(methods.jan), 3.0, (0.3, 1.0, 3.0)),
     'deep_coral': Recipe(_plain(methods.deep_coral), 0.3, (0.1, 0.3, 1.0)),
-    'cmd': Recipe(_plain(methods.cmd), 1.0, (0.3, 1.0, 3.0)),
+    'cmd': Recipe(_plain(methods.cmd), 0.3, (0.3, 1.0, 3.0)),
     'deep_jdot': Recipe(
         _plain(methods.deep_jdot, feature_weight=0.01, label_weight=1.0),
         0.3,
@@ -110,6 +110,7 @@ RECIPES: dict[str, Recipe] = {
     'cdan_e': Recipe(_critic(methods.cdan, by_entropy=True), 0.3, (0.1, 0.3, 1.0)),
     'mada': Recipe(_mada, 1.0, (0.3, 1.0, 3.0)),
     'mcd': Recipe(_mcd, 1.0, (0.3, 1.0, 3.0), ramp=False),
+    'source_norm': Recipe(_supervised, norm='source'),
     'adabn': Recipe(_supervised, norm='adabn'),
     'autodial': Recipe(
         _plain(methods.entropy_minimization), 0.1, (0.03, 0.1, 0.3), norm='autodial'
