@@ -2,6 +2,7 @@
 
 python -m experiments.table NAME [--json]     one table; an unknown NAME lists them
 python -m experiments.table readme [--check]  rewrites, or checks, those of README.md
+                                              and docs/methods.md
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Sequence
 
 import tyro
 
-from experiments import common, pairs
+from experiments import common, methods_page, pairs
 from experiments.named_tables import DIGITS, NAMED, Block
 from transfer_jax import regret, tables
 
@@ -37,7 +38,7 @@ class Command:
     check: bool = False
     """With readme: change nothing, and fail if it is not up to date."""
     readme: pathlib.Path = pathlib.Path('README.md')
-    """The page to rewrite or check."""
+    """The page to rewrite or check, with docs/methods.md beside it."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -125,6 +126,9 @@ def rewrite(page: str, results: Sequence[dict]) -> str:
 
     def table(match):
         nonlocal explained
+        if match[1] == 'methods':
+            table = methods_page.markdown(results)
+            return f'<!-- table:methods -->\n{table}\n<!-- /table -->'
         lines, _ = build(named(match[1]), results)
         form = 'markdown' if explained else 'explained'
         content = _content(match[1], lines, results, form)
@@ -202,16 +206,20 @@ def _as_json(name, rows, missing, left_out) -> str:
 
 def _readme(command: Command) -> None:
     results, _ = find(command.runs or ROOTS[:1])
-    try:
-        before = command.readme.read_text(encoding='utf-8')
-        after = rewrite(before, results)
-        if not command.check:
-            command.readme.write_text(after, encoding='utf-8')
-    except OSError as error:
-        raise ValueError(f'{command.readme}: {error.strerror}') from None
-    if command.check and before != after:
+    pages = [command.readme, command.readme.parent / 'docs' / 'methods.md']
+    changed = []
+    for page in pages[: 1 + pages[1].exists()]:
+        try:
+            before = page.read_text(encoding='utf-8')
+            after = rewrite(before, results)
+            if not command.check:
+                page.write_text(after, encoding='utf-8')
+        except OSError as error:
+            raise ValueError(f'{page}: {error.strerror}') from None
+        changed += [str(page)] if before != after else []
+    if command.check and changed:
         _say(
-            f'{command.readme} is not what its result files say; rewrite it with '
+            f'{" and ".join(changed)}: not what the result files say; rewrite with '
             'python -m experiments.table readme'
         )
         sys.exit(1)

@@ -10,6 +10,7 @@ os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
 import flax.linen as nn  # noqa: E402
 import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
@@ -24,10 +25,11 @@ class TinyNet(nn.Module):
     """One convolution with its norm: what a test needs of an encoder, soon compiled."""
 
     norm: Callable[..., nn.Module] | None = None
+    dtype: jnp.dtype = jnp.float32
 
     @nn.compact
     def __call__(self, x, *, train, domain=None):
-        x = models.Conv(4, 3, stride=2, name='conv_1')(x)
+        x = models.Conv(4, 3, stride=2, dtype=self.dtype, name='conv_1')(x)
         if self.norm is not None:
             x = self.norm(name='norm_1')(x, train=train, domain=domain)
         x = nn.relu(x)
@@ -74,11 +76,11 @@ def stream(batch):
 
 @pytest.fixture(scope='session')
 def networks():
-    """make(dropout, norm) -> (encoder, classifier, critic), all tiny."""
+    """make(dropout, norm, dtype) -> (encoder, classifier, critic), all tiny."""
 
-    def make(dropout=0.5, norm=models.BatchNorm):
+    def make(dropout=0.5, norm=models.BatchNorm, dtype=jnp.float32):
         return (
-            TinyNet(norm),
+            TinyNet(norm, dtype),
             models.Classifier(CLASSES, (8,), dropout=dropout),
             models.Critic((8,), dropout=dropout),
         )

@@ -18,7 +18,11 @@ RULES = {
 }
 
 
-LEFT = ('task', 'arm', 'config', 'chosen by')  # columns of words
+# Columns of words.
+LEFT = (
+    *('task', 'arm', 'config', 'chosen by'),
+    *('method', 'paper', 'minimises', 'file', 'run'),
+)
 
 
 class Score(NamedTuple):

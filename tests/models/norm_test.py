@@ -114,6 +114,6 @@ def test_initialising_moves_no_statistics():
 
 
 def test_half_precision_keeps_statistics_in_float32():
-    y, _, after = _apply(1, X, None, dtype=jnp.bfloat16)
+    y, _, after = _apply(1, X.astype(jnp.bfloat16), None)
     assert y.dtype == jnp.bfloat16
     assert {leaf.dtype for leaf in jax.tree.leaves(after)} == {jnp.dtype('float32')}

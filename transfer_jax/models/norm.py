@@ -3,7 +3,7 @@
 Each layer here is called as `layer(x, train=..., domain=...)` and takes `name`. Which
 one a network is built with is the batch-norm policy of an experiment; no method knows.
 Averages go through ops.collective, so eight devices see the statistics of the whole
-batch.
+batch. Statistics are float32; the answer has the type of the input.
 """
 
 import flax.linen as nn
@@ -46,7 +46,6 @@ class BatchNorm(nn.Module):
     predict_by: int | None = None
     momentum: float = 0.9
     epsilon: float = 1e-5
-    dtype: jnp.dtype = jnp.float32
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool, domain: Array | None = None) -> Array:
@@ -70,7 +69,7 @@ class BatchNorm(nn.Module):
         rate = _rows(jax.lax.rsqrt(spread + self.epsilon), used, x.ndim)
         y = (inputs - _rows(center, used, x.ndim)) * rate
         y = y * _rows(scale, domain, x.ndim) + _rows(shift, domain, x.ndim)
-        return y.astype(self.dtype)
+        return y.astype(x.dtype)
 
 
 class AutoDial(nn.Module):
@@ -89,7 +88,6 @@ class AutoDial(nn.Module):
 
     momentum: float = 0.9
     epsilon: float = 1e-5
-    dtype: jnp.dtype = jnp.float32
     domains = 2
 
     @nn.compact
@@ -109,7 +107,7 @@ class AutoDial(nn.Module):
         variance = own * spread + (1 - own) * spread[::-1] + apart
         rate = _rows(jax.lax.rsqrt(variance + self.epsilon), domain, x.ndim)
         y = (inputs - _rows(mixed, domain, x.ndim)) * rate * scale + shift
-        return y.astype(self.dtype)
+        return y.astype(x.dtype)
 
 
 def _statistics(layer, x, domain, train):
