@@ -105,23 +105,23 @@ RECIPES: dict[str, Recipe] = {
         _critic(methods.domain_confusion, 'weight'), 0.03, (0.01, 0.03, 0.1)
     ),
     'adda': Recipe(_adda, start=methods.start_from_source),
-    'wdgrl': Recipe(_wdgrl, 0.1, (0.03, 0.1, 0.3)),
+    'wdgrl': Recipe(_wdgrl, 0.03, (0.03, 0.1, 0.3)),
     'cdan': Recipe(_critic(methods.cdan), 0.3, (0.1, 0.3, 1.0)),
-    'cdan_e': Recipe(_critic(methods.cdan, by_entropy=True), 0.3, (0.1, 0.3, 1.0)),
-    'mada': Recipe(_mada, 1.0, (0.3, 1.0, 3.0)),
-    'mcd': Recipe(_mcd, 1.0, (0.3, 1.0, 3.0), ramp=False),
+    'cdan_e': Recipe(_critic(methods.cdan, by_entropy=True), 1.0, (0.1, 0.3, 1.0)),
+    'mada': Recipe(_mada, 3.0, (0.3, 1.0, 3.0)),
+    'mcd': Recipe(_mcd, 3.0, (0.3, 1.0, 3.0), ramp=False),
     'source_norm': Recipe(_supervised, norm='source'),
     'adabn': Recipe(_supervised, norm='adabn'),
     'autodial': Recipe(
-        _plain(methods.entropy_minimization), 0.1, (0.03, 0.1, 0.3), norm='autodial'
+        _plain(methods.entropy_minimization), 0.3, (0.03, 0.1, 0.3), norm='autodial'
     ),
-    'dsbn': Recipe(_critic(methods.dann), 0.3, (0.1, 0.3, 1.0), norm='dsbn'),
+    'dsbn': Recipe(_critic(methods.dann), 0.1, (0.1, 0.3, 1.0), norm='dsbn'),
     'entropy_minimization': Recipe(
-        _plain(methods.entropy_minimization), 0.1, (0.03, 0.1, 0.3)
+        _plain(methods.entropy_minimization), 0.3, (0.03, 0.1, 0.3)
     ),
-    'mcc': Recipe(_plain(methods.mcc), 1.0, (0.3, 1.0, 3.0)),
-    'bnm': Recipe(_plain(methods.bnm), 1.0, (0.3, 1.0, 3.0)),
-    'self_training': Recipe(_plain(methods.self_training), 0.3, (0.1, 0.3, 1.0)),
+    'mcc': Recipe(_plain(methods.mcc), 3.0, (0.3, 1.0, 3.0)),
+    'bnm': Recipe(_plain(methods.bnm), 3.0, (0.3, 1.0, 3.0)),
+    'self_training': Recipe(_plain(methods.self_training), 1.0, (0.1, 0.3, 1.0)),
 }
 
 
