@@ -152,7 +152,8 @@ def _digits() -> list[Block]:
         for pair in ADDA:
             arms = recipes.RECIPES if protocol == 'adda' else MAIN
             blocks.append(_digits_block(pair, protocol, arms))
-    blocks.append(_digits_block('mnist_to_mnist_m', 'full', MAIN))
+    for pair in ('mnist_to_mnist_m', 'syn_signs_to_gtsrb', 'svhn_to_mnist'):
+        blocks.append(_digits_block(pair, 'full', MAIN))
     return blocks
 
 
