@@ -90,7 +90,7 @@ def _adda(nets, tx, weight):
 RECIPES: dict[str, Recipe] = {
     'source_only': Recipe(_supervised),
     'train_on_target': Recipe(_supervised),
-    'ddc': Recipe(_plain(methods.ddc), 0.01, (0.003, 0.01, 0.03)),
+    'ddc': Recipe(_plain(methods.ddc), 0.003, (0.003, 0.01, 0.03)),
     'dan': Recipe(_plain(methods.dan), 0.3, (0.3, 1.0, 3.0)),
     'jan': Recipe(_plain(methods.jan), 3.0, (0.3, 1.0, 3.0)),
     'deep_coral': Recipe(_plain(methods.deep_coral), 0.1, (0.01, 0.03, 0.1)),
@@ -100,9 +100,9 @@ RECIPES: dict[str, Recipe] = {
         0.1,
         (0.01, 0.03, 0.1),
     ),
-    'dann': Recipe(_critic(methods.dann), 0.1, (0.03, 0.1, 0.3)),
+    'dann': Recipe(_critic(methods.dann), 0.03, (0.03, 0.1, 0.3)),
     'domain_confusion': Recipe(
-        _critic(methods.domain_confusion, 'weight'), 0.03, (0.01, 0.03, 0.1)
+        _critic(methods.domain_confusion, 'weight'), 0.01, (0.01, 0.03, 0.1)
     ),
     'adda': Recipe(_adda, start=methods.start_from_source),
     'wdgrl': Recipe(_wdgrl, 0.03, (0.03, 0.1, 0.3)),
