@@ -101,6 +101,7 @@ def load_pair(task: Task, seed: int, data_dir: str | None) -> Pair:
 
     Protocol 'full': all training images; source validation from the source's test
     part, or, where source and target are the same domain, from its training part.
+    'adda' and 'skada' draw theirs by seed; see DRAWN and HELD_OUT.
 
     Raises:
       ValueError: the two sides have different classes, naming both.
@@ -119,11 +120,11 @@ def load_pair(task: Task, seed: int, data_dir: str | None) -> Pair:
     if task.protocol == 'adda':
         parts = _draw(source, target, seed)
     elif task.protocol == 'skada':
-        train, validation = _split(source.train, np.random.default_rng([seed, 2]))
-        rng = np.random.default_rng([seed, 3])
-        if task.source == task.target:
-            rng = np.random.default_rng([seed, 2])
-        parts = (train, validation, *_split(target.train, rng))
+        target_parts = _split(target.train, np.random.default_rng([seed, 3]))
+        alone = task.source == task.target  # train on target: on what is not held out
+        labelled = target_parts[0] if alone else source.train
+        source_parts = _split(labelled, np.random.default_rng([seed, 2]))
+        parts = (*source_parts, *target_parts)
     elif task.source == task.target:
         order = np.random.default_rng(CAP_SEED).permutation(len(source.train))
         cut = min(selection.MOST, len(order) // 10)
