@@ -93,11 +93,11 @@ RECIPES: dict[str, Recipe] = {
     'ddc': Recipe(_plain(methods.ddc), 0.003, (0.003, 0.01, 0.03)),
     'dan': Recipe(_plain(methods.dan), 0.3, (0.3, 1.0, 3.0)),
     'jan': Recipe(_plain(methods.jan), 3.0, (0.3, 1.0, 3.0)),
-    'deep_coral': Recipe(_plain(methods.deep_coral), 0.1, (0.01, 0.03, 0.1)),
+    'deep_coral': Recipe(_plain(methods.deep_coral), 0.01, (0.01, 0.03, 0.1)),
     'cmd': Recipe(_plain(methods.cmd), 0.3, (0.3, 1.0, 3.0)),
     'deep_jdot': Recipe(
         _plain(methods.deep_jdot, feature_weight=0.01, label_weight=1.0),
-        0.1,
+        0.01,
         (0.01, 0.03, 0.1),
     ),
     'dann': Recipe(_critic(methods.dann), 0.03, (0.03, 0.1, 0.3)),
