@@ -154,6 +154,13 @@ def tiny(networks):
 
 
 @pytest.fixture
+def float64():
+    """64 bits within a test: `pytestmark = pytest.mark.usefixtures('float64')`."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
 def same_bits():
     """check(one, two): the same tree, and the same bits in every leaf."""
 

@@ -117,3 +117,163 @@ def test_half_precision_keeps_statistics_in_float32():
     y, _, after = _apply(1, X.astype(jnp.bfloat16), None)
     assert y.dtype == jnp.bfloat16
     assert {leaf.dtype for leaf in jax.tree.leaves(after)} == {jnp.dtype('float32')}
+
+
+TWO = {
+    'mean': jnp.asarray(RNG.normal(size=(2, 4)), jnp.float32),
+    'variance': jnp.asarray(RNG.uniform(1, 2, (2, 4)), jnp.float32),
+}
+SOURCE_ROWS = DOMAIN == 0
+
+
+def _moved(after, momentum=0.9):
+    """The running statistics follow those of each domain's own examples."""
+    for d in (0, 1):
+        mean, variance = _moments(X[DOMAIN == d])
+        for name, new in (('mean', mean), ('variance', variance)):
+            expected = momentum * TWO[name][d] + (1 - momentum) * new
+            np.testing.assert_allclose(after[name][d], expected, rtol=1e-5)
+
+
+def test_dsbn_has_scale_and_shift_of_each_domain():
+    module = models.BatchNorm(2, separate_affine=True)
+    params = {
+        'scale': RNG.normal(1, 0.1, (2, 4)).astype(np.float32),
+        'shift': RNG.normal(0, 1, (2, 4)).astype(np.float32),
+    }
+    fresh = module.init(jax.random.key(0), X, train=False)['params']
+    assert jax.tree.map(jnp.shape, fresh) == jax.tree.map(np.shape, params)
+    variables = {'params': params, 'batch_stats': TWO}
+
+    def expected(mean, variance, d):
+        normal = (X[DOMAIN == d] - mean) / np.sqrt(variance + 1e-5)
+        return normal * params['scale'][d] + params['shift'][d]
+
+    y, moved = module.apply(
+        variables, X, train=True, domain=DOMAIN, mutable=['batch_stats']
+    )
+    predicted = module.apply(variables, X, train=False, domain=DOMAIN)
+    for d in (0, 1):
+        of_batch = expected(*_moments(X[DOMAIN == d]), d)
+        np.testing.assert_allclose(y[DOMAIN == d], of_batch, atol=1e-5)
+        running = expected(TWO['mean'][d], TWO['variance'][d], d)
+        np.testing.assert_allclose(predicted[DOMAIN == d], running, atol=1e-5)
+    _moved(moved['batch_stats'])
+
+
+def test_source_statistics_normalise_the_target_too():
+    policy = {'train_by': 0, 'predict_by': 0}
+    y, _, after = _apply(2, X, DOMAIN, stats=TWO, **policy)
+    np.testing.assert_allclose(y, _normal(X, *_moments(X[SOURCE_ROWS])), atol=1e-5)
+    _moved(after)
+    y, _, _ = _apply(2, X, DOMAIN, train=False, stats=TWO, **policy)
+    expected = _normal(X, TWO['mean'][0], TWO['variance'][0])
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+
+
+def test_adabn_trains_as_source_statistics_and_predicts_by_its_own():
+    y, _, after = _apply(2, X, DOMAIN, stats=TWO, train_by=0)
+    same, _, _ = _apply(2, X, DOMAIN, stats=TWO, train_by=0, predict_by=0)
+    np.testing.assert_array_equal(y, same)
+    np.testing.assert_allclose(y, _normal(X, *_moments(X[SOURCE_ROWS])), atol=1e-5)
+    _moved(after)
+    y, _, _ = _apply(2, X, DOMAIN, train=False, stats=TWO, train_by=0)
+    for d in (0, 1):
+        expected = _normal(X[DOMAIN == d], TWO['mean'][d], TWO['variance'][d])
+        np.testing.assert_allclose(y[DOMAIN == d], expected, atol=1e-5)
+
+
+def test_source_statistics_without_source_examples_are_the_running_ones():
+    y, _, after = _apply(2, X, np.ones(6, np.int32), stats=TWO, train_by=0)
+    expected = _normal(X, TWO['mean'][0], TWO['variance'][0])
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+    np.testing.assert_array_equal(after['mean'][0], TWO['mean'][0])
+
+
+def _dial(dial, x=X, domain=DOMAIN, train=True):
+    """(y, moved statistics) of AutoDial with this parameter."""
+    params = {'scale': SCALE, 'shift': SHIFT, 'dial': dial}
+    params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), params)
+    y, moved = models.AutoDial().apply(
+        {'params': params, 'batch_stats': TWO},
+        x,
+        train=train,
+        domain=domain,
+        mutable=['batch_stats'],
+    )
+    return y, moved['batch_stats']
+
+
+def test_autodial_starts_at_three_quarters():
+    params = models.AutoDial().init(jax.random.key(0), X, train=False)['params']
+    assert params['dial'] == 0 and params['dial'].shape == ()
+
+
+@pytest.mark.parametrize('dial', [-1.0, 0.0, 2.0])
+def test_autodial_normalises_by_the_mixture(dial):
+    """Weighted moments of all positions: alpha over the own domain's, the rest over
+    the other's."""
+    alpha = (1 + 1 / (1 + np.exp(-dial))) / 2
+    y, after = _dial(dial)
+    _moved(after)
+    for d in (0, 1):
+        own, other = (
+            X[rows].reshape(-1, 4).astype(np.float64)
+            for rows in (DOMAIN == d, DOMAIN != d)
+        )
+        weight = np.concatenate(
+            [
+                np.full(len(own), alpha / len(own)),
+                np.full(len(other), (1 - alpha) / len(other)),
+            ]
+        )
+        both = np.concatenate([own, other])
+        mean = weight @ both
+        variance = weight @ (both - mean) ** 2
+        expected = _normal(X[DOMAIN == d], mean, variance)
+        np.testing.assert_allclose(y[DOMAIN == d], expected, atol=2e-5)
+
+
+def test_autodial_is_separate_at_one_end():
+    y, _ = _dial(40.0)
+    separate, _, _ = _apply(2, X, DOMAIN)
+    np.testing.assert_allclose(y, separate, atol=1e-5)
+
+
+def test_autodial_of_equal_parts_is_joint_at_the_other_end():
+    domain = np.array([0, 0, 0, 1, 1, 1], np.int32)
+    y, _ = _dial(-40.0, domain=domain)
+    joint, _, _ = _apply(1, X, domain)
+    np.testing.assert_allclose(y, joint, atol=1e-5)
+
+
+def test_autodial_predicts_by_the_mixture_of_running_statistics():
+    y, after = _dial(0.0, train=False)
+    np.testing.assert_array_equal(after['mean'], TWO['mean'])
+    for d in (0, 1):
+        (m, n), (v, w) = ((TWO[k][d], TWO[k][1 - d]) for k in ('mean', 'variance'))
+        mean = 0.75 * m + 0.25 * n
+        variance = 0.75 * (v + (m - mean) ** 2) + 0.25 * (w + (n - mean) ** 2)
+        expected = _normal(X[DOMAIN == d], mean, variance)
+        np.testing.assert_allclose(y[DOMAIN == d], expected, atol=1e-5)
+
+
+def test_autodial_learns_its_dial():
+    def loss(dial):
+        return jnp.sum(jnp.sin(_dial(dial)[0]))
+
+    slope = jax.jit(jax.grad(loss))(0.5)
+    difference = (loss(0.51) - loss(0.49)) / 0.02
+    np.testing.assert_allclose(slope, difference, rtol=0.02)
+    assert abs(slope) > 0.1
+
+
+def test_autodial_without_one_domain_mixes_in_its_running_statistics():
+    y, after = _dial(0.0, domain=np.zeros(6, np.int32))
+    m, v = _moments(X)
+    n, w = TWO['mean'][1], TWO['variance'][1]
+    mean = 0.75 * m + 0.25 * n
+    variance = 0.75 * (v + (m - mean) ** 2) + 0.25 * (w + (n - mean) ** 2)
+    np.testing.assert_allclose(y, _normal(X, mean, variance), atol=1e-5)
+    np.testing.assert_array_equal(after['mean'][1], TWO['mean'][1])
+    np.testing.assert_array_equal(after['variance'][1], TWO['variance'][1])

@@ -11,7 +11,13 @@ X = jnp.arange(6.0).reshape(3, 2)
 
 def test_without_the_axis_all_are_the_identity():
     assert not collective.bound()
-    for function in (collective.mean, collective.total, collective.gather):
+    assert collective.devices() == 1
+    for function in (
+        collective.mean,
+        collective.total,
+        collective.gather,
+        collective.own_rows,
+    ):
         np.testing.assert_array_equal(jax.jit(function)(X), X)
     key = jax.random.key(0)
     assert jax.jit(collective.own_key)(key) == key
@@ -25,6 +31,10 @@ def test_over_the_axis():
     np.testing.assert_array_equal(over(collective.mean), [[2, 3]] * 3)
     np.testing.assert_array_equal(over(collective.total), [[6, 9]] * 3)
     np.testing.assert_array_equal(over(collective.gather), [X.ravel()] * 3)
+
+    assert (over(lambda x: jnp.asarray(collective.devices())) == 3).all()
+    own = over(lambda x: collective.own_rows(collective.gather(x)))
+    np.testing.assert_array_equal(own, X)
 
     def draw(x):
         return jax.random.uniform(collective.own_key(jax.random.key(0)))

@@ -46,6 +46,13 @@ def test_mutual_information_by_hand():
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_mutual_information_without_a_class_has_a_finite_gradient():
+    logits = 1000 * jnp.eye(4)[jnp.array([0, 1, 1])]  # two classes have probability 0
+    value, gradient = jax.jit(jax.value_and_grad(ops.mutual_information))(logits)
+    np.testing.assert_allclose(value, np.log(3) - 2 / 3 * np.log(2), rtol=1e-6)
+    assert np.isfinite(gradient).all()
+
+
 def test_mutual_information_against_numpy_and_mask():
     z = np.random.default_rng(1).normal(0, 2, (7, 3))
     mask = np.array([1, 1, 0, 1, 1, 0, 1.0])

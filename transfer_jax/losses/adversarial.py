@@ -23,6 +23,8 @@ def binary_cross_entropy(logits: Array, target: Array | float) -> Array:
       logits: (n,) of the critic; or of any shape.
       target: of the same shape, or one number, in [0, 1].
     """
+    if jnp.ndim(target):
+        chex.assert_equal_shape([logits, target])
     logits = ops.wide(logits)
     return jax.nn.softplus(logits) - logits * target
 

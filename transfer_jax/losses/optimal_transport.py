@@ -3,6 +3,8 @@
 import chex
 import jax
 import jax.numpy as jnp
+from jax import lax
+from jax.scipy.special import logsumexp
 
 from transfer_jax import ops
 from transfer_jax.types import Array
@@ -44,21 +46,27 @@ def transport_plan(cost: Array, *, epsilon: float = 0.05) -> Array:
     """Entropic plan between uniform weights, (n, m) -> (n, m), of sum 1.
 
     argmin_P <P, cost> - reg H(P), with reg = epsilon * mean(cost), by a fixed number
-    of Sinkhorn iterations in the logarithm (Cuturi 2013; ott-jax), through which it can
-    be differentiated.
+    of Sinkhorn iterations in the logarithm (Cuturi 2013, algorithm 1; Peyre & Cuturi
+    2019, section 4.4), through which it can be differentiated; reg is a constant in
+    gradients. The rows have their sums exactly, the columns as far as it converged.
     """
-    from ott.geometry import geometry  # two seconds: only who uses it pays
-    from ott.problems.linear import linear_problem
-    from ott.solvers.linear import sinkhorn
-
     chex.assert_rank(cost, 2)
-    scale = jax.lax.stop_gradient(jnp.mean(cost))
-    scale = jnp.where(scale > 0, scale, 1.0)
-    geom = geometry.Geometry(cost_matrix=cost / scale, epsilon=epsilon)
-    solve = sinkhorn.Sinkhorn(
-        implicit_diff=None, min_iterations=ITERATIONS, max_iterations=ITERATIONS
+    n, m = cost.shape
+    scale = lax.stop_gradient(jnp.mean(cost))
+    score = -cost / (epsilon * jnp.where(scale > 0, scale, 1.0))
+
+    def iterate(potentials, _):
+        of_rows, _ = potentials
+        of_columns = -logsumexp(score + of_rows[:, None], axis=0) - jnp.log(m)
+        of_rows = -logsumexp(score + of_columns, axis=1) - jnp.log(n)
+        return (of_rows, of_columns), None
+
+    zero = jnp.zeros(n, score.dtype), jnp.zeros(m, score.dtype)
+    # Its gradient computes the iterations again: to keep them takes far more memory.
+    (of_rows, of_columns), _ = lax.scan(
+        jax.checkpoint(iterate), zero, length=ITERATIONS
     )
-    return solve(linear_problem.LinearProblem(geom)).matrix
+    return jnp.exp(score + of_rows[:, None] + of_columns)
 
 
 def transport_cost(

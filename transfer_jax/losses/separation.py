@@ -31,8 +31,12 @@ def scale_invariant_error(x: Array, y: Array) -> Array:
 
 
 def _rows(x):
-    """Centred over the batch, then of length 1; rows of zeros stay."""
+    """Centred over the batch, then of length 1; rows of zeros stay.
+
+    As do rows that are zero up to rounding: it must not be scaled up.
+    """
+    rounding = 1e-12 * jnp.sum(x * x, -1, keepdims=True)
     x = x - jnp.mean(x, 0)
     square = jnp.sum(x * x, -1, keepdims=True)
-    positive = square > 1e-12
+    positive = square > rounding
     return jnp.where(positive, x / jnp.sqrt(jnp.where(positive, square, 1.0)), 0.0)

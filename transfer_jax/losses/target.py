@@ -14,7 +14,8 @@ def class_confusion(logits: Array, *, temperature: float = 2.5) -> Array:
     With p = softmax(logits / temperature) and weights w_i = n (1 + exp(-H(p_i))) /
     sum_j (1 + exp(-H(p_j))), the confusion matrix C = p^T diag(w) p has its rows
     divided by their sums, and the loss is the sum of what is off its diagonal over c
-    (Jin et al. 2020, eq. 1 to 6). The weights are constants in gradients.
+    (Jin et al. 2020, eq. 1 to 6). The weights are constants in gradients. The row of a
+    class whose every probability is zero, in floating point, counts as unconfused.
     """
     chex.assert_rank(logits, 2)
     n, classes = logits.shape
@@ -23,7 +24,8 @@ def class_confusion(logits: Array, *, temperature: float = 2.5) -> Array:
     weight = 1 + jnp.exp(-jax.lax.stop_gradient(ops.entropy(logits)))
     weight = n * weight / jnp.sum(weight)
     between = p.T @ (weight[:, None] * p)
-    between = between / jnp.sum(between, -1, keepdims=True)
+    rows = jnp.sum(between, -1, keepdims=True)
+    between = between / jnp.where(rows > 0, rows, 1.0)
     return (jnp.sum(between) - jnp.trace(between)) / classes
 
 

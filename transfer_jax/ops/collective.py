@@ -37,6 +37,23 @@ def gather(x: Array) -> Array:
     return lax.all_gather(x, AXIS, tiled=True) if bound() else x
 
 
+def devices() -> int:
+    """How many share the batch: 1 where the axis is not bound."""
+    return lax.axis_size(AXIS) if bound() else 1
+
+
+def own_rows(x: Array) -> Array:
+    """This device's rows of an array for the whole batch: undoes `gather`.
+
+    With it a draw for each example is the same on any number of devices: draw for all
+    rows by the common key, and keep one's own.
+    """
+    if not bound():
+        return x
+    n = x.shape[0] // devices()
+    return lax.dynamic_slice_in_dim(x, lax.axis_index(AXIS) * n, n)
+
+
 def own_key(key: Key) -> Key:
     """A key that differs between devices: for dropout, which must not repeat."""
     return jax.random.fold_in(key, lax.axis_index(AXIS)) if bound() else key

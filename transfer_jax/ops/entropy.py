@@ -30,5 +30,7 @@ def mutual_information(logits: Array, mask: Array | None = None) -> Array:
     weight = jnp.ones(logits.shape[0]) if mask is None else mask
     weight = weight / jnp.sum(weight)
     marginal = weight @ jax.nn.softmax(logits)
-    of_mean = -jnp.sum(jnp.where(marginal > 0, marginal * jnp.log(marginal), 0.0))
+    positive = marginal > 0
+    log = jnp.log(jnp.where(positive, marginal, 1.0))  # a logarithm with a gradient
+    of_mean = -jnp.sum(jnp.where(positive, marginal * log, 0.0))
     return of_mean - weight @ entropy(logits)

@@ -15,8 +15,14 @@ Kernel = Callable[[Array, Array], Array]
 
 
 def squared_distances(x: Array, y: Array) -> Array:
-    """||x_i - y_j||^2, (n, d), (m, d) -> (n, m); never negative."""
+    """||x_i - y_j||^2, (n, d), (m, d) -> (n, m); never negative.
+
+    Both are moved to the mean of x first: far from the origin squared lengths would
+    cancel to noise.
+    """
     chex.assert_rank([x, y], 2)
+    middle = lax.stop_gradient(jnp.mean(x, 0))
+    x, y = x - middle, y - middle
     lengths = jnp.sum(x * x, -1)[:, None] + jnp.sum(y * y, -1)
     return jnp.maximum(lengths - 2 * x @ y.T, 0.0)
 
@@ -46,7 +52,7 @@ def median_variance(x: Array) -> Array:
     As the variance of a Gaussian it gives the median pair the kernel value 1/e
     (Gretton et al. 2012, section 8; Garreau et al. 2017). Of an even number of pairs it
     is the lower of the two in the middle. Not differentiated. Where the median is zero
-    (constant rows) it is 1: no kernel of width zero.
+    up to rounding (constant rows) it is 1: no kernel of width zero.
     """
     chex.assert_rank(x, 2)
     n = x.shape[0]
@@ -54,7 +60,9 @@ def median_variance(x: Array) -> Array:
     # The diagonal goes to the end; every pair is there twice.
     distances = jnp.where(jnp.eye(n, dtype=bool), jnp.inf, distances)
     median = order_statistic(distances.ravel(), max(n * (n - 1) // 2, 1) - 1)
-    usable = jnp.isfinite(median) & (median > 0)
+    spread = jnp.max(jnp.sum(jnp.square(x - jnp.mean(x, 0)), -1))
+    rounding = 16 * jnp.finfo(x.dtype).eps * lax.stop_gradient(spread)
+    usable = jnp.isfinite(median) & (median > rounding)
     return jnp.where(usable, median / 2, 1.0)
 
 
@@ -79,6 +87,7 @@ def order_statistic(x: Array, rank: int) -> Array:
     pass a bit, where sorting on CPU takes many times longer.
     """
     chex.assert_rank(x, 1)
+    x = jnp.abs(x)  # the sign of -0.0 would put it below all others
     bits = lax.bitcast_convert_type(x, jnp.int32 if x.itemsize == 4 else jnp.int64)
 
     def halve(_, bounds):

@@ -61,7 +61,8 @@ def wdgrl(
     def critic_loss(state, batch, key):
         source, target = batch['features']['source'], batch['features']['target']
         n = min(source.shape[0], target.shape[0])
-        share = jax.random.uniform(collective.own_key(key), (n, 1))
+        share = jax.random.uniform(key, (n * collective.devices(), 1))
+        share = collective.own_rows(share)
         between = target[:n] + share * (source[:n] - target[:n])
         distance = losses.wasserstein(score(state, source), score(state, target))
         steepness = losses.gradient_penalty(
