@@ -26,6 +26,7 @@ from transfer_jax.losses.optimal_transport import (
     jdot_cost,
     transport_cost,
     transport_plan,
+    unrolled_plan,
 )
 from transfer_jax.losses.separation import difference, scale_invariant_error
 from transfer_jax.losses.target import class_confusion, nuclear_norm, pseudo_label
@@ -53,5 +54,6 @@ __all__ = [
     'scale_invariant_error',
     'transport_cost',
     'transport_plan',
+    'unrolled_plan',
     'wasserstein',
 ]
