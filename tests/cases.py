@@ -67,6 +67,22 @@ def _mcd(encoder, classifier, critic, tx, weight=1.0):
     )
 
 
+def _dsn(by_critic=True):
+    def make(encoder, classifier, critic, tx, weight=1.0):
+        names = ['encoder', 'classifier', 'private_source', 'private_target', 'decoder']
+        return methods.dsn(
+            encoder,
+            classifier,
+            encoder,  # of the same make; its parameters are its own
+            models.DigitDecoder((8, 8, 3), (4, 4)),
+            critic if by_critic else None,
+            txs={name: tx for name in names + ['critic'] * by_critic},
+            weight=optim.constant(weight),
+        )
+
+    return make
+
+
 class Case(NamedTuple):
     make: Callable  # (encoder, classifier, critic, tx, weight) -> Method
     moves: tuple[str, ...]  # the networks that its paper moves, all of them
@@ -75,6 +91,7 @@ class Case(NamedTuple):
 
 
 ENCODER = ('classifier', 'encoder')
+DSN = ('classifier', 'decoder', 'encoder', 'private_source', 'private_target')
 CRITIC = ('classifier', 'critic', 'encoder')
 
 CASES = {
@@ -110,5 +127,7 @@ CASES = {
         ('classifier', 'encoder', 'second'),
         ('agree', 'disagree', 'train'),
     ),
+    'dsn': Case(_dsn(), tuple(sorted((*DSN, 'critic')))),
+    'dsn_mmd': Case(_dsn(by_critic=False), DSN),
     'adda': Case(_adda, ('critic', 'encoder'), ('critic', 'encoder'), weighted=False),
 }

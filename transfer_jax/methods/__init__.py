@@ -10,6 +10,7 @@ from transfer_jax.methods.adaptation.ddc import ddc
 from transfer_jax.methods.adaptation.deep_coral import deep_coral
 from transfer_jax.methods.adaptation.deep_jdot import deep_jdot
 from transfer_jax.methods.adaptation.domain_confusion import domain_confusion
+from transfer_jax.methods.adaptation.dsn import dsn
 from transfer_jax.methods.adaptation.entropy_minimization import entropy_minimization
 from transfer_jax.methods.adaptation.jan import jan
 from transfer_jax.methods.adaptation.mada import mada
@@ -30,6 +31,7 @@ __all__ = [
     'deep_coral',
     'deep_jdot',
     'domain_confusion',
+    'dsn',
     'entropy_minimization',
     'jan',
     'mada',

@@ -2,6 +2,7 @@
 
 from transfer_jax.ops import collective
 from transfer_jax.ops.convolution import convolve, max_pool
+from transfer_jax.ops.correlation import cross_correlation
 from transfer_jax.ops.entropy import entropy, mutual_information
 from transfer_jax.ops.gradient_reversal import reverse_gradient
 from transfer_jax.ops.kernels import (
@@ -17,6 +18,7 @@ from transfer_jax.ops.precision import wide
 __all__ = [
     'collective',
     'convolve',
+    'cross_correlation',
     'entropy',
     'gaussian_kernel',
     'linear_kernel',
