@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import optax
+
 from transfer_jax import losses, methods, models
 from transfer_jax.training import optim
 
@@ -83,6 +85,18 @@ def _dsn(by_critic=True):
     return make
 
 
+def _beyond_sharing_weights(encoder, classifier, critic, tx, weight=1.0):
+    names = ['encoder', 'classifier', 'target_encoder']
+    slow = optax.chain(tx, optax.scale(1e-3))
+    return methods.beyond_sharing_weights(
+        encoder,
+        classifier,
+        txs={**{name: tx for name in names}, 'maps': slow},
+        weight=optim.constant(weight),
+        width=None,
+    )
+
+
 class Case(NamedTuple):
     make: Callable  # (encoder, classifier, critic, tx, weight) -> Method
     moves: tuple[str, ...]  # the networks that its paper moves, all of them
@@ -129,5 +143,12 @@ CASES = {
     ),
     'dsn': Case(_dsn(), tuple(sorted((*DSN, 'critic')))),
     'dsn_mmd': Case(_dsn(by_critic=False), DSN),
+    # Streams of their own batch statistics: tests/methods shows that weight 0 is source
+    # only on a batch without a target.
+    'beyond_sharing_weights': Case(
+        _beyond_sharing_weights,
+        ('classifier', 'encoder', 'maps', 'target_encoder'),
+        weighted=False,
+    ),
     'adda': Case(_adda, ('critic', 'encoder'), ('critic', 'encoder'), weighted=False),
 }

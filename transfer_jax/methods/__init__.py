@@ -1,6 +1,10 @@
 """Methods, one file per paper. Networks and optimisers are arguments."""
 
 from transfer_jax.methods.adaptation.adda import adda, start_from_source
+from transfer_jax.methods.adaptation.beyond_sharing_weights import (
+    beyond_sharing_weights,
+    start_streams,
+)
 from transfer_jax.methods.adaptation.bnm import bnm
 from transfer_jax.methods.adaptation.cdan import cdan
 from transfer_jax.methods.adaptation.cmd import cmd
@@ -22,6 +26,7 @@ from transfer_jax.methods.transfer.supervised import supervised
 
 __all__ = [
     'adda',
+    'beyond_sharing_weights',
     'bnm',
     'cdan',
     'cmd',
@@ -39,6 +44,7 @@ __all__ = [
     'mcd',
     'self_training',
     'start_from_source',
+    'start_streams',
     'supervised',
     'wdgrl',
 ]
