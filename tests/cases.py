@@ -97,6 +97,19 @@ def _beyond_sharing_weights(encoder, classifier, critic, tx, weight=1.0):
     )
 
 
+def _residual_transfer(encoder, classifier, critic, tx, weight=1.0):
+    names = ['encoder', 'classifier', 'critic', 'residual']
+    return methods.residual_transfer(
+        encoder,
+        classifier,
+        critic,
+        txs={name: tx for name in names},
+        weight=optim.constant(weight),
+        rate=optim.constant(0.05),
+        rank=4,
+    )
+
+
 class Case(NamedTuple):
     make: Callable  # (encoder, classifier, critic, tx, weight) -> Method
     moves: tuple[str, ...]  # the networks that its paper moves, all of them
@@ -148,6 +161,11 @@ CASES = {
     'beyond_sharing_weights': Case(
         _beyond_sharing_weights,
         ('classifier', 'encoder', 'maps', 'target_encoder'),
+        weighted=False,
+    ),
+    'residual_transfer': Case(
+        _residual_transfer,
+        ('classifier', 'critic', 'encoder', 'residual'),
         weighted=False,
     ),
     'adda': Case(_adda, ('critic', 'encoder'), ('critic', 'encoder'), weighted=False),

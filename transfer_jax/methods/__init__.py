@@ -20,6 +20,10 @@ from transfer_jax.methods.adaptation.jan import jan
 from transfer_jax.methods.adaptation.mada import mada
 from transfer_jax.methods.adaptation.mcc import mcc
 from transfer_jax.methods.adaptation.mcd import mcd
+from transfer_jax.methods.adaptation.residual_transfer import (
+    residual_transfer,
+    start_residual,
+)
 from transfer_jax.methods.adaptation.self_training import self_training
 from transfer_jax.methods.adaptation.wdgrl import wdgrl
 from transfer_jax.methods.transfer.supervised import supervised
@@ -42,8 +46,10 @@ __all__ = [
     'mada',
     'mcc',
     'mcd',
+    'residual_transfer',
     'self_training',
     'start_from_source',
+    'start_residual',
     'start_streams',
     'supervised',
     'wdgrl',

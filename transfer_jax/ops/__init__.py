@@ -14,6 +14,7 @@ from transfer_jax.ops.kernels import (
     squared_distances,
 )
 from transfer_jax.ops.precision import wide
+from transfer_jax.ops.proximal import shrink_groups
 
 __all__ = [
     'collective',
@@ -28,6 +29,7 @@ __all__ = [
     'mutual_information',
     'order_statistic',
     'reverse_gradient',
+    'shrink_groups',
     'squared_distances',
     'wide',
 ]
