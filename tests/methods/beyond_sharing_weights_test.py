@@ -141,6 +141,30 @@ def test_mmd_moves_the_target_towards_the_source(make, batch):
     assert last['train/mmd'] < 0.8 * first['train/mmd']
 
 
+def test_the_kernel_is_that_of_the_paper(make, batch):
+    """MMD^2 with exp(-||u - v||^2 / sigma), biased, of the features by NumPy."""
+
+    class Plain(nn.Module):
+        @nn.compact
+        def __call__(self, x, *, train, domain=None):
+            return nn.Dense(3, name='dense')(x.mean((1, 2))), {}
+
+    method, both = make(Plain(), width=2.0), batch()
+    state = jax.jit(method.init)(jax.random.key(0), both)
+    _, metrics = jax.jit(method.step)(state, both, KEY)
+    answers = jax.jit(method.predict)(
+        state, {name: {'image': part['image']} for name, part in both.items()}
+    )
+    s, t = (np.asarray(answers[name]['features'], float) for name in both)
+
+    def mean(u, v):
+        far = ((u[:, None] - v[None]) ** 2).sum(-1)
+        return np.exp(-far / 2.0).mean()
+
+    expected = mean(s, s) + mean(t, t) - 2 * mean(s, t)
+    np.testing.assert_allclose(metrics['train/mmd'], expected, atol=1e-6)
+
+
 def test_shared_layers_stay_shared(make, batch):
     method = make(shared=['dense_1/.*', 'norm/.*'])
     state, metrics = _train(method, batch(), 3)

@@ -25,7 +25,7 @@ def residual_transfer(
     rate: optim.Schedule,
     rank: int = 32,
     stream_weight: float = 1.0,
-    rank_weight: float = 0.1,
+    rank_weight: float = 0.01,
     every: int = 1,
     activation: Callable[[Array], Array] = jnp.tanh,
     shared: Sequence[str] = (),
