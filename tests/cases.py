@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import optax
+
 from transfer_jax import losses, methods, models
 from transfer_jax.training import optim
 
@@ -67,6 +69,47 @@ def _mcd(encoder, classifier, critic, tx, weight=1.0):
     )
 
 
+def _dsn(by_critic=True):
+    def make(encoder, classifier, critic, tx, weight=1.0):
+        names = ['encoder', 'classifier', 'private_source', 'private_target', 'decoder']
+        return methods.dsn(
+            encoder,
+            classifier,
+            encoder,  # of the same make; its parameters are its own
+            models.DigitDecoder((8, 8, 3), (4, 4)),
+            critic if by_critic else None,
+            txs={name: tx for name in names + ['critic'] * by_critic},
+            weight=optim.constant(weight),
+        )
+
+    return make
+
+
+def _beyond_sharing_weights(encoder, classifier, critic, tx, weight=1.0):
+    names = ['encoder', 'classifier', 'target_encoder']
+    slow = optax.chain(tx, optax.scale(1e-3))
+    return methods.beyond_sharing_weights(
+        encoder,
+        classifier,
+        txs={**{name: tx for name in names}, 'maps': slow},
+        weight=optim.constant(weight),
+        width=None,
+    )
+
+
+def _residual_transfer(encoder, classifier, critic, tx, weight=1.0):
+    names = ['encoder', 'classifier', 'critic', 'residual']
+    return methods.residual_transfer(
+        encoder,
+        classifier,
+        critic,
+        txs={name: tx for name in names},
+        weight=optim.constant(weight),
+        rate=optim.constant(0.05),
+        rank=4,
+    )
+
+
 class Case(NamedTuple):
     make: Callable  # (encoder, classifier, critic, tx, weight) -> Method
     moves: tuple[str, ...]  # the networks that its paper moves, all of them
@@ -75,6 +118,7 @@ class Case(NamedTuple):
 
 
 ENCODER = ('classifier', 'encoder')
+DSN = ('classifier', 'decoder', 'encoder', 'private_source', 'private_target')
 CRITIC = ('classifier', 'critic', 'encoder')
 
 CASES = {
@@ -109,6 +153,20 @@ CASES = {
         _mcd,
         ('classifier', 'encoder', 'second'),
         ('agree', 'disagree', 'train'),
+    ),
+    'dsn': Case(_dsn(), tuple(sorted((*DSN, 'critic')))),
+    'dsn_mmd': Case(_dsn(by_critic=False), DSN),
+    # Streams of their own batch statistics: tests/methods shows that weight 0 is source
+    # only on a batch without a target.
+    'beyond_sharing_weights': Case(
+        _beyond_sharing_weights,
+        ('classifier', 'encoder', 'maps', 'target_encoder'),
+        weighted=False,
+    ),
+    'residual_transfer': Case(
+        _residual_transfer,
+        ('classifier', 'critic', 'encoder', 'residual'),
+        weighted=False,
     ),
     'adda': Case(_adda, ('critic', 'encoder'), ('critic', 'encoder'), weighted=False),
 }

@@ -28,6 +28,11 @@ from transfer_jax.losses.optimal_transport import (
     transport_plan,
     unrolled_plan,
 )
+from transfer_jax.losses.parameters import (
+    exponential_map_error,
+    residual_barrier,
+    squared_map_error,
+)
 from transfer_jax.losses.separation import difference, scale_invariant_error
 from transfer_jax.losses.target import class_confusion, nuclear_norm, pseudo_label
 
@@ -41,6 +46,7 @@ __all__ = [
     'coral',
     'cross_entropy',
     'difference',
+    'exponential_map_error',
     'gradient_penalty',
     'jdot_cost',
     'joint_mmd',
@@ -51,7 +57,9 @@ __all__ = [
     'nuclear_norm',
     'pseudo_label',
     'random_multilinear',
+    'residual_barrier',
     'scale_invariant_error',
+    'squared_map_error',
     'transport_cost',
     'transport_plan',
     'unrolled_plan',

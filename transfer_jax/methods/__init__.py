@@ -1,6 +1,10 @@
 """Methods, one file per paper. Networks and optimisers are arguments."""
 
 from transfer_jax.methods.adaptation.adda import adda, start_from_source
+from transfer_jax.methods.adaptation.beyond_sharing_weights import (
+    beyond_sharing_weights,
+    start_streams,
+)
 from transfer_jax.methods.adaptation.bnm import bnm
 from transfer_jax.methods.adaptation.cdan import cdan
 from transfer_jax.methods.adaptation.cmd import cmd
@@ -10,17 +14,23 @@ from transfer_jax.methods.adaptation.ddc import ddc
 from transfer_jax.methods.adaptation.deep_coral import deep_coral
 from transfer_jax.methods.adaptation.deep_jdot import deep_jdot
 from transfer_jax.methods.adaptation.domain_confusion import domain_confusion
+from transfer_jax.methods.adaptation.dsn import dsn
 from transfer_jax.methods.adaptation.entropy_minimization import entropy_minimization
 from transfer_jax.methods.adaptation.jan import jan
 from transfer_jax.methods.adaptation.mada import mada
 from transfer_jax.methods.adaptation.mcc import mcc
 from transfer_jax.methods.adaptation.mcd import mcd
+from transfer_jax.methods.adaptation.residual_transfer import (
+    residual_transfer,
+    start_residual,
+)
 from transfer_jax.methods.adaptation.self_training import self_training
 from transfer_jax.methods.adaptation.wdgrl import wdgrl
 from transfer_jax.methods.transfer.supervised import supervised
 
 __all__ = [
     'adda',
+    'beyond_sharing_weights',
     'bnm',
     'cdan',
     'cmd',
@@ -30,13 +40,17 @@ __all__ = [
     'deep_coral',
     'deep_jdot',
     'domain_confusion',
+    'dsn',
     'entropy_minimization',
     'jan',
     'mada',
     'mcc',
     'mcd',
+    'residual_transfer',
     'self_training',
     'start_from_source',
+    'start_residual',
+    'start_streams',
     'supervised',
     'wdgrl',
 ]

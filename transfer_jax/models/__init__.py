@@ -4,6 +4,7 @@ Every network is called as `module(x, *, train, domain=None)`; it never knows wh
 method trains it.
 """
 
+from transfer_jax.models.decoders import DigitDecoder
 from transfer_jax.models.digits import (
     GaninMnist,
     GaninSigns,
@@ -23,6 +24,7 @@ __all__ = [
     'Classifier',
     'Conv',
     'Critic',
+    'DigitDecoder',
     'GaninMnist',
     'GaninSigns',
     'GaninSvhn',

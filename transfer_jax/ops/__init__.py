@@ -2,6 +2,7 @@
 
 from transfer_jax.ops import collective
 from transfer_jax.ops.convolution import convolve, max_pool
+from transfer_jax.ops.correlation import cross_correlation
 from transfer_jax.ops.entropy import entropy, mutual_information
 from transfer_jax.ops.gradient_reversal import reverse_gradient
 from transfer_jax.ops.kernels import (
@@ -13,10 +14,12 @@ from transfer_jax.ops.kernels import (
     squared_distances,
 )
 from transfer_jax.ops.precision import wide
+from transfer_jax.ops.proximal import shrink_groups
 
 __all__ = [
     'collective',
     'convolve',
+    'cross_correlation',
     'entropy',
     'gaussian_kernel',
     'linear_kernel',
@@ -26,6 +29,7 @@ __all__ = [
     'mutual_information',
     'order_statistic',
     'reverse_gradient',
+    'shrink_groups',
     'squared_distances',
     'wide',
 ]

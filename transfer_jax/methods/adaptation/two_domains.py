@@ -67,7 +67,7 @@ def forward(
         )
         cut = {name: tap[rows] for name, tap in taps.items()}
         answers = {**cut, **hidden, 'features': features[rows], 'logits': logits}
-        return {name: _flat(answer) for name, answer in answers.items()}, also
+        return {name: flat(answer) for name, answer in answers.items()}, also
 
     source, also = classify(slice(None, n), keys[1])
     target, _ = classify(slice(n, None), jax.random.fold_in(keys[1], 1))
@@ -104,7 +104,7 @@ def create(
         {'encoder': others, 'classifier': also},
     )
     answers = {**taps, **hidden, 'features': features, 'logits': logits}
-    answers = {name: _flat(answer) for name, answer in answers.items()}
+    answers = {name: flat(answer) for name, answer in answers.items()}
     for name in layers:
         if name not in answers:
             known = ', '.join(sorted(answers))
@@ -178,5 +178,6 @@ def domain_loss(source: Array, target: Array) -> tuple[Array, Array]:
     return loss, (jnp.mean(source <= 0) + jnp.mean(target > 0)) / 2
 
 
-def _flat(x: Array) -> Array:
+def flat(x: Array) -> Array:
+    """(n, ...) -> (n, d), in at least float32."""
     return ops.wide(x.reshape(x.shape[0], -1))

@@ -1,0 +1,24 @@
+"""Correlation between the features of two representations."""
+
+import chex
+import jax.numpy as jnp
+
+from transfer_jax.types import Array
+
+
+def cross_correlation(x: Array, y: Array) -> Array:
+    """Correlation of each feature of x with each of y, (n, d), (n, e) -> (d, e).
+
+    Pearson's; a feature that does not vary has correlation 0 with all.
+    """
+    chex.assert_rank([x, y], 2)
+    chex.assert_equal_shape_prefix([x, y], 1)
+    return _standard(x).T @ _standard(y)
+
+
+def _standard(x):
+    """Columns centred and of length 1; constant columns are zero."""
+    x = x - jnp.mean(x, 0)
+    square = jnp.sum(x * x, 0)
+    varies = square > 1e-12
+    return jnp.where(varies, x / jnp.sqrt(jnp.where(varies, square, 1.0)), 0.0)
