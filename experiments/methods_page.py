@@ -86,6 +86,24 @@ ABOUT = {
         methods.mcd,
         'CE; max and min of ‖p₁ − p₂‖₁ on T in turn',
     ),
+    'dsn': About(
+        'DSN',
+        'Bousmalis et al. 2016',
+        methods.dsn,
+        'CE + α reconstruction + β ‖SᵀP‖² + γ similarity',
+    ),
+    'beyond_sharing_weights': About(
+        'Beyond Sharing Weights',
+        'Rozantsev et al. 2018',
+        methods.beyond_sharing_weights,
+        'CE + w (Σ_l exp ‖a θ_S + b − θ_T‖² − 1 + MMD²)',
+    ),
+    'residual_transfer': About(
+        'Residual Parameter Transfer',
+        'Rozantsev et al. 2018',
+        methods.residual_transfer,
+        'CE + w (inverted BCE + ‖R‖² − log ‖R‖²), R of low rank',
+    ),
     'adabn': About(
         'AdaBN', 'Li et al. 2016', models.BatchNorm, "CE; the target's own statistics"
     ),

@@ -110,7 +110,7 @@ def load_pair(task: Task, seed: int, data_dir: str | None) -> Pair:
     source = data.load(task.source, size=size, data_dir=data_dir)
     target = data.load(task.target, size=size, data_dir=data_dir)
     target = _match(source, target)
-    if task.network == 'lenet' and {task.source, task.target} <= set(GRAY):
+    if image_shape(task)[-1] == 1:
         source, target = _one_channel(source), _one_channel(target)
     if len(source.classes) != task.classes:
         raise ValueError(
@@ -136,6 +136,12 @@ def load_pair(task: Task, seed: int, data_dir: str | None) -> Pair:
     images = data.Images(target_train.image)
     mean = data.channel_mean(train, images)
     return Pair(source.classes, train, validation, images, target_test, mean, seed)
+
+
+def image_shape(task: Task) -> tuple[int, int, int]:
+    """(h, w, c) of the images of a task."""
+    gray = task.network == 'lenet' and {task.source, task.target} <= set(GRAY)
+    return SIZES[task.network], SIZES[task.network], 1 if gray else 3
 
 
 def held_out(pair: Pair) -> watching.HeldOut:

@@ -71,7 +71,9 @@ def build(config: Config) -> running.Experiment:
         classes=config.classes,
     )
     norm = config.norm or recipe.norm
-    nets = networks.build(task.network, task.classes, norm)
+    nets = networks.build(
+        task.network, task.classes, norm, image=pairs.image_shape(task)
+    )
     tx = optim.adam(optim.ganin_rate(config.steps, config.rate))
     weight = recipe.schedule(config.weight, config.steps)
 
@@ -86,7 +88,12 @@ def build(config: Config) -> running.Experiment:
 
     stages = [
         running.Stage(
-            'train', config.steps, recipe.make(nets, tx, weight), stream, recipe.start
+            'train',
+            config.steps,
+            recipe.make(nets, tx, weight),
+            stream,
+            recipe.start,
+            recipe.shows,
         )
     ]
     if recipe.start:

@@ -17,6 +17,7 @@ class Networks(NamedTuple):
     encoder: nn.Module
     classifier: nn.Module
     critic: nn.Module
+    decoder: nn.Module | None = None  # of images from features
 
 
 def _mnist(classes: int, norm: Norm = None) -> Networks:
@@ -76,8 +77,16 @@ NORMS: dict[str, Norm] = {
 }
 
 
-def build(network: str, classes: int, norm: str = 'none') -> Networks:
+def build(
+    network: str,
+    classes: int,
+    norm: str = 'none',
+    image: tuple[int, int, int] | None = None,
+) -> Networks:
     """The networks of that name under a batch-norm policy.
+
+    Args:
+      image: (h, w, c) of what the decoder makes; None for no decoder.
 
     Raises:
       ValueError: an unknown network or policy, naming those there are.
@@ -85,4 +94,5 @@ def build(network: str, classes: int, norm: str = 'none') -> Networks:
     for kind, name, known in (('network', network, NETWORKS), ('norm', norm, NORMS)):
         if name not in known:
             raise ValueError(f'no {kind} {name!r}; choose from {", ".join(known)}')
-    return NETWORKS[network](classes, NORMS[norm])
+    decoder = None if image is None else models.DigitDecoder(image)
+    return NETWORKS[network](classes, NORMS[norm])._replace(decoder=decoder)

@@ -2,6 +2,7 @@
 
 A weight was chosen once, among those of `tried`, by information maximisation at the end
 of a run on MNIST -> USPS, and is used on all pairs: experiments/adaptation/tuning.py.
+Where nothing was tried it is a first guess.
 """
 
 from collections.abc import Callable
@@ -26,6 +27,8 @@ class Recipe(NamedTuple):
     ramp: bool = True  # the weight rises as Ganin's strength does
     # With a first stage of source only, which as many steps train: how to start from it
     start: Callable[[TrainState, TrainState], TrainState] | None = None
+    # Metrics that show its mechanism, printed at each evaluation
+    shows: tuple[str, ...] = ()
 
     def schedule(self, weight: float | None, steps: int) -> optim.Schedule:
         """Of the given weight, or of the recipe's own."""
@@ -80,6 +83,40 @@ def _wdgrl(nets, tx, weight):
     return _critic(methods.wdgrl, 'weight')(nets, tx, weight)
 
 
+def _dsn(nets, tx, weight):
+    names = ('encoder', 'classifier', 'private_source', 'private_target', 'decoder')
+    return methods.dsn(
+        nets.encoder,
+        nets.classifier,
+        nets.encoder,
+        nets.decoder,
+        nets.critic,
+        txs=dict.fromkeys((*names, 'critic'), tx),
+        weight=weight,
+    )
+
+
+def _beyond_sharing_weights(nets, tx, weight):
+    slow = optim.adam(optim.constant(1e-4))
+    txs = {'encoder': tx, 'target_encoder': tx, 'classifier': tx, 'maps': slow}
+    return methods.beyond_sharing_weights(
+        nets.encoder, nets.classifier, txs=txs, weight=weight, width=None
+    )
+
+
+def _residual_transfer(nets, tx, weight):
+    txs = dict.fromkeys(('encoder', 'classifier', 'critic', 'residual'), tx)
+    return methods.residual_transfer(
+        nets.encoder,
+        nets.classifier,
+        nets.critic,
+        txs=txs,
+        weight=weight,
+        rate=optim.constant(1e-3),
+        rank_weight=0.03,
+    )
+
+
 def _adda(nets, tx, weight):
     """Slowly and with less momentum, as the paper has it."""
     slow = optim.adam(optim.constant(2e-4), b1=0.5)
@@ -87,6 +124,7 @@ def _adda(nets, tx, weight):
     return methods.adda(nets.encoder, nets.classifier, nets.critic, txs=txs)
 
 
+LAYERS = ('conv_1', 'conv_2', 'dense')  # of LeNet
 RECIPES: dict[str, Recipe] = {
     'source_only': Recipe(_supervised),
     'train_on_target': Recipe(_supervised),
@@ -111,6 +149,19 @@ RECIPES: dict[str, Recipe] = {
     'mada': Recipe(_mada, 3.0, (0.3, 1.0, 3.0)),
     'mcd': Recipe(_mcd, 3.0, (0.3, 1.0, 3.0), ramp=False),
     'source_norm': Recipe(_supervised, norm='source'),
+    'dsn': Recipe(_dsn, 1.0, shows=('train/correlation',)),
+    'beyond_sharing_weights': Recipe(
+        _beyond_sharing_weights,
+        1.0,
+        start=methods.start_streams,
+        shows=tuple(f'train/r_w_{layer}' for layer in LAYERS),
+    ),
+    'residual_transfer': Recipe(
+        _residual_transfer,
+        0.3,
+        start=methods.start_residual,
+        shows=tuple(f'train/rank_{layer}' for layer in LAYERS),
+    ),
     'adabn': Recipe(_supervised, norm='adabn'),
     'autodial': Recipe(
         _plain(methods.entropy_minimization), 0.3, (0.03, 0.1, 0.3), norm='autodial'

@@ -14,6 +14,8 @@ from transfer_jax.methods.adaptation import two_domains, two_streams
 from transfer_jax.training import TrainState, networks, optim
 from transfer_jax.types import Array, Key, PyTree
 
+SMALL = 0.2  # of B_1 and B_2 at the start: the target stream starts near the source's
+
 
 def residual_transfer(
     encoder: nn.Module,
@@ -58,8 +60,8 @@ def residual_transfer(
     setting their entries of A, B and D to zero for good, so that the arrays keep their
     shapes; the weight of rows is by analogy with that of columns; a proximal step
     follows every step, where the paper has many in between (`every`); A, B and D start
-    at random such that a residual has about the length of sigma(T), D at zero, since
-    the paper's text that was at hand does not say how; log L stops at L = 1e-6, where
+    at random such that a residual has a twenty-fifth of the length of sigma(T), D at
+    zero, since the paper's text that was at hand does not say how; log L stops at L = 1e-6, where
     all ranks have fallen to zero.
 
     Args:
@@ -235,6 +237,7 @@ def _first(key: Key, params: PyTree, names: Sequence[str], rank: int) -> PyTree:
             part: jax.random.normal(k, shape) / jnp.sqrt(float(shape[0]))
             for k, (part, shape) in zip(keys, shapes.items(), strict=True)
         }
+        drawn.update({part: SMALL * drawn[part] for part in ('b1', 'b2')})
         return {**drawn, 'd': jnp.zeros((left, right))}
 
     matrices = _matrices(params, names)
