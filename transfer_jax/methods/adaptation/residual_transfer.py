@@ -61,8 +61,8 @@ def residual_transfer(
     shapes; the weight of rows is by analogy with that of columns; a proximal step
     follows every step, where the paper has many in between (`every`); A, B and D start
     at random such that a residual has a twenty-fifth of the length of sigma(T), D at
-    zero, since the paper's text that was at hand does not say how; log L stops at L = 1e-6, where
-    all ranks have fallen to zero.
+    zero, since the paper's text that was at hand does not say how; log L stops at
+    L = 1e-6, where all ranks have fallen to zero.
 
     Args:
       critic: (n, d) -> (n,) logits.
