@@ -62,17 +62,14 @@ NETWORKS: dict[str, Callable[..., Networks]] = {
     'lenet': _lenet,
 }
 # Batch-norm policies, {--config.norm: norm layer}; see models.BatchNorm.
-_OWN = {'domains': 2}
-_BY_SOURCE = {'domains': 2, 'train_by': models.SOURCE}
+_SEPARATE = functools.partial(models.BatchNorm, domains=2)
 NORMS: dict[str, Norm] = {
     'none': None,
     'joint': models.BatchNorm,
-    'separate': functools.partial(models.BatchNorm, **_OWN),
-    'source': functools.partial(
-        models.BatchNorm, **_BY_SOURCE, predict_by=models.SOURCE
-    ),
-    'adabn': functools.partial(models.BatchNorm, **_BY_SOURCE),
-    'dsbn': functools.partial(models.BatchNorm, **_OWN, separate_affine=True),
+    'separate': _SEPARATE,
+    'source': functools.partial(models.BatchNorm, domains=2, by=models.SOURCE),
+    'adabn': _SEPARATE,  # its name where no loss is put on the target
+    'dsbn': functools.partial(models.BatchNorm, domains=2, separate_affine=True),
     'autodial': models.AutoDial,
 }
 

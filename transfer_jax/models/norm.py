@@ -22,28 +22,28 @@ class BatchNorm(nn.Module):
     The policies, by attributes:
       joint: the defaults. All examples of a batch are normalised together.
       separate: domains=2. Each domain by its own statistics; scale and shift are
-        shared.
+        shared. With a method that puts no loss on the target it is AdaBN (Li et al.
+        2016), whose target statistics are kept up during training here, not
+        estimated after it. They are those of a target pass that is itself
+        normalised by them: with source statistics below, a layer would learn the
+        statistics of inputs that it never sees at prediction.
       DSBN (Chang et al. 2019): domains=2, separate_affine=True. Scale and shift are
         separate too.
-      source statistics: domains=2, train_by=SOURCE, predict_by=SOURCE. The target is
-        normalised as if it were source.
-      AdaBN (Li et al. 2016): domains=2, train_by=SOURCE. Training as with source
-        statistics; at prediction each domain by its own, kept up during training.
+      source statistics: domains=2, by=SOURCE. The target is normalised as if it were
+        source.
 
     Attributes:
       domains: number of separate statistics.
       separate_affine: scale and shift for each of the domains.
-      train_by: the domain whose statistics normalise all examples in training; None for
-        each example its own.
-      predict_by: the same at prediction.
+      by: the domain whose statistics normalise all examples; None for each example its
+        own.
       momentum: of the running averages.
       epsilon: added to the variance.
     """
 
     domains: int = 1
     separate_affine: bool = False
-    train_by: int | None = None
-    predict_by: int | None = None
+    by: int | None = None
     momentum: float = 0.9
     epsilon: float = 1e-5
 
@@ -64,8 +64,7 @@ class BatchNorm(nn.Module):
 
         inputs = x.astype(jnp.float32)
         center, spread = _statistics(self, inputs, domain, train)
-        by = self.train_by if train else self.predict_by
-        used = domain if by is None else jnp.full_like(domain, by)
+        used = domain if self.by is None else jnp.full_like(domain, self.by)
         rate = _rows(jax.lax.rsqrt(spread + self.epsilon), used, x.ndim)
         y = (inputs - _rows(center, used, x.ndim)) * rate
         y = y * _rows(scale, domain, x.ndim) + _rows(shift, domain, x.ndim)
