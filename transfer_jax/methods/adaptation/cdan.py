@@ -4,13 +4,11 @@ from collections.abc import Mapping
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import optax
 
-from transfer_jax import losses, ops, training
+from transfer_jax import losses, training
 from transfer_jax.methods.adaptation import two_domains
-from transfer_jax.ops import collective
-from transfer_jax.training import networks, optim
+from transfer_jax.training import optim
 
 MOST = 4096  # columns of the full product, above which the paper draws a random map
 
@@ -46,60 +44,18 @@ def cdan(
         is never.
     """
 
-    def init(key, batch):
-        state = two_domains.create(key, encoder, classifier, batch, {})
-        sizes = jax.eval_shape(
-            lambda: networks.classify(encoder, classifier)(
-                state, {'source': {'image': batch['source']['image'][:1]}}
-            )['source']
-        )
-        widths = sizes['features'].shape[-1], sizes['logits'].shape[-1]
-        maps = _maps(jax.random.fold_in(key, 1), widths, random_width)
+    def maps(key, answers):
+        widths = answers['features'].shape[-1], answers['logits'].shape[-1]
+        return {'maps': _maps(key, widths, random_width)}
 
-        def inputs(answers):
-            return _joined(answers['features'], answers['logits'], maps)
-
-        heads = {'critic': two_domains.Head(critic, inputs)}
-        return two_domains.create(
-            key, encoder, classifier, batch, txs, heads, extra={'maps': maps}
-        )
-
-    def loss(state, batch, key):
-        passed = two_domains.forward(encoder, classifier, state, batch, key)
-        amount = strength(state.step)
-        features = ops.reverse_gradient(two_domains.both(passed, 'features'), amount)
-        logits = jax.lax.stop_gradient(two_domains.both(passed, 'logits'))
-        guess, _, moved = networks.run(
-            critic,
-            state,
-            'critic',
-            _joined(features, logits, state.extra['maps']),
-            train=True,
-            key=passed.key,
-        )
-        n = passed.label.shape[0]
-        domain_loss, right = two_domains.domain_loss(guess[:n], guess[n:])
-        if by_entropy:
-            p = jax.nn.softmax(logits)
-            domain_loss = jnp.mean(
-                _certainty(p[:n]) * losses.binary_cross_entropy(guess[:n], 0.0)
-            ) + jnp.mean(
-                _certainty(p[n:]) * losses.binary_cross_entropy(guess[n:], 1.0)
-            )
-        metrics = {
-            **passed.metrics,
-            'domain_loss': domain_loss,
-            'domain_accuracy': right,
-            'strength': amount,
-        }
-        aux = training.Aux(metrics, model_state={**passed.model_state, **moved})
-        return passed.label_loss + domain_loss, aux
-
-    phase = training.Phase('train', loss, ('encoder', 'classifier', 'critic'))
-    return training.Method(
-        init,
-        training.make_step([phase], txs),
-        networks.classify(encoder, classifier),
+    return two_domains.adversarial(
+        encoder,
+        classifier,
+        two_domains.Head(critic, _joined),
+        txs=txs,
+        strength=strength,
+        extra=maps,
+        importance=losses.certainty if by_entropy else None,
     )
 
 
@@ -116,14 +72,8 @@ def _maps(key, widths, random_width):
     )
 
 
-def _joined(features, logits, maps):
-    p = jax.nn.softmax(logits)
-    if maps:
-        return losses.random_multilinear(features, p, maps=maps)
+def _joined(answers, extra):
+    features, p = answers['features'], jax.nn.softmax(answers['logits'])
+    if extra['maps']:
+        return losses.random_multilinear(features, p, maps=extra['maps'])
     return losses.multilinear(features, p)
-
-
-def _certainty(p):
-    """Weights of mean 1 over the rows of all devices."""
-    weight = losses.certainty(p)
-    return weight / collective.mean(jnp.mean(weight))

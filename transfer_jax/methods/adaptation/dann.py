@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import flax.linen as nn
 import optax
 
-from transfer_jax import ops, training
+from transfer_jax import training
 from transfer_jax.methods.adaptation import two_domains
-from transfer_jax.training import networks, optim
+from transfer_jax.training import optim
 
 
 def dann(
@@ -34,32 +34,10 @@ def dann(
       txs: an optimiser for each of the three networks.
       strength: of the reversal, as a function of the step.
     """
-    heads = {'critic': two_domains.Head(critic, lambda answers: answers['features'])}
-
-    def init(key, batch):
-        return two_domains.create(key, encoder, classifier, batch, txs, heads)
-
-    def loss(state, batch, key):
-        passed = two_domains.forward(encoder, classifier, state, batch, key)
-        amount = strength(state.step)
-        features = ops.reverse_gradient(two_domains.both(passed, 'features'), amount)
-        guess, _, moved = networks.run(
-            critic, state, 'critic', features, train=True, key=passed.key
-        )
-        n = passed.label.shape[0]
-        domain_loss, right = two_domains.domain_loss(guess[:n], guess[n:])
-        metrics = {
-            **passed.metrics,
-            'domain_loss': domain_loss,
-            'domain_accuracy': right,
-            'strength': amount,
-        }
-        aux = training.Aux(metrics, model_state={**passed.model_state, **moved})
-        return passed.label_loss + domain_loss, aux
-
-    phase = training.Phase('train', loss, ('encoder', 'classifier', 'critic'))
-    return training.Method(
-        init,
-        training.make_step([phase], txs),
-        networks.classify(encoder, classifier),
+    return two_domains.adversarial(
+        encoder,
+        classifier,
+        two_domains.on_features(critic),
+        txs=txs,
+        strength=strength,
     )

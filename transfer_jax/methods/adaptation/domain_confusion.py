@@ -33,9 +33,7 @@ def domain_confusion(
     Args:
       weight: lambda of eq. 1, as a function of the step.
     """
-    heads = {
-        'critic': two_domains.Head(critic, lambda answers: answers['features']),
-    }
+    heads = {'critic': two_domains.on_features(critic)}
 
     def init(key, batch):
         return two_domains.create(key, encoder, classifier, batch, txs, heads)

@@ -60,7 +60,7 @@ def dsn(
       weight: as a function of the step.
       kernels: odd number of Gaussians of the MMD.
     """
-    heads = {} if critic is None else {'critic': two_domains.Head(critic, _features)}
+    heads = {} if critic is None else {'critic': two_domains.on_features(critic)}
     trains = ('encoder', 'classifier', 'private_source', 'private_target', 'decoder')
 
     def init(key, batch):
@@ -181,7 +181,3 @@ def dsn(
         training.make_step([phase], txs),
         networks.classify(encoder, classifier),
     )
-
-
-def _features(answers):
-    return answers['features']

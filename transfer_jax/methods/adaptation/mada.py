@@ -6,9 +6,9 @@ import flax.linen as nn
 import jax
 import optax
 
-from transfer_jax import ops, training
+from transfer_jax import training
 from transfer_jax.methods.adaptation import two_domains
-from transfer_jax.training import networks, optim
+from transfer_jax.training import optim
 
 
 def mada(
@@ -36,41 +36,16 @@ def mada(
       strength: lambda, of the reversal, as a function of the step.
     """
 
-    def weighted(answers):
-        p = jax.lax.stop_gradient(jax.nn.softmax(answers['logits']))
-        return p[:, :, None] * answers['features'][:, None, :]
-
-    heads = {'critics': two_domains.Head(critics, weighted)}
-
-    def init(key, batch):
-        return two_domains.create(key, encoder, classifier, batch, txs, heads)
-
-    def loss(state, batch, key):
-        passed = two_domains.forward(encoder, classifier, state, batch, key)
-        amount = strength(state.step)
-        answers = {
-            'features': ops.reverse_gradient(
-                two_domains.both(passed, 'features'), amount
-            ),
-            'logits': two_domains.both(passed, 'logits'),
-        }
-        guess, _, moved = networks.run(
-            critics, state, 'critics', weighted(answers), train=True, key=passed.key
-        )
-        n = passed.label.shape[0]
-        domain_loss, right = two_domains.domain_loss(guess[:n], guess[n:])
-        metrics = {
-            **passed.metrics,
-            'domain_loss': domain_loss,
-            'domain_accuracy': right,
-            'strength': amount,
-        }
-        aux = training.Aux(metrics, model_state={**passed.model_state, **moved})
-        return passed.label_loss + domain_loss, aux
-
-    phase = training.Phase('train', loss, ('encoder', 'classifier', 'critics'))
-    return training.Method(
-        init,
-        training.make_step([phase], txs),
-        networks.classify(encoder, classifier),
+    return two_domains.adversarial(
+        encoder,
+        classifier,
+        two_domains.Head(critics, _weighted),
+        txs=txs,
+        strength=strength,
+        name='critics',
     )
+
+
+def _weighted(answers, extra):
+    p = jax.nn.softmax(answers['logits'])
+    return p[:, :, None] * answers['features'][:, None, :]

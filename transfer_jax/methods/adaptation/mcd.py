@@ -36,7 +36,7 @@ def mcd(
       weight: as a function of the step.
       encoder_steps: n of step C.
     """
-    heads = {'second': two_domains.Head(classifier, lambda a: a['features'])}
+    heads = {'second': two_domains.on_features(classifier)}
     names = ('classifier', 'second')
 
     def init(key, batch):

@@ -77,7 +77,7 @@ def residual_transfer(
       shared: regexes on paths of the encoder; layers whose kernel one matches have no
         residual. One that matches nothing raises.
     """
-    heads = {'critic': two_domains.Head(critic, lambda answers: answers['features'])}
+    heads = {'critic': two_domains.on_features(critic)}
 
     def init(key, batch):
         first = two_domains.create(key, encoder, classifier, batch, {}, heads)

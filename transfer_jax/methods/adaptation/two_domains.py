@@ -33,7 +33,7 @@ class Head(NamedTuple):
     """A network that a method adds, and what it is fed."""
 
     module: nn.Module
-    inputs: Callable[[Answers], Array]
+    inputs: Callable[[Answers, PyTree], Array]  # of the answers and state.extra
 
 
 # What a method adds to the source loss: (pass, state) -> (value (), metrics).
@@ -85,9 +85,12 @@ def create(
     txs: Mapping[str, optax.GradientTransformation],
     heads: Mapping[str, Head] | None = None,
     layers: Sequence[str] = (),
-    extra: PyTree = (),
+    extra: Callable[[Key, Answers], PyTree] | None = None,
 ) -> TrainState:
     """The first state, with the heads besides encoder and classifier.
+
+    Args:
+      extra: makes state.extra from a key and what the networks answer to the source.
 
     Raises:
       ValueError: the networks have no layer of a name in `layers`.
@@ -109,11 +112,12 @@ def create(
         if name not in answers:
             known = ', '.join(sorted(answers))
             raise ValueError(f'no layer {name!r}; there are: {known}')
+    kept = () if extra is None else extra(jax.random.fold_in(key, 1), answers)
     for name, head in (heads or {}).items():
         _, params[name], others[name] = networks.initialise_one(
-            key, name, head.module, head.inputs(answers)
+            key, name, head.module, head.inputs(answers, kept)
         )
-    return training.state.create(params, others, txs, extra)
+    return training.state.create(params, others, txs, kept)
 
 
 def regularised(
@@ -154,6 +158,78 @@ def regularised(
     )
 
 
+def adversarial(
+    encoder: nn.Module,
+    classifier: nn.Module,
+    critic: Head,
+    *,
+    txs: Mapping[str, optax.GradientTransformation],
+    strength: optim.Schedule,
+    name: str = 'critic',
+    extra: Callable[[Key, Answers], PyTree] | None = None,
+    importance: Callable[[Array], Array] | None = None,
+) -> training.Method:
+    """min over encoder and classifier, max over the critic, by gradient reversal.
+
+    CE - strength * (mean_source w BCE(critic, 0) + mean_target w BCE(critic, 1)), the
+    critic learning at full rate whatever the strength. Its inputs are made of features
+    whose gradient is reversed and of logits that are constants.
+
+    Args:
+      strength: of the reversal, as a function of the step.
+      name: of the critic among the networks.
+      extra: see `create`.
+      importance: class probabilities (n, c) -> w (n,), divided by its mean over the
+        domain.
+    """
+
+    def init(key, batch):
+        heads = {name: critic}
+        return create(key, encoder, classifier, batch, txs, heads, extra=extra)
+
+    def loss(state, batch, key):
+        passed = forward(encoder, classifier, state, batch, key)
+        amount = strength(state.step)
+        answers = {
+            'features': ops.reverse_gradient(both(passed, 'features'), amount),
+            'logits': jax.lax.stop_gradient(both(passed, 'logits')),
+        }
+        guess, _, moved = networks.run(
+            critic.module,
+            state,
+            name,
+            critic.inputs(answers, state.extra),
+            train=True,
+            key=passed.key,
+        )
+        n = passed.label.shape[0]
+        weights = (None, None)
+        if importance is not None:
+            p = jax.nn.softmax(answers['logits'])
+            weights = importance(p[:n]), importance(p[n:])
+        told_apart, right = domain_loss(guess[:n], guess[n:], *weights)
+        metrics = {
+            **passed.metrics,
+            'domain_loss': told_apart,
+            'domain_accuracy': right,
+            'strength': amount,
+        }
+        aux = training.Aux(metrics, model_state={**passed.model_state, **moved})
+        return passed.label_loss + told_apart, aux
+
+    phase = training.Phase('train', loss, ('encoder', 'classifier', name))
+    return training.Method(
+        init,
+        training.make_step([phase], txs),
+        networks.classify(encoder, classifier),
+    )
+
+
+def on_features(module: nn.Module) -> Head:
+    """A head on the encoder's features, as most are."""
+    return Head(module, lambda answers, extra: answers['features'])
+
+
 def gathered(passed: Pass, layer: str) -> tuple[Array, Array]:
     """(source, target) rows of a layer from all devices."""
     return (
@@ -167,13 +243,25 @@ def both(passed: Pass, layer: str) -> Array:
     return jnp.concatenate([passed.source[layer], passed.target[layer]])
 
 
-def domain_loss(source: Array, target: Array) -> tuple[Array, Array]:
+def domain_loss(
+    source: Array,
+    target: Array,
+    source_weight: Array | None = None,
+    target_weight: Array | None = None,
+) -> tuple[Array, Array]:
     """(binary cross-entropy of a critic, its accuracy) with source 0 and target 1.
 
-    The mean over the source logits (n, ...) plus the mean over the target's.
+    The mean over the source logits (n, ...) plus the mean over the target's, weighted
+    in each domain by weights (n,) over their mean on all devices.
     """
-    loss = jnp.mean(losses.binary_cross_entropy(source, 0.0)) + jnp.mean(
-        losses.binary_cross_entropy(target, 1.0)
+
+    def mean(value, weight):
+        if weight is None:
+            return jnp.mean(value)
+        return jnp.mean(weight * value) / collective.mean(jnp.mean(weight))
+
+    loss = mean(losses.binary_cross_entropy(source, 0.0), source_weight) + mean(
+        losses.binary_cross_entropy(target, 1.0), target_weight
     )
     return loss, (jnp.mean(source <= 0) + jnp.mean(target > 0)) / 2
 

@@ -42,7 +42,7 @@ def wdgrl(
       penalty: gamma of eq. 5.
       critic_steps: n of algorithm 1.
     """
-    heads = {'critic': two_domains.Head(critic, lambda answers: answers['features'])}
+    heads = {'critic': two_domains.on_features(critic)}
 
     def init(key, batch):
         return two_domains.create(key, encoder, classifier, batch, txs, heads)
