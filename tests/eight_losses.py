@@ -153,6 +153,7 @@ def test_in_float64(double, name):
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.slow
 @each
 def test_in_float32(single, name):
     """Within 1e-6 of the sum of its terms' magnitudes, gradients 1e-5 in norm."""
@@ -175,6 +176,7 @@ def test_the_average_of_the_devices_own_values_is_another_number(double):
         values = jax.jit(
             jax.vmap(lambda s, t: {name: loss(s, t) for name, loss in own.items()})
         )(_on_each(s), _on_each(t))
+        values = jax.device_get(values)
     for name, (_, _, separable) in LOSSES.items():
         expected = double.one[name][0]
         gap = abs(np.mean(values[name]) - expected)
