@@ -65,8 +65,6 @@ PUBLISHED = {
     },
 }
 DIGITS = 'adaptation.digits'
-# On the large protocols.
-MAIN = ('source_only', 'dann', 'cdan_e', 'deep_coral', 'deep_jdot', 'mcc', 'bnm')
 # Protocol oc20, 10 draws, dimension 80 (github.com/LeoGautheron/
 # OfficeCaltechDomainAdaptation): (no adaptation, Subspace Alignment).
 SUBSPACE_ALIGNMENT = {
@@ -150,10 +148,10 @@ def _digits() -> list[Block]:
     blocks = []
     for protocol in ('adda', 'skada', 'full'):
         for pair in ADDA:
-            arms = recipes.RECIPES if protocol == 'adda' else MAIN
+            arms = recipes.RECIPES if protocol == 'adda' else recipes.MAIN
             blocks.append(_digits_block(pair, protocol, arms))
     for pair in ('mnist_to_mnist_m', 'syn_signs_to_gtsrb', 'svhn_to_mnist'):
-        blocks.append(_digits_block(pair, 'full', MAIN))
+        blocks.append(_digits_block(pair, 'full', recipes.MAIN))
     return blocks
 
 

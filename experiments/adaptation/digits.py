@@ -120,10 +120,13 @@ def build(config: Config) -> running.Experiment:
 
 
 def sweep() -> Iterator[Config]:
-    """Every method on both directions of MNIST and USPS."""
-    for method in recipes.RECIPES:
-        for pair in ('mnist_to_usps', 'usps_to_mnist'):
+    """Every method on both directions of MNIST and USPS, some on whole training sets."""
+    for pair in ('mnist_to_usps', 'usps_to_mnist'):
+        for method in recipes.RECIPES:
             yield Config(method=method, pair=pair)
+        for method in recipes.MAIN:
+            for protocol in ('skada', 'full'):
+                yield Config(method=method, pair=pair, protocol=protocol, steps=2_000)
 
 
 def fast() -> Config:

@@ -174,6 +174,8 @@ RECIPES: dict[str, Recipe] = {
     'bnm': Recipe(_plain(methods.bnm), 3.0, (0.3, 1.0, 3.0)),
     'self_training': Recipe(_plain(methods.self_training), 1.0, (0.1, 0.3, 1.0)),
 }
+# On the large protocols.
+MAIN = ('source_only', 'train_on_target', 'dann', 'cdan_e', 'deep_coral', 'mcc', 'bnm')
 
 
 def get(name: str) -> Recipe:
