@@ -157,6 +157,8 @@ def _digits() -> list[Block]:
 
 def _digits_block(pair: str, protocol: str, arms: Iterable[str]) -> Block:
     flags = f'--config.pair {pair} --config.protocol {protocol}'
+    if protocol != 'adda':
+        flags += ' --config.steps 2000'
     commands = {a: f'{PAGES}digits --config.method {a} {flags}' for a in arms}
     target = pairs.PAIRS[pair][1]
     return Block(

@@ -120,7 +120,7 @@ def build(config: Config) -> running.Experiment:
 
 
 def sweep() -> Iterator[Config]:
-    """Every method on both directions of MNIST and USPS, some on whole training sets."""
+    """Every method on the small protocol, some on whole training sets too."""
     for pair in ('mnist_to_usps', 'usps_to_mnist'):
         for method in recipes.RECIPES:
             yield Config(method=method, pair=pair)
