@@ -113,7 +113,7 @@ def _residual_transfer(nets, tx, weight):
         txs=txs,
         weight=weight,
         rate=optim.constant(1e-3),
-        rank_weight=0.03,
+        rank_weight=0.3,
     )
 
 
@@ -158,7 +158,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     'residual_transfer': Recipe(
         _residual_transfer,
-        0.3,
+        0.1,
+        (0.03, 0.1, 0.3),
         start=methods.start_residual,
         shows=tuple(f'train/rank_{layer}' for layer in LAYERS),
     ),
