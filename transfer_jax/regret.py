@@ -1,6 +1,6 @@
 """What it costs to choose a model without target labels: a table from result files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from transfer_jax import tables
 
@@ -29,6 +29,33 @@ def rows(results: Iterable[dict]) -> list[dict]:
     return answer
 
 
+def ranking(results: Iterable[dict], tasks: Sequence[str]) -> list[tuple]:
+    """Arms in the order in which the fixed validator would choose between them.
+
+    Of arms with a result on each of the tasks; several configs of an arm are several
+    entries.
+
+    Returns:
+      [(arm, config that differs, mean score of the validator, mean accuracy), ...], the
+      highest score first, both over tasks and seeds, at the step that it chose.
+    """
+    found: dict[tuple[str, str], dict[str, dict]] = {}
+    for result in results:
+        chosen = result.get('validators', {}).get(result['fixed_validator'])
+        if result['task'] in tasks and chosen and 'scores' in chosen:
+            norm = result['config'].get('norm', '')
+            found.setdefault((result['arm'], norm), {})[result['task']] = chosen
+    ranked = []
+    for (arm, norm), by_task in found.items():
+        if len(by_task) == len(tasks):
+            scores, values = (
+                [v for chosen in by_task.values() for v in chosen[key]]
+                for key in ('scores', 'values')
+            )
+            ranked.append((arm, norm, _mean(scores), _mean(values)))
+    return sorted(ranked, key=lambda row: -row[2])
+
+
 def table(results: Iterable[dict], *, markdown: bool = False) -> str:
     """`rows`, a column for each run and a line for each way of choosing."""
     found = rows(results)
@@ -47,3 +74,7 @@ def table(results: Iterable[dict], *, markdown: bool = False) -> str:
     grid = (tables.markdown_grid if markdown else tables.text_grid)(head, body)
     said = 'Below the first line: points lost to the oracle, mean over n seeds.'
     return '\n'.join([*grid, '', said])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
