@@ -158,7 +158,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     'residual_transfer': Recipe(
         _residual_transfer,
-        0.1,
+        0.3,
         (0.03, 0.1, 0.3),
         start=methods.start_residual,
         shows=tuple(f'train/rank_{layer}' for layer in LAYERS),
