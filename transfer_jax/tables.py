@@ -256,7 +256,7 @@ def _differences(result: dict, results: Sequence[dict]) -> str:
     ]
     own = result['config']
     return ', '.join(
-        f'{name} {value}'
+        f'{name} {"default" if value in ("", None) else value}'
         for name, value in own.items()
         if name not in ('steps', 'seeds')
         and any(other.get(name) != value for other in alike)
