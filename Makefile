@@ -14,8 +14,9 @@ EXTRAS := $(if $(shell command -v nvidia-smi 2>/dev/null),dev$(comma)cuda,dev)
 demo: $(VENV)/installed
 	$(RUN) -m experiments.demo
 
+# Files of tests side by side, one process a core.
 test: $(VENV)/installed
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 test-slow: $(VENV)/installed
 	$(RUN) -m pytest -m slow

@@ -35,7 +35,7 @@ INSTALL = 'PyTorch is not installed (pip install torch==2.13.0): ours alone'
 
 def build() -> training.Method:
     """DANN as experiments.adaptation.dann builds it."""
-    encoder, classifier, critic = networks.build('mnist', 10)
+    encoder, classifier, critic, _ = networks.build('mnist', 10)
     tx = optim.sgd(optim.ganin_rate(STEPS), momentum=0.9)
     return methods.dann(
         encoder,

@@ -199,15 +199,15 @@ def as_json(lines: Sequence[Row]) -> list[dict]:
 
 def _below(lines: Sequence[Row]) -> list[str]:
     """Arms below the baseline of their task in the column of the fixed validator."""
+    rule = 'fixed_validator'
+    judged = [line for line in lines if rule in line.scores]
     low = {
-        line.task: line.scores['fixed_validator'].mean
-        for line in lines
-        if line.arm in BASELINES
+        line.task: line.scores[rule].mean for line in judged if line.arm in BASELINES
     }
     return [
         f'{line.arm.replace("_", " ")} on {line.task}'
-        for line in lines
-        if line.scores['fixed_validator'].mean < low.get(line.task, -1)
+        for line in judged
+        if line.scores[rule].mean < low.get(line.task, -1)
     ]
 
 

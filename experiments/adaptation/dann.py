@@ -59,14 +59,14 @@ def build(config: Config) -> running.Experiment:
         protocol=config.protocol,
         classes=config.classes,
     )
-    encoder, classifier, critic = networks.build(task.network, task.classes)
+    nets = networks.build(task.network, task.classes)
     tx = optim.sgd(
         optim.ganin_rate(config.steps, config.rate), momentum=config.momentum
     )
     method = methods.dann(
-        encoder,
-        classifier,
-        critic,
+        nets.encoder,
+        nets.classifier,
+        nets.critic,
         txs={'encoder': tx, 'classifier': tx, 'critic': tx},
         strength=optim.ganin_strength(config.steps, config.strength),
     )

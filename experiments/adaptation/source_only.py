@@ -55,12 +55,12 @@ def build(config: Config) -> running.Experiment:
         protocol=config.protocol,
         classes=config.classes,
     )
-    encoder, classifier, _ = networks.build(task.network, task.classes)
+    nets = networks.build(task.network, task.classes)
     tx = optim.sgd(
         optim.ganin_rate(config.steps, config.rate), momentum=config.momentum
     )
     method = methods.supervised(
-        encoder, classifier, txs={'encoder': tx, 'classifier': tx}
+        nets.encoder, nets.classifier, txs={'encoder': tx, 'classifier': tx}
     )
     return running.Experiment(
         name='adaptation.source_only',
