@@ -247,6 +247,11 @@ def _partner(
     return found[0]['target_accuracy']['last']['mean'] if len(found) == 1 else None
 
 
+def _told(name: str, value) -> bool:
+    """Whether a field is said even where nothing differs from it: another network."""
+    return name == 'norm' and value != ''
+
+
 def _differences(result: dict, results: Sequence[dict]) -> str:
     """Config fields, but steps and seeds, that tell it from others of its kind."""
     alike = [
@@ -259,5 +264,5 @@ def _differences(result: dict, results: Sequence[dict]) -> str:
         f'{name} {"default" if value in ("", None) else value}'
         for name, value in own.items()
         if name not in ('steps', 'seeds')
-        and any(other.get(name) != value for other in alike)
+        and (any(other.get(name) != value for other in alike) or _told(name, value))
     )
