@@ -48,14 +48,14 @@ class AlexNet(nn.Module):
     def __call__(
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> tuple[Array, dict[str, Array]]:
+        unit = functools.partial(
+            layers.Unit, norm=self.norm, dtype=self.dtype, direct=True
+        )
         pool = functools.partial(ops.max_pool, window=3, stride=2)
         steps = []
         for number, channels, *sizes, pooled in CONVOLUTIONS:
             name = f'conv{number}'
-            unit = layers.Unit(
-                channels, *sizes, norm=self.norm, dtype=self.dtype, name=name
-            )
-            steps.append((name, unit))
+            steps.append((name, unit(channels, *sizes, name=name)))
             if pooled:
                 steps.append((f'pool{number}', pool))
         steps += layers.three_dense(

@@ -42,7 +42,9 @@ class VGG(nn.Module):
     ) -> tuple[Array, dict[str, Array]]:
         if self.depth not in DEPTHS:
             raise ValueError(f'depth={self.depth}: there is {list(DEPTHS)}')
-        unit = functools.partial(layers.Unit, norm=self.norm, dtype=self.dtype)
+        unit = functools.partial(
+            layers.Unit, norm=self.norm, dtype=self.dtype, direct=True
+        )
         pool = functools.partial(ops.max_pool, window=2)
         steps = []
         for stage, (channels, count) in enumerate(
