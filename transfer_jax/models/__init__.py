@@ -13,6 +13,7 @@ from transfer_jax.models.digits import (
     SmallNet,
 )
 from transfer_jax.models.heads import ClassCritics, Classifier, Critic
+from transfer_jax.models.layered import LayeredNet
 from transfer_jax.models.layers import Conv
 from transfer_jax.models.norm import SOURCE, AutoDial, BatchNorm
 
@@ -28,6 +29,7 @@ __all__ = [
     'GaninMnist',
     'GaninSigns',
     'GaninSvhn',
+    'LayeredNet',
     'LeNet',
     'SmallNet',
 ]
