@@ -25,6 +25,7 @@ from transfer_jax.models.digits import (
     SmallNet,
 )
 from transfer_jax.models.heads import ClassCritics, Classifier, Critic
+from transfer_jax.models.layered import LayeredNet
 from transfer_jax.models.layers import Conv
 from transfer_jax.models.mobilenet import MobileNetV1, MobileNetV2
 from transfer_jax.models.norm import SOURCE, AutoDial, BatchNorm
@@ -42,6 +43,7 @@ __all__ = [
     'GaninMnist',
     'GaninSigns',
     'GaninSvhn',
+    'LayeredNet',
     'LeNet',
     'MobileNetV1',
     'MobileNetV2',
