@@ -48,6 +48,25 @@ def _supervised(encoder, classifier, critic, tx, weight=0.0):
     )
 
 
+def _fine_tuning(encoder, classifier, critic, tx, weight=1.0):
+    return methods.fine_tuning(
+        encoder,
+        classifier,
+        txs={'encoder': tx, 'classifier': tx},
+        alpha=optim.constant(weight),
+        beta=optim.constant(weight),
+    )
+
+
+def _frozen(encoder, classifier, critic, tx, weight=1.0):
+    """Fine-tuning of all but the first convolution."""
+    return methods.fine_tuning(
+        encoder,
+        classifier,
+        txs={'encoder': optim.freeze(tx, ['conv_1/.*']), 'classifier': tx},
+    )
+
+
 def _adda(encoder, classifier, critic, tx, weight=1.0):
     return methods.adda(encoder, classifier, critic, txs={'encoder': tx, 'critic': tx})
 
@@ -123,6 +142,8 @@ CRITIC = ('classifier', 'critic', 'encoder')
 
 CASES = {
     'supervised': Case(_supervised, ENCODER),
+    'fine_tuning': Case(_fine_tuning, ENCODER),
+    'fine_tuning_frozen': Case(_frozen, ENCODER, weighted=False),
     'ddc': Case(_one(methods.ddc), ENCODER),
     'dan': Case(_one(methods.dan), ENCODER),
     'dan_unbiased': Case(_one(methods.dan, estimator=losses.mmd_unbiased), ENCODER),

@@ -131,7 +131,8 @@ def grouped(
 
     As in `grouped(lambda g: sgd(scaled(rate, g.rate), decay=1e-4 * g.decay), rules)`.
     Leaves that no pattern matches are of Group(). Frozen ones have no optimiser state
-    and stay as they are to the bit, whatever decay there is.
+    and stay as they are to the bit, whatever decay there is. A transform that calls
+    `value_fn` (a line search) sees only its own group and cannot be used here.
 
     Raises:
       ValueError: at init, when a pattern matches no path.
