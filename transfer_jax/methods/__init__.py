@@ -33,6 +33,7 @@ from transfer_jax.methods.transfer.fine_tuning import (
     go_on,
     start_from,
 )
+from transfer_jax.methods.transfer.multi_task import multi_task, of_task
 from transfer_jax.methods.transfer.supervised import supervised
 
 __all__ = [
@@ -57,6 +58,8 @@ __all__ = [
     'mada',
     'mcc',
     'mcd',
+    'multi_task',
+    'of_task',
     'residual_transfer',
     'self_training',
     'start_from',
