@@ -2,8 +2,22 @@
 
 Every network is called as `module(x, *, train, domain=None)`; it never knows which
 method trains it.
+
+The backbones, from SqueezeNet to VGG, are rows of named layers, with these attributes:
+  classes: of the layer 'logits'; 0 leaves it out, and the output is the feature vector
+    (n, d) below it.
+  since, until: run only the layers after `since`, up to and with `until`, of which the
+    output then is. Layers outside have no parameters. An unknown name is a ValueError.
+  norm: builds the norm layers, norm(name=...); None leaves them out and gives the
+    convolutions a bias.
+  dropout: in training, before the classifier and where the paper has it.
+  dtype: of the computation; parameters and the output are float32.
+They take normalised images (n, h, w, 3) of any size and return (output, {layer:
+activation}). Parameter paths begin with the name of the layer.
 """
 
+from transfer_jax.models.alexnet import AlexNet
+from transfer_jax.models.cifar_resnet import CifarResNet
 from transfer_jax.models.decoders import DigitDecoder
 from transfer_jax.models.digits import (
     GaninMnist,
@@ -12,15 +26,22 @@ from transfer_jax.models.digits import (
     LeNet,
     SmallNet,
 )
+from transfer_jax.models.googlenet import GoogLeNet
 from transfer_jax.models.heads import ClassCritics, Classifier, Critic
 from transfer_jax.models.layered import LayeredNet
 from transfer_jax.models.layers import Conv
+from transfer_jax.models.mobilenet import MobileNetV1, MobileNetV2
 from transfer_jax.models.norm import SOURCE, AutoDial, BatchNorm
+from transfer_jax.models.resnet import ResNet
+from transfer_jax.models.squeezenet import SqueezeNet
+from transfer_jax.models.vgg import VGG
 
 __all__ = [
     'SOURCE',
+    'AlexNet',
     'AutoDial',
     'BatchNorm',
+    'CifarResNet',
     'ClassCritics',
     'Classifier',
     'Conv',
@@ -30,6 +51,12 @@ __all__ = [
     'GaninSigns',
     'GaninSvhn',
     'LayeredNet',
+    'GoogLeNet',
     'LeNet',
+    'MobileNetV1',
+    'MobileNetV2',
+    'ResNet',
     'SmallNet',
+    'SqueezeNet',
+    'VGG',
 ]
