@@ -29,7 +29,7 @@ def _unit(before, width, window=1, stride=1, groups=1, same=False):
 
 
 class _Inverted(nn.Module):
-    """Expand 1x1, depthwise 3x3, project 1x1 without relu; plus x where shapes agree."""
+    """Expand 1x1, depthwise 3x3, project 1x1 without relu; plus x where it fits."""
 
     def __init__(self, before, width, stride, expand, same):
         super().__init__()

@@ -1,9 +1,9 @@
 """Backbones in plain PyTorch, with the state-dict names of their checkpoints.
 
 They are an independent second writing of the networks in transfer_jax.models, only
-there to be compared with. Names and layers are torchvision's, of which nothing is imported;
-the ResNets for CIFAR are those of He et al. 2016, section 4.2, under Y. Idelbayev's
-names. Images are NCHW. MobileNets are in torch_mobile.
+there to be compared with. Names and layers are torchvision's, of which nothing is
+imported; the ResNets for CIFAR are those of He et al. 2016, section 4.2, under
+Y. Idelbayev's names. Images are NCHW. MobileNets are in torch_mobile.
 """
 
 from collections import OrderedDict
