@@ -12,7 +12,7 @@ from typing import Generic, NoReturn, TypeVar
 
 import tyro
 
-from transfer_jax import running, watching
+from transfer_jax import running, study, summaries, watching
 from transfer_jax.training import checkpoint, log
 
 Config = TypeVar('Config')
@@ -35,7 +35,9 @@ class Flags(Generic[Config]):
 
 
 def main(
-    config: type[Config], build: Callable[[Config], running.Experiment], page: str
+    config: type[Config],
+    build: Callable[[Config], running.Experiment | study.Study],
+    page: str,
 ) -> None:
     """The command line of a page: flags in, a run folder and a table out."""
     module = pathlib.Path(page).with_suffix('')
@@ -50,20 +52,29 @@ def main(
 
 
 def execute(
-    experiment: running.Experiment, place: pathlib.Path, data_dir: str | None = None
+    experiment: running.Experiment | study.Study,
+    place: pathlib.Path,
+    data_dir: str | None = None,
 ) -> dict:
     """Run an experiment, write its report, say what came of it and where it is."""
-    from transfer_jax import report  # matplotlib: only when there is something to draw
+    # matplotlib: only when there is something to draw
+    from transfer_jax import report, study_report
 
-    result = running.run(experiment, place, data_dir=data_dir)
-    log.console.print(report.text_table([result]), soft_wrap=True)
-    page = report.write(experiment, place, data_dir)
+    if isinstance(experiment, study.Study):
+        result, prepared = study.run(experiment, place, data_dir=data_dir)
+        log.console.print(summaries.text(result), soft_wrap=True, markup=False)
+        page = study_report.write(experiment, place, result, prepared)
+    else:
+        result = running.run(experiment, place, data_dir=data_dir)
+        log.console.print(report.text_table([result]), soft_wrap=True)
+        page = report.write(experiment, place, data_dir)
     log.console.print(f'report: {page}', soft_wrap=True)
     return result
 
 
 def default_folder(
-    experiment: running.Experiment, root: pathlib.Path = pathlib.Path('runs')
+    experiment: running.Experiment | study.Study,
+    root: pathlib.Path = pathlib.Path('runs'),
 ) -> pathlib.Path:
     """runs/EXPERIMENT/TASK-DIGEST, the same for the same config."""
     fields = json.dumps(dataclasses.asdict(experiment.config), sort_keys=True)

@@ -15,7 +15,7 @@ import tyro
 
 from experiments import __main__ as listing
 from experiments import common
-from transfer_jax import report, running, watching
+from transfer_jax import report, running, study, summaries, watching
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,8 @@ def main(args: Sequence[str] | None = None) -> None:
         if command.list:
             for place, experiment in places.items():
                 state = 'finished' if finished(experiment, place) else 'to run'
-                _say(f'{state:<9} {experiment.arm:<16} {experiment.task:<32} {place}')
+                arm = getattr(experiment, 'arm', '')
+                _say(f'{state:<9} {arm:<16} {experiment.task:<32} {place}')
             return
         failed = run(places.items(), command.data_dir, command.debug)
         _say(summary(places))
@@ -75,7 +76,7 @@ def load(name: str) -> ModuleType:
 
 
 def run(
-    runs: Iterable[tuple[pathlib.Path, running.Experiment]],
+    runs: Iterable[tuple[pathlib.Path, running.Experiment | study.Study]],
     data_dir: str | None,
     debug: bool = False,
 ) -> dict[pathlib.Path, str]:
@@ -97,7 +98,7 @@ def run(
     return failed
 
 
-def finished(experiment: running.Experiment, place: pathlib.Path) -> bool:
+def finished(experiment: running.Experiment | study.Study, place: pathlib.Path) -> bool:
     """Whether the folder holds the result of this config."""
     found = _result(place)
     own = json.loads(json.dumps(dataclasses.asdict(experiment.config)))
@@ -107,9 +108,13 @@ def finished(experiment: running.Experiment, place: pathlib.Path) -> bool:
 def summary(places: Iterable[pathlib.Path]) -> str:
     """The tables of what has been finished, a task each."""
     tasks: dict[str, list[dict]] = {}
+    studies = []
     for result in filter(None, map(_result, places)):
-        tasks.setdefault(result['task'], []).append(result)
-    return '\n\n'.join(map(report.text_table, tasks.values()))
+        if 'rows' in result:
+            studies.append(summaries.text(result))
+        else:
+            tasks.setdefault(result['task'], []).append(result)
+    return '\n\n'.join([*map(report.text_table, tasks.values()), *studies])
 
 
 def _result(place: pathlib.Path) -> dict | None:

@@ -12,6 +12,7 @@ import pytest
 
 import experiments
 from experiments import common
+from transfer_jax import study
 
 
 def _pages():
@@ -77,5 +78,10 @@ def test_the_fast_run_goes_from_data_to_report(name, tmp_path):
     result = common.execute(experiment, tmp_path)
     assert json.loads((tmp_path / 'result.json').read_text()) == result
     assert result['fast']
-    assert 0 <= result['target_accuracy']['last']['mean'] <= 1
+    if isinstance(experiment, study.Study):
+        assert len(result['rows']) == len(experiment.cells)
+        shown = [row[v] for row in result['rows'] for v in result['values'] if v in row]
+        assert shown and all(0 <= value <= 1 for value in shown)
+    else:
+        assert 0 <= result['target_accuracy']['last']['mean'] <= 1
     assert (tmp_path / 'report.html').stat().st_size > 1000

@@ -15,10 +15,11 @@ FLOORS = (
     {'losses', 'models', 'shallow', 'data'},
     {'training'},
     {'evaluation', 'selection', 'methods', 'folder', 'figures', 'tables'},
-    {'watching', 'regret'},
-    {'running'},
+    {'watching', 'regret', 'summaries', 'markup'},
+    {'running', 'study'},
     {'pictures'},
     {'report'},
+    {'study_report'},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Beyond the floors: room -> what it must not import anyhow.
@@ -27,6 +28,7 @@ FORBIDDEN = {
     'training': {'models', 'data', 'losses', 'shallow'},
     'running': {'methods', 'models', 'data'},
     'evaluation': {'data'},
+    'study': {'methods', 'models', 'data'},
 }
 OUTSIDE = {'data': {'jax', 'flax', 'optax', 'chex'}}  # other packages, by room
 

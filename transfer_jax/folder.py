@@ -118,10 +118,15 @@ class Rows:
         self.place = place
 
     def append(self, *rows: Mapping[str, Any]) -> None:
-        """Add rows at the end."""
+        """Add rows at the end, on lines of their own."""
         try:
-            with open(self.place, 'a') as file:
-                file.write(''.join(json.dumps(row) + '\n' for row in rows))
+            with open(self.place, 'ab+') as file:
+                text = ''.join(json.dumps(row) + '\n' for row in rows)
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    if file.read(1) != b'\n':  # a line that a crash cut short
+                        text = '\n' + text
+                file.write(text.encode())
         except OSError as error:
             raise FolderError(
                 f'cannot write {self.place}: {error.strerror}; make room and start the '

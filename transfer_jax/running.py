@@ -4,8 +4,7 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -80,7 +79,10 @@ def run(
       watching.NonFiniteError: a loss is not finite; the last good checkpoint is kept.
       watching.Interrupted: SIGINT or SIGTERM came; everything is saved.
     """
-    with folder.claim(place, experiment.name, experiment.config), _signals() as asked:
+    with (
+        folder.claim(place, experiment.name, experiment.config),
+        watching.signals() as asked,
+    ):
         history = folder.Rows(place / 'history.jsonl')
         for seed in experiment.seeds:
             if _finished(experiment, seed, place, history):
@@ -258,23 +260,3 @@ def _run_closed_form(experiment, data, seed, history) -> None:
     held_out = experiment.held_out(data)
     row = watching.measure(predicts, experiment, held_out, final=True)
     history.append({'seed': seed, 'stage': 'closed_form', 'step': 0, **row})
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """A list to which SIGINT and SIGTERM add their number while the block runs."""
-    asked: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def note(number, frame):
-        del frame
-        if asked:  # the second time, do not wait for the end of the step
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    before = {number: signal.signal(number, note) for number in numbers}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

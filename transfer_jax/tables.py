@@ -101,7 +101,7 @@ def cells(lines: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         'arm': [line.arm.replace('_', ' ') for line in lines],
     }
     for rule, heading in RULES.items():
-        columns[heading] = [_percent(line.scores.get(rule)) for line in lines]
+        columns[heading] = [percent(line.scores.get(rule)) for line in lines]
     columns['gain'] = [
         '' if line.gain is None else f'{100 * line.gain:+.1f}' for line in lines
     ]
@@ -165,10 +165,12 @@ def markdown(lines: Sequence[Row], *, explain: bool = True) -> str:
     return '\n'.join([*_heading(lines), *table, *said])
 
 
-def text_grid(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of plain text in columns."""
+def text_grid(
+    head: Sequence[str], body: Sequence[Sequence[str]], words: Sequence[str] = ()
+) -> list[str]:
+    """Lines of plain text in columns; those of `words`, and of LEFT, to the left."""
     widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
-    left = [name in LEFT for name in head]
+    left = [name in (*LEFT, *words) for name in head]
 
     def line(values):
         padded = [
@@ -180,9 +182,11 @@ def text_grid(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
     return [line(head), line(['-' * width for width in widths]), *map(line, body)]
 
 
-def markdown_grid(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of GitHub's markdown."""
-    rule = [':--' if name in LEFT else '--:' for name in head]
+def markdown_grid(
+    head: Sequence[str], body: Sequence[Sequence[str]], words: Sequence[str] = ()
+) -> list[str]:
+    """Lines of GitHub's markdown; columns of `words`, and of LEFT, to the left."""
+    rule = [':--' if name in (*LEFT, *words) else '--:' for name in head]
     return ['| ' + ' | '.join(row) + ' |' for row in (head, rule, *body)]
 
 
@@ -217,7 +221,8 @@ def _heading(lines: Sequence[Row]) -> list[str]:
     return [f'{tasks.pop()}:', ''] if len(tasks) == 1 else []
 
 
-def _percent(score: Score | None) -> str:
+def percent(score: Score | None) -> str:
+    """A score in %, '' for none."""
     if score is None:
         return ''
     spread = '' if score.std is None else f' ± {100 * score.std:.1f}'

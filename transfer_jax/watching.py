@@ -1,6 +1,8 @@
 """What surrounds the training of a stage: logging, checks, evaluation, saving."""
 
-from collections.abc import Sequence
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -31,6 +33,26 @@ class Interrupted(Exception):
     def __init__(self, number: int):
         super().__init__('stopped, and saved; start the same command again to go on')
         self.number = number
+
+
+@contextlib.contextmanager
+def signals() -> Iterator[list[int]]:
+    """A list to which SIGINT and SIGTERM add their number while the block runs."""
+    asked: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def note(number, frame):
+        del frame
+        if asked:  # the second time, do not wait for the end of the step
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {number: signal.signal(number, note) for number in numbers}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def measure(predicts, experiment, held_out, *, final: bool = False) -> dict:

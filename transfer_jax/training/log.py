@@ -39,13 +39,14 @@ class Progress:
             text = '  '.join(f'{_short(k)} {v:.3f}' for k, v in values.items())
             self._bar.update(self._task, completed=step, metrics=text)
 
-    def line(self, step: int, values: Mapping[str, float]) -> None:
-        """A line that stays: an evaluation."""
+    def line(self, step: int, values: Mapping[str, float], what: str = '') -> None:
+        """A line that stays: an evaluation, or the end of `what`."""
         spent = time.monotonic() - self._began
         left = spent / max(step - self._first, 1) * (self._total - step)
         text = '  '.join(f'{_short(k)} {v:.3f}' for k, v in values.items())
         console.print(
-            f'{self._title}  step {step}/{self._total}  {text}  left {left:.0f} s',
+            f'{self._title}  {what or "step"} {step}/{self._total}  {text}  '
+            f'left {left:.0f} s',
             soft_wrap=True,
         )
 
