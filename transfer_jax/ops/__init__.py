@@ -5,6 +5,7 @@ from transfer_jax.ops.convolution import convolve, max_pool
 from transfer_jax.ops.correlation import cross_correlation
 from transfer_jax.ops.entropy import entropy, mutual_information
 from transfer_jax.ops.gradient_reversal import reverse_gradient
+from transfer_jax.ops.guided_relu import guided_relu
 from transfer_jax.ops.kernels import (
     gaussian_kernel,
     linear_kernel,
@@ -22,6 +23,7 @@ __all__ = [
     'cross_correlation',
     'entropy',
     'gaussian_kernel',
+    'guided_relu',
     'linear_kernel',
     'max_pool',
     'median_variance',
