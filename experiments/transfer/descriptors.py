@@ -68,7 +68,7 @@ class Config:
     """Of the Gaussian mixture."""
     dimension: int = 64
     """Of the local descriptors after PCA, for the mixture."""
-    cost: float = 10.0
+    cost: float = 1.0
     """C of the SVM; of 0.1, 1, 10 and 100 the best or within 1 % of it by 5-fold
     cross-validation on the training images, for each descriptor."""
 
