@@ -72,7 +72,7 @@ def beside(
     from matplotlib.figure import Figure
 
     rows = -(-len(groups) // columns)
-    figure = Figure(figsize=(4.5 * columns, 2.5 * rows + 0.4), layout='constrained')
+    figure = Figure(figsize=(5.5 * columns, 3.0 * rows + 0.4), layout='constrained')
     figure.suptitle(title, fontsize=11)
     places = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in places:

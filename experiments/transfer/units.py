@@ -29,7 +29,7 @@ from transfer_jax import data, figures, models, ops, study, units
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BATCH = 50
+BATCH = 40
 NONE = 'drawn'  # in the place of a layer: images drawn at random
 GREY = 128  # outside an image
 
@@ -115,7 +115,8 @@ def prepare(config: Config, data_dir: str | None) -> Looked:
     if config.pretrained:
         params, _ = backbones.load('squeezenet', data_dir)
     else:
-        params = plain.init(jax.random.key(0), image[:1] / 255.0, train=False)['params']
+        init = jax.jit(functools.partial(plain.init, train=False))
+        params = init(jax.random.key(0), image[:1] / 255.0)['params']
 
     def scale(image):
         return ((image / 255 - np.array(net.mean)) / np.array(net.std)).astype('f4')
@@ -187,9 +188,9 @@ def _channels(config: Config, count: int) -> np.ndarray:
 
 
 def _as_picture(gradient: np.ndarray) -> np.ndarray:
-    """A gradient as a picture: grey is 0, the largest magnitude black or white."""
-    most = max(np.abs(gradient).max(), 1e-12)
-    return np.rint(127.5 * (1 + gradient / most)).astype(np.uint8)
+    """A gradient as a picture: grey is 0, its largest hundredth black or white."""
+    most = max(np.quantile(np.abs(gradient), 0.99), 1e-12)
+    return np.rint(127.5 * (1 + np.clip(gradient / most, -1, 1))).astype(np.uint8)
 
 
 def sweep() -> Iterator[Config]:
@@ -201,8 +202,8 @@ def fast() -> Config:
     """A run of seconds on generated images, with a network that knows nothing."""
     return Config(
         domain='fake',
-        size=48,
-        layers=('fire2', 'fire4'),
+        size=32,
+        layers=('fire2',),
         units=4,
         shown=2,
         images=3,
