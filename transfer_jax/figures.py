@@ -146,6 +146,50 @@ def curves(
     return figure
 
 
+def bands(
+    lines: Mapping[str, Mapping[float, Sequence[float]]],
+    title: str,
+    x_label: str,
+    *,
+    interval: bool = False,
+    logarithmic: bool = False,
+) -> 'Figure':
+    """Fractions over x in %, each line the mean of its draws with a band around it.
+
+    Args:
+      lines: {name: {x: values of the draws}}.
+      interval: the band is the 95 % interval of the mean (1.96 standard errors); else
+        it is the standard deviation.
+      logarithmic: x by its logarithm, such as numbers of images.
+    """
+    figure, axes = _figure(5.6, 3.8)
+    ticks = sorted({x for line in lines.values() for x in line})
+    for i, (name, line) in enumerate(lines.items()):
+        colour, marker = COLOURS[i % len(COLOURS)], 'osD^vPX*'[i % 8]
+        xs = sorted(line)
+        mean = np.array([100 * np.mean(line[x]) for x in xs])
+        wide = np.array([_half_width(line[x], interval) for x in xs])
+        axes.plot(xs, mean, color=colour, marker=marker, ms=4.5, lw=1.6, label=name)
+        axes.fill_between(xs, mean - wide, mean + wide, color=colour, alpha=0.15, lw=0)
+    if logarithmic:
+        axes.set_xscale('log')
+    axes.set_xticks(ticks, [f'{x:g}' for x in ticks])
+    axes.minorticks_off()
+    axes.set_title(title)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel('%')
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=8, framealpha=0.8)
+    return figure
+
+
+def _half_width(values: Sequence[float], interval: bool) -> float:
+    if len(values) < 2:
+        return 0.0
+    spread = 100 * float(np.std(values, ddof=1))
+    return 1.96 * spread / np.sqrt(len(values)) if interval else spread
+
+
 def by_domain(points: Mapping[str, np.ndarray], title: str) -> 'Figure':
     """Points {domain: (n, 2)} in the plane, coloured by domain."""
     figure, axes = _plane(title)

@@ -30,6 +30,7 @@ from transfer_jax.losses.optimal_transport import (
 )
 from transfer_jax.losses.parameters import (
     exponential_map_error,
+    l2_sp,
     residual_barrier,
     squared_map_error,
 )
@@ -50,6 +51,7 @@ __all__ = [
     'gradient_penalty',
     'jdot_cost',
     'joint_mmd',
+    'l2_sp',
     'mmd_biased',
     'mmd_linear',
     'mmd_unbiased',

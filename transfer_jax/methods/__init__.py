@@ -26,6 +26,13 @@ from transfer_jax.methods.adaptation.residual_transfer import (
 )
 from transfer_jax.methods.adaptation.self_training import self_training
 from transfer_jax.methods.adaptation.wdgrl import wdgrl
+from transfer_jax.methods.transfer.fine_tuning import (
+    choose_layers,
+    copy_layers,
+    fine_tuning,
+    go_on,
+    start_from,
+)
 from transfer_jax.methods.transfer.supervised import supervised
 
 __all__ = [
@@ -33,7 +40,9 @@ __all__ = [
     'beyond_sharing_weights',
     'bnm',
     'cdan',
+    'choose_layers',
     'cmd',
+    'copy_layers',
     'dan',
     'dann',
     'ddc',
@@ -42,12 +51,15 @@ __all__ = [
     'domain_confusion',
     'dsn',
     'entropy_minimization',
+    'fine_tuning',
+    'go_on',
     'jan',
     'mada',
     'mcc',
     'mcd',
     'residual_transfer',
     'self_training',
+    'start_from',
     'start_from_source',
     'start_residual',
     'start_streams',

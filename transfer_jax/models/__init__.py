@@ -2,6 +2,18 @@
 
 Every network is called as `module(x, *, train, domain=None)`; it never knows which
 method trains it.
+
+The backbones, from SqueezeNet to VGG, are rows of named layers, with these attributes:
+  classes: of the layer 'logits'; 0 leaves it out, and the output is the feature vector
+    (n, d) below it.
+  since, until: run only the layers after `since`, up to and with `until`, of which the
+    output then is. Layers outside have no parameters. An unknown name is a ValueError.
+  norm: builds the norm layers, norm(name=...); None leaves them out and gives the
+    convolutions a bias.
+  dropout: in training, before the classifier and where the paper has it.
+  dtype: of the computation; parameters and the output are float32.
+They take normalised images (n, h, w, 3) of any size and return (output, {layer:
+activation}). Parameter paths begin with the name of the layer.
 """
 
 from transfer_jax.models.decoders import DigitDecoder
@@ -13,8 +25,11 @@ from transfer_jax.models.digits import (
     SmallNet,
 )
 from transfer_jax.models.heads import ClassCritics, Classifier, Critic
+from transfer_jax.models.layered import LayeredNet
 from transfer_jax.models.layers import Conv
+from transfer_jax.models.mobilenet import MobileNetV1, MobileNetV2
 from transfer_jax.models.norm import SOURCE, AutoDial, BatchNorm
+from transfer_jax.models.squeezenet import SqueezeNet
 
 __all__ = [
     'SOURCE',
@@ -28,6 +43,10 @@ __all__ = [
     'GaninMnist',
     'GaninSigns',
     'GaninSvhn',
+    'LayeredNet',
     'LeNet',
+    'MobileNetV1',
+    'MobileNetV2',
     'SmallNet',
+    'SqueezeNet',
 ]

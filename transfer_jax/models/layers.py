@@ -1,10 +1,14 @@
-"""The layers that every network here is made of."""
+"""The layers that every network here is made of, and how named ones are run."""
+
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
 
 from transfer_jax import ops
 from transfer_jax.types import Array
+
+Norm = Callable[..., nn.Module] | None  # builds a norm layer; None: no norm
 
 
 class Conv(nn.Module):
@@ -13,24 +17,129 @@ class Conv(nn.Module):
     features: int
     window: int
     stride: int = 1
-    padding: int = 0
+    padding: ops.Padding = 0
     use_bias: bool = True
     dtype: jnp.dtype = jnp.float32
+    dilation: int = 1
+    groups: int = 1
+    init: Callable[..., Array] = nn.initializers.lecun_normal()
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        shape = (self.window, self.window, x.shape[-1], self.features)
-        kernel = self.param('kernel', nn.initializers.lecun_normal(), shape)
+        shape = (self.window, self.window, x.shape[-1] // self.groups, self.features)
+        kernel = self.param('kernel', self.init, shape)
         x = ops.convolve(
             x.astype(self.dtype),
             kernel.astype(self.dtype),
             stride=self.stride,
             padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
         )
         if self.use_bias:
             bias = self.param('bias', nn.initializers.zeros, (self.features,))
             x = x + bias.astype(self.dtype)
         return x
+
+
+class Unit(nn.Module):
+    """Convolution, norm, activation: parameters in 'conv' and 'norm'.
+
+    Attributes:
+      norm: builds the norm layer, norm(name=...); None gives the convolution a bias.
+      epsilon: of the norm, where it is not the norm's own.
+      activate: None for a linear unit.
+    The kernel starts as in He et al. (2015), for rectified units.
+    """
+
+    features: int
+    window: int
+    stride: int = 1
+    padding: ops.Padding = 0
+    dilation: int = 1
+    groups: int = 1
+    norm: Norm = None
+    epsilon: float | None = None
+    activate: Callable[[Array], Array] | None = nn.relu
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool, domain: Array | None = None) -> Array:
+        x = Conv(
+            self.features,
+            self.window,
+            self.stride,
+            self.padding,
+            use_bias=self.norm is None,
+            dtype=self.dtype,
+            dilation=self.dilation,
+            groups=self.groups,
+            init=nn.initializers.he_normal(),
+            name='conv',
+        )(x)
+        if self.norm is not None:
+            own = {} if self.epsilon is None else {'epsilon': self.epsilon}
+            x = self.norm(name='norm', **own)(x, train=train, domain=domain)
+        return x if self.activate is None else self.activate(x)
+
+
+Step = tuple[str, Callable[..., Array]]  # a layer's name, and the layer
+
+
+def run(
+    steps: Sequence[Step],
+    x: Array,
+    since: str,
+    until: str,
+    *,
+    train: bool,
+    domain: Array | None,
+) -> tuple[Array, dict[str, Array]]:
+    """Named layers one after another, those after `since` up to and with `until`.
+
+    Args:
+      steps: in order; a layer that is not run makes no parameters. Modules are called
+        as layer(x, train=..., domain=...), functions as layer(x).
+      since: the layer whose activation x is; '' to begin with the first layer.
+      until: the last layer to run; '' to go on to the end.
+
+    Returns:
+      (activation of the last layer in float32, {name: activation} of all that ran).
+
+    Raises:
+      ValueError: there is no such layer, or nothing between the two.
+    """
+    names = [name for name, _ in steps]
+    for field, name in (('since', since), ('until', until)):
+        if name and name not in names:
+            raise ValueError(f'{field}={name!r} is no layer; there is {names}')
+    first = names.index(since) + 1 if since else 0
+    last = names.index(until) + 1 if until else len(names)
+    if first >= last:
+        raise ValueError(f'since={since!r}, until={until!r}: no layer lies between')
+    taps = {}
+    for name, step in steps[first:last]:
+        call = {'train': train, 'domain': domain} if isinstance(step, nn.Module) else {}
+        x = taps[name] = step(x, **call)
+    return x.astype(jnp.float32), taps
+
+
+def classifier(
+    classes: int, dropout: float, dtype: jnp.dtype, train: bool
+) -> list[Step]:
+    """The layers 'average' and 'logits' on a map; without classes only the first."""
+
+    def logits(x):
+        x = nn.Dropout(dropout, deterministic=not train)(x)
+        return nn.Dense(classes, dtype=dtype, name='logits')(x)
+
+    steps = [('average', average), ('logits', logits)]
+    return steps if classes else steps[:1]
+
+
+def average(x: Array) -> Array:
+    """Global average pool, (n, h, w, c) -> (n, c)."""
+    return x.astype(jnp.float32).mean((1, 2))
 
 
 def flatten(x: Array) -> Array:

@@ -1,7 +1,7 @@
 """Mathematics on arrays, without losses, networks or training."""
 
 from transfer_jax.ops import collective
-from transfer_jax.ops.convolution import convolve, max_pool
+from transfer_jax.ops.convolution import Padding, convolve
 from transfer_jax.ops.correlation import cross_correlation
 from transfer_jax.ops.entropy import entropy, mutual_information
 from transfer_jax.ops.gradient_reversal import reverse_gradient
@@ -14,11 +14,14 @@ from transfer_jax.ops.kernels import (
     order_statistic,
     squared_distances,
 )
+from transfer_jax.ops.pooling import average_pool, max_pool
 from transfer_jax.ops.precision import wide
 from transfer_jax.ops.proximal import shrink_groups
 
 __all__ = [
+    'Padding',
     'collective',
+    'average_pool',
     'convolve',
     'cross_correlation',
     'entropy',

@@ -1,0 +1,81 @@
+"""SqueezeNet 1.1: few parameters, no norm."""
+
+import functools
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from transfer_jax import ops
+from transfer_jax.models import layers
+from transfer_jax.types import Array
+
+# (number, channels of the squeeze, channels of each of the two expansions)
+FIRES = (
+    (2, 16, 64),
+    (3, 16, 64),
+    (4, 32, 128),
+    (5, 32, 128),
+    (6, 48, 192),
+    (7, 48, 192),
+    (8, 64, 256),
+    (9, 64, 256),
+)
+
+
+class SqueezeNet(nn.Module):
+    """SqueezeNet 1.1 (Iandola et al. 2016, arXiv:1602.07360), as in torchvision.
+
+    Layers: conv1, pool1, fire2, fire3, pool3, fire4, fire5, pool5, fire6 ... fire9,
+    logits. The last one is dropout, a rectified 1x1 convolution and the average over
+    the map; with classes=0 it is 'average', of fire9's 512 channels. 1,235,496
+    parameters with 1000 classes. See models/__init__.py for the common attributes.
+    """
+
+    classes: int = 1000
+    since: str = ''
+    until: str = ''
+    norm: layers.Norm = None
+    dropout: float = 0.5
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: Array, *, train: bool, domain: Array | None = None
+    ) -> tuple[Array, dict[str, Array]]:
+        unit = functools.partial(layers.Unit, norm=self.norm, dtype=self.dtype)
+        pool = functools.partial(ops.max_pool, window=3, stride=2, ceil=True)
+
+        def logits(x):
+            x = nn.Dropout(self.dropout, deterministic=not train)(x)
+            head = layers.Unit(self.classes, 1, dtype=self.dtype, name='logits')
+            return layers.average(head(x, train=train))
+
+        steps = [('conv1', unit(64, 3, stride=2, name='conv1')), ('pool1', pool)]
+        for number, narrow, wide in FIRES:
+            name = f'fire{number}'
+            fire = Fire(narrow, wide, norm=self.norm, dtype=self.dtype, name=name)
+            steps.append((name, fire))
+            if number in (3, 5):
+                steps.append((f'pool{number}', pool))
+        last = ('logits', logits) if self.classes else ('average', layers.average)
+        return layers.run(
+            [*steps, last], x, self.since, self.until, train=train, domain=domain
+        )
+
+
+class Fire(nn.Module):
+    """1x1 squeeze, then 1x1 and 3x3 expansions side by side: 2 `wide` channels."""
+
+    narrow: int
+    wide: int
+    norm: layers.Norm = None
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool, domain: Array | None = None) -> Array:
+        unit = functools.partial(layers.Unit, norm=self.norm, dtype=self.dtype)
+        call = {'train': train, 'domain': domain}
+        x = unit(self.narrow, 1, name='squeeze')(x, **call)
+        one = unit(self.wide, 1, name='expand1x1')(x, **call)
+        three = unit(self.wide, 3, padding=1, name='expand3x3')(x, **call)
+        return jnp.concatenate([one, three], -1)

@@ -1,0 +1,119 @@
+"""Whose name is whose: a file's layers, names of arrays and layouts, and ours."""
+
+from collections.abc import Callable
+from collections.abc import Mapping as Table
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Style(NamedTuple):
+    """How a library names and lays out the arrays of one layer.
+
+    Attributes:
+      separator: between the layer and the array in a name.
+      prefix: that some files have before every name.
+      kernels: {array of a convolution or dense layer: our path, {} being the layer}.
+      norms: the same for a norm.
+      ignored: arrays that say nothing about the function.
+      layout: f(name of the array, array) in our layout, HWIO or IO.
+    """
+
+    separator: str
+    prefix: str
+    kernels: Table[str, str]
+    norms: Table[str, str]
+    ignored: tuple[str, ...]
+    layout: Callable[[str, np.ndarray], np.ndarray]
+
+
+class Mapping(NamedTuple):
+    """The names of one architecture in one library's files.
+
+    Attributes:
+      name: of the architecture.
+      style: of the library.
+      layers: {their layer: our path}; the path of a norm ends in 'norm'.
+      maps: {our dense layer: (h, w)} of those that read a whole map. PyTorch flattens
+        it as (c, h, w), we as (h, w, c).
+    """
+
+    name: str
+    style: Style
+    layers: Table[str, str]
+    maps: Table[str, tuple[int, int]] = {}
+
+    def place(self, name: str, array: np.ndarray) -> tuple[str, np.ndarray] | None:
+        """Our name of an array, and the array as ours; None if it is none of these.
+
+        The name is '' for arrays to ignore.
+        """
+        name = name.removeprefix(self.style.prefix)
+        layer, _, leaf = name.rpartition(self.style.separator)
+        if layer not in self.layers:
+            return None
+        if leaf in self.style.ignored:
+            return '', array
+        ours = self.layers[layer]
+        norm = ours.endswith('norm')
+        leaves = self.style.norms if norm else self.style.kernels
+        if leaf not in leaves:
+            return None
+        if not norm:
+            array = self.style.layout(leaf, array)
+        if array.ndim == 2 and ours in self.maps:
+            h, w = self.maps[ours]
+            array = array.reshape(-1, h, w, array.shape[-1])
+            array = array.transpose(1, 2, 0, 3).reshape(-1, array.shape[-1])
+        return leaves[leaf].format(ours), np.asarray(array, np.float32)
+
+    @property
+    def own_layers(self) -> list[str]:
+        """Our layers in order, each once."""
+        return list(dict.fromkeys(map(_head, self.layers.values())))
+
+
+def _head(path):
+    return path.split('/')[0]
+
+
+def _pytorch_layout(leaf, array):
+    if array.ndim == 4:
+        return array.transpose(2, 3, 1, 0)  # OIHW
+    return array.T if array.ndim == 2 else array
+
+
+def _keras_layout(leaf, array):
+    return array.swapaxes(2, 3) if leaf == 'depthwise_kernel' else array  # HWC1
+
+
+PYTORCH = Style(
+    separator='.',
+    prefix='module.',  # of DataParallel
+    kernels={'weight': 'params/{}/kernel', 'bias': 'params/{}/bias'},
+    norms={
+        'weight': 'params/{}/scale',
+        'bias': 'params/{}/shift',
+        'running_mean': 'batch_stats/{}/mean',
+        'running_var': 'batch_stats/{}/variance',
+    },
+    ignored=('num_batches_tracked',),
+    layout=_pytorch_layout,
+)
+KERAS = Style(
+    separator='/',
+    prefix='',
+    kernels={
+        'kernel': 'params/{}/kernel',
+        'depthwise_kernel': 'params/{}/kernel',
+        'bias': 'params/{}/bias',
+    },
+    norms={
+        'gamma': 'params/{}/scale',
+        'beta': 'params/{}/shift',
+        'moving_mean': 'batch_stats/{}/mean',
+        'moving_variance': 'batch_stats/{}/variance',
+    },
+    ignored=(),
+    layout=_keras_layout,
+)
