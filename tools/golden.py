@@ -38,7 +38,7 @@ class Reference(NamedTuple):
     counts: bool = True  # num_batches_tracked is in the checkpoint
 
 
-SMALL, LARGE = (2, 64, 64, 3), (1, 224, 224, 3)
+SMALL, LARGE = (2, 64, 75, 3), (1, 224, 224, 3)
 STAGES = ('layer1', 'layer2', 'layer3', 'layer4')
 
 
@@ -46,12 +46,12 @@ def _vgg(*counts):
     ends = np.cumsum([2 * count + 1 for count in counts]) - 1
     layers = (*(f'features.{end}' for end in ends), 'classifier.1', 'classifier.4')
     module = functools.partial(torch_reference.vgg, *counts)
-    return Reference(module, ((1, 64, 64, 3), LARGE), layers)
+    return Reference(module, ((1, 64, 75, 3), LARGE), layers)
 
 
 def _resnet(*counts, deep=False):
     module = functools.partial(torch_reference.ResNet, counts, deep)
-    return Reference(module, (SMALL, (1, 97, 75, 3)), ('conv1', *STAGES), gain=0.7)
+    return Reference(module, (SMALL,), ('maxpool', *STAGES), gain=0.7)
 
 
 def _cifar(n):
@@ -65,13 +65,13 @@ def _cifar(n):
 def _mobile(same):
     module = functools.partial(torch_mobile.MobileNetV2, same)
     layers = tuple(f'features.{i}' for i in (0, 1, 3, 7, 14, 18))
-    return Reference(module, (SMALL, (1, 97, 75, 3)), layers)
+    return Reference(module, (SMALL,), layers)
 
 
 REFERENCES = {
     'alexnet': Reference(
         torch_reference.alexnet,
-        ((1, 96, 96, 3), LARGE),
+        ((1, 96, 107, 3), LARGE),
         tuple(f'features.{i}' for i in (2, 5, 7, 9, 12))
         + ('classifier.2', 'classifier.5'),
     ),
@@ -79,7 +79,7 @@ REFERENCES = {
     'vgg19': _vgg(2, 2, 4, 4, 4),
     'googlenet': Reference(
         torch_reference.GoogLeNet,
-        (SMALL, (1, 97, 75, 3)),
+        (SMALL,),
         ('conv1', 'conv3', 'inception3b', 'inception4a', 'inception4e', 'inception5b'),
     ),
     'resnet18': _resnet(2, 2, 2, 2),
@@ -87,8 +87,8 @@ REFERENCES = {
     'resnet50': _resnet(3, 4, 6, 3, deep=True),
     'mobilenet_v1': Reference(
         torch_mobile.MobileNetV1,
-        (SMALL, (1, 97, 75, 3)),
-        ('conv1', *(f'conv_pw_{i}_bn' for i in (1, 3, 5, 11, 13))),
+        (SMALL,),
+        ('conv1_relu', *(f'conv_pw_{i}_relu' for i in (1, 3, 5, 11, 13))),
         keras=True,
         counts=False,
     ),
@@ -96,7 +96,7 @@ REFERENCES = {
     'mobilenet_v2_same': _mobile(same=True),
     'squeezenet': Reference(
         torch_reference.SqueezeNet,
-        (SMALL, (1, 97, 75, 3)),
+        (SMALL,),
         tuple(f'features.{i}' for i in (1, 4, 7, 10, 12)),
     ),
     'resnet20_cifar': _cifar(3),

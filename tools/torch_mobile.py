@@ -79,6 +79,7 @@ class MobileNetV1(nn.Module):
         def add(name, layer, width):
             self.add_module(name, layer)
             self.add_module(f'{name}_bn', nn.BatchNorm2d(width, eps=1e-3))
+            self.add_module(f'{name}_relu', nn.ReLU6())
             self.order.append(name)
 
         self.order, before = [], 24
@@ -94,5 +95,6 @@ class MobileNetV1(nn.Module):
 
     def forward(self, x):
         for name in self.order:
-            x = F.relu6(getattr(self, f'{name}_bn')(getattr(self, name)(x)))
+            for part in ('', '_bn', '_relu'):
+                x = getattr(self, name + part)(x)
         return self.conv_preds(x.mean((2, 3), keepdim=True)).flatten(1)

@@ -186,7 +186,12 @@ def fisher(
     mixture = feature.learn_gmm(
         pca.transform(some),
         n_modes=config.components,
-        gm_args={'covariance_type': 'diag', 'random_state': 0, 'max_iter': 50},
+        gm_args={
+            'covariance_type': 'diag',
+            'random_state': 0,
+            'tol': 0.01,
+            'max_iter': 200,
+        },
     )
 
     def gradient(image):
