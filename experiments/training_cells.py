@@ -1,6 +1,6 @@
 """One cell of a study that trains a network: start, fit, score."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import jax
 import numpy as np
@@ -10,6 +10,7 @@ from transfer_jax.methods.transfer.fine_tuning import Start
 from transfer_jax.types import Batch
 
 EVALUATION_BATCH = 100
+Scale = Callable[[Batch], Batch]  # uint8 images to inputs
 
 
 def train(
@@ -33,17 +34,27 @@ def train(
 
 
 def labelled(
-    part: data.Arrays, mean: np.ndarray, *, batch: int, seed: int
+    part: data.Arrays,
+    scale: Scale,
+    *,
+    batch: int,
+    seed: int,
+    transform: data.transforms.Transform | None = None,
 ) -> data.Stream:
-    """Normalised training batches {'source': {'image', 'label'}}."""
-    source = data.labelled(part, batch_size=batch, seed=seed, name='source')
-    return data.zipped(source=source).map(data.normalise(mean))
+    """Training batches {'source': {'image', 'label'}}, scaled as the network wants.
+
+    Args:
+      scale: such as data.normalise(mean).
+    """
+    source = data.labelled(
+        part, batch_size=batch, seed=seed, transform=transform, name='source'
+    )
+    return data.zipped(source=source).map(scale)
 
 
-def held_out(part: data.Arrays, mean: np.ndarray) -> data.Batches:
-    """Normalised batches of a test set."""
-    batch = min(EVALUATION_BATCH, len(part))
-    return data.batches(part, batch).map(data.normalise(mean))
+def held_out(part: data.Arrays, scale: Scale) -> data.Batches:
+    """Scaled batches of a test set."""
+    return data.batches(part, min(EVALUATION_BATCH, len(part))).map(scale)
 
 
 def score(
@@ -60,3 +71,12 @@ def score(
         'accuracy': float(np.trace(matrix) / matrix.sum()),
         'class_accuracy': float(np.nanmean(found['per_class'])),
     }
+
+
+def score_logits(
+    logits: np.ndarray, label: np.ndarray, classes: int
+) -> dict[str, float]:
+    """The same of logits (n, c) and labels (n,)."""
+    right = logits.argmax(1) == label
+    each = [right[label == i].mean() for i in range(classes) if (label == i).any()]
+    return {'accuracy': float(right.mean()), 'class_accuracy': float(np.mean(each))}

@@ -198,7 +198,7 @@ def _measure(config, side, prepared, cell):
         _, source = prepared.base(arm[0], seed)
         start = functools.partial(_start, source, copied)
         state = _train(config, method, half, start, 3 * seed)
-    batches = training_cells.held_out(half.test, half.mean)
+    batches = training_cells.held_out(half.test, data.normalise(half.mean))
     return training_cells.score(method, state, batches, len(half.train.classes))
 
 
@@ -235,7 +235,10 @@ def _start(source, copied, fresh, previous):
 
 def _train(config, method, half, start, seed):
     stream = training_cells.labelled(
-        half.train, half.mean, batch=config.batch, seed=seed
+        half.train,
+        data.normalise(half.mean),
+        batch=config.batch,
+        seed=seed,
     )
     return training_cells.train(method, start, stream, steps=config.steps, seed=seed)
 

@@ -1,7 +1,6 @@
 """Pooling: every form is the same maximum, and its gradient goes to the largest."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 

@@ -32,6 +32,7 @@ from transfer_jax.methods.transfer.fine_tuning import (
     fine_tuning,
     go_on,
     start_from,
+    start_from_previous,
 )
 from transfer_jax.methods.transfer.supervised import supervised
 
@@ -60,6 +61,7 @@ __all__ = [
     'residual_transfer',
     'self_training',
     'start_from',
+    'start_from_previous',
     'start_from_source',
     'start_residual',
     'start_streams',

@@ -49,8 +49,9 @@ def fine_tuning(
         raise ValueError('beta is a part of L2-SP: give alpha too')
 
     def init(key, batch):
+        first = batch[supervised.labelled(batch)[0]]['image']
         params, model_state = networks.initialise(
-            key, encoder, {'classifier': classifier}, batch['source']['image']
+            key, encoder, {'classifier': classifier}, first
         )
         state = training.state.create(params, model_state, txs)
         return _with_start(state) if pulled else state
@@ -118,6 +119,22 @@ def start_from(
         return _with_start(started) if _keeps_start(fresh) else started
 
     return start
+
+
+def start_from_previous(fresh: TrainState, previous: TrainState) -> TrainState:
+    """The start of a stage with the networks that the one before has, checked.
+
+    Networks that it does not have, such as a new head on a pretrained encoder, keep
+    their fresh values; the optimisers start afresh. See running.Experiment.before.
+
+    Raises:
+      ValueError: a leaf does not fit, naming it.
+    """
+    shared = [name for name in previous.params if name in fresh.params]
+    return start_from(
+        {name: previous.params[name] for name in shared},
+        {name: previous.model_state[name] for name in shared},
+    )(fresh)
 
 
 def go_on(fresh: TrainState, previous: TrainState) -> TrainState:

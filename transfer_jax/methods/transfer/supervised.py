@@ -25,12 +25,15 @@ def supervised(
     Trains 'encoder' and 'classifier' on a batch with 'source' (image, label). If the
     batch has a 'target' (image), it passes through the encoder too and no loss is put
     on it: it takes part in joint batch statistics, as it does in the methods compared
-    with this one. To train on the target, name that domain as the source.
+    with this one. To train on the target, name that domain as the source; labels of a
+    few target images come as 'target_labelled' (image, label), beside the source or
+    alone, and count as the source's do.
     """
 
     def init(key, batch):
+        first = batch[labelled(batch)[0]]['image']
         params, model_state = networks.initialise(
-            key, encoder, {'classifier': classifier}, batch['source']['image']
+            key, encoder, {'classifier': classifier}, first
         )
         return training.state.create(params, model_state, txs)
 
@@ -46,14 +49,20 @@ def supervised(
     )
 
 
+def labelled(batch: Batch) -> list[str]:
+    """The domains of a batch that have labels."""
+    return [name for name in ('source', 'target_labelled') if name in batch]
+
+
 def label_loss(
     encoder: nn.Module, classifier: nn.Module, state: TrainState, batch: Batch, key: Key
 ) -> tuple[Array, Metrics, PyTree]:
-    """(mean cross-entropy of the source labels (), metrics, networks' state moved)."""
+    """(mean cross-entropy of the labels (), metrics, networks' state moved)."""
     keys = jax.random.split(key, 3)  # as DANN: the same dropout on the same batch
-    present = [name for name in ('source', 'target') if name in batch]
-    images, domain = networks.join(batch, present)
-    label = batch['source']['label']
+    known = labelled(batch)
+    others = [name for name in ('target',) if name in batch]
+    images, domain = networks.join(batch, [*known, *others])
+    label = jnp.concatenate([batch[name]['label'] for name in known])
     n = label.shape[0]
     features, _, moved = networks.run(
         encoder, state, 'encoder', images, train=True, key=keys[0], domain=domain
@@ -68,5 +77,5 @@ def label_loss(
         domain=domain[:n],
     )
     value = jnp.mean(losses.cross_entropy(logits, label))
-    metrics = {'source_accuracy': jnp.mean(jnp.argmax(logits, -1) == label)}
+    metrics = {f'{known[0]}_accuracy': jnp.mean(jnp.argmax(logits, -1) == label)}
     return value, metrics, {**moved, **also}
