@@ -72,6 +72,17 @@ PRETRAINED = {
         GOOGLE,
     ),
 }
+PRETRAINED |= {
+    f'resnet{depth}_cifar': Pretrained(
+        functools.partial(models.CifarResNet, depth=depth),
+        f'weights/resnet{depth}_cifar10.safetensors',
+        weights.MAPPINGS[f'resnet{depth}_cifar'],
+        *IMAGENET,
+        size=32,
+        classes=10,
+    )
+    for depth in (20, 32, 56)
+}
 
 
 def load(name: str, data_dir: str | None = None) -> tuple[PyTree, PyTree]:

@@ -17,6 +17,8 @@ They take normalised images (n, h, w, 3) of any size and return (output, {layer:
 activation}). Parameter paths begin with the name of the layer.
 """
 
+from transfer_jax.models.alexnet import AlexNet
+from transfer_jax.models.cifar_resnet import CifarResNet
 from transfer_jax.models.decoders import DigitDecoder
 from transfer_jax.models.digits import (
     GaninMnist,
@@ -25,17 +27,22 @@ from transfer_jax.models.digits import (
     LeNet,
     SmallNet,
 )
+from transfer_jax.models.googlenet import GoogLeNet
 from transfer_jax.models.heads import ClassCritics, Classifier, Critic
 from transfer_jax.models.layered import LayeredNet
 from transfer_jax.models.layers import Conv
 from transfer_jax.models.mobilenet import MobileNetV1, MobileNetV2
 from transfer_jax.models.norm import SOURCE, AutoDial, BatchNorm
+from transfer_jax.models.resnet import ResNet
 from transfer_jax.models.squeezenet import SqueezeNet
+from transfer_jax.models.vgg import VGG
 
 __all__ = [
     'SOURCE',
+    'AlexNet',
     'AutoDial',
     'BatchNorm',
+    'CifarResNet',
     'ClassCritics',
     'Classifier',
     'Conv',
@@ -44,10 +51,13 @@ __all__ = [
     'GaninMnist',
     'GaninSigns',
     'GaninSvhn',
+    'GoogLeNet',
     'LayeredNet',
     'LeNet',
     'MobileNetV1',
     'MobileNetV2',
+    'ResNet',
     'SmallNet',
     'SqueezeNet',
+    'VGG',
 ]

@@ -138,6 +138,43 @@ def classifier(
     return steps if classes else steps[:1]
 
 
+def three_dense(
+    classes: int,
+    hidden: int,
+    *,
+    side: int,
+    convolutional: bool,
+    dropouts: tuple[float, float, float],
+    dtype: jnp.dtype,
+    train: bool,
+) -> list[Step]:
+    """The layers fc6, fc7 and logits on a map; without classes only the first two.
+
+    Args:
+      side: of the map that fc6 reads: the dense form averages any other to it.
+      convolutional: fc6 is a convolution of that window and the others are 1x1, so
+        that they answer at every place of the map.
+      dropouts: before each of the three, in training.
+    """
+
+    def dense(name, features, window, dropout):
+        def step(x):
+            if name == 'fc6' and not convolutional:
+                x = flatten(ops.average_pool(x, side))
+            x = nn.Dropout(dropout, deterministic=not train)(x)
+            if convolutional:
+                x = Conv(features, window, dtype=dtype, name=name)(x)
+            else:
+                x = nn.Dense(features, dtype=dtype, name=name)(x)
+            return x if name == 'logits' else nn.relu(x)
+
+        return name, step
+
+    names, widths = ('fc6', 'fc7', 'logits'), (hidden, hidden, classes)
+    steps = map(dense, names, widths, (side, 1, 1), dropouts)
+    return list(steps)[: 3 if classes else 2]
+
+
 def average(x: Array) -> Array:
     """Global average pool, (n, h, w, c) -> (n, c)."""
     return x.astype(jnp.float32).mean((1, 2))

@@ -36,12 +36,14 @@ class Mapping(NamedTuple):
       layers: {their layer: our path}; the path of a norm ends in 'norm'.
       maps: {our dense layer: (h, w)} of those that read a whole map. PyTorch flattens
         it as (c, h, w), we as (h, w, c).
+      ignored: beginnings of names of layers that we leave out.
     """
 
     name: str
     style: Style
     layers: Table[str, str]
     maps: Table[str, tuple[int, int]] = {}
+    ignored: tuple[str, ...] = ()
 
     def place(self, name: str, array: np.ndarray) -> tuple[str, np.ndarray] | None:
         """Our name of an array, and the array as ours; None if it is none of these.
@@ -49,6 +51,8 @@ class Mapping(NamedTuple):
         The name is '' for arrays to ignore.
         """
         name = name.removeprefix(self.style.prefix)
+        if name.startswith(self.ignored):
+            return '', array
         layer, _, leaf = name.rpartition(self.style.separator)
         if layer not in self.layers:
             return None

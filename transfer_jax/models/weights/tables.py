@@ -3,8 +3,10 @@
 A new file is one more table here.
 """
 
-from transfer_jax.models import mobilenet, squeezenet
+from transfer_jax.models import alexnet, googlenet, mobilenet, resnet, squeezenet, vgg
 from transfer_jax.models.weights.mappings import KERAS, PYTORCH, Mapping
+
+DENSE = ('fc6', 'fc7', 'logits')
 
 
 def _squeezenet() -> Mapping:
@@ -47,6 +49,79 @@ def _mobilenet_v2() -> Mapping:
     return Mapping('mobilenet_v2', PYTORCH, layers)
 
 
+def _cifar_resnet(depth: int) -> Mapping:
+    """pytorch_resnet_cifar10's, whose shortcuts have no parameters."""
+    layers = {**_pair('conv1', 'bn1', 'conv1'), 'linear': 'logits'}
+    for stage in (1, 2, 3):
+        for i in range((depth - 2) // 6):
+            layers |= _residual(stage, i, 2)
+    return Mapping(f'resnet{depth}_cifar', PYTORCH, layers)
+
+
+def _resnet(depth: int) -> Mapping:
+    """torchvision's resnet18, resnet34, resnet50."""
+    stages, three = resnet.DEPTHS[depth]
+    layers = {**_pair('conv1', 'bn1', 'conv1'), 'fc': 'logits'}
+    for stage, blocks in enumerate(stages, 1):
+        for i in range(blocks):
+            layers |= _residual(stage, i, 3 if three else 2)
+        if stage > 1 or three:
+            theirs, ours = f'layer{stage}.0.downsample', f'block{stage}_1/shortcut'
+            layers |= _pair(f'{theirs}.0', f'{theirs}.1', ours)
+    return Mapping(f'resnet{depth}', PYTORCH, layers)
+
+
+def _residual(stage: int, i: int, convolutions: int) -> dict[str, str]:
+    layers, theirs, ours = {}, f'layer{stage}.{i}', f'block{stage}_{i + 1}'
+    for j in range(1, convolutions + 1):
+        layers |= _pair(f'{theirs}.conv{j}', f'{theirs}.bn{j}', f'{ours}/conv{j}')
+    return layers
+
+
+def _googlenet() -> Mapping:
+    """torchvision's googlenet, whose auxiliary classifiers are left out."""
+    parts = {
+        'branch1': 'branch1',
+        'branch2.0': 'branch2_1',
+        'branch2.1': 'branch2_2',
+        'branch3.0': 'branch3_1',
+        'branch3.1': 'branch3_2',
+        'branch4.1': 'branch4',
+    }
+    units = {f'conv{i}': f'conv{i}' for i in (1, 2, 3)}
+    for block in googlenet.INCEPTIONS:
+        name = f'inception{block}'
+        units |= {f'{name}.{one}': f'{name}/{other}' for one, other in parts.items()}
+    layers = {'fc': 'logits'}
+    for theirs, ours in units.items():
+        layers |= _pair(f'{theirs}.conv', f'{theirs}.bn', ours)
+    return Mapping('googlenet', PYTORCH, layers, ignored=('aux1.', 'aux2.'))
+
+
+def _alexnet() -> Mapping:
+    """torchvision's alexnet."""
+    places = zip((0, 3, 6, 8, 10), alexnet.CONVOLUTIONS, strict=True)
+    layers = {f'features.{i}': f'conv{number}/conv' for i, (number, *_) in places}
+    layers |= {
+        f'classifier.{i}': name for i, name in zip((1, 4, 6), DENSE, strict=True)
+    }
+    return Mapping('alexnet', PYTORCH, layers, {'fc6': (alexnet.MAP,) * 2})
+
+
+def _vgg(depth: int) -> Mapping:
+    """torchvision's vgg16 and vgg19, without norm."""
+    layers, place = {}, 0
+    for stage, count in enumerate(vgg.DEPTHS[depth], 1):
+        for i in range(1, count + 1):
+            layers[f'features.{place}'] = f'conv{stage}_{i}/conv'
+            place += 2
+        place += 1
+    layers |= {
+        f'classifier.{i}': name for i, name in zip((0, 3, 6), DENSE, strict=True)
+    }
+    return Mapping(f'vgg{depth}', PYTORCH, layers, {'fc6': (vgg.MAP,) * 2})
+
+
 def _folded(mapping: Mapping) -> Mapping:
     """The same without norms, which are folded into convolutions with a bias."""
     layers = {k: v for k, v in mapping.layers.items() if not v.endswith('/norm')}
@@ -65,5 +140,10 @@ MAPPINGS = {
         _mobilenet_v1(),
         _mobilenet_v2(),
         _folded(_mobilenet_v2()),
+        *map(_cifar_resnet, (20, 32, 56)),
+        _alexnet(),
+        *map(_vgg, (16, 19)),
+        _googlenet(),
+        *map(_resnet, (18, 34, 50)),
     )
 }

@@ -1,0 +1,70 @@
+"""AlexNet in the form of torchvision."""
+
+import functools
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from transfer_jax import ops
+from transfer_jax.models import layers
+from transfer_jax.types import Array
+
+MAP = 6  # side of the map that fc6 reads
+# (number, channels, window, stride, padding, a pool follows)
+CONVOLUTIONS = (
+    (1, 64, 11, 4, 2, True),
+    (2, 192, 5, 1, 2, True),
+    (3, 384, 3, 1, 1, False),
+    (4, 256, 3, 1, 1, False),
+    (5, 256, 3, 1, 1, True),
+)
+
+
+class AlexNet(nn.Module):
+    """AlexNet on one device (Krizhevsky 2014, arXiv:1404.5997), as in torchvision.
+
+    Layers: conv1, pool1, conv2, pool2, conv3, conv4, conv5, pool5, fc6, fc7, logits.
+    61,100,840 parameters with 1000 classes. See models/__init__.py for the common
+    attributes.
+
+    Attributes:
+      hidden: width of fc6 and fc7.
+      convolutional: fc6, fc7 and logits are convolutions, and the output is a map
+        (n, h, w, classes), 1x1 for images of 224; weights.as_convolutions turns the
+        parameters of the dense form into its own. The dense form fits any size of
+        image by averaging pool5 over 6x6 parts.
+    """
+
+    classes: int = 1000
+    since: str = ''
+    until: str = ''
+    norm: layers.Norm = None
+    dropout: float = 0.5
+    dtype: jnp.dtype = jnp.float32
+    hidden: int = 4096
+    convolutional: bool = False
+
+    @nn.compact
+    def __call__(
+        self, x: Array, *, train: bool, domain: Array | None = None
+    ) -> tuple[Array, dict[str, Array]]:
+        pool = functools.partial(ops.max_pool, window=3, stride=2)
+        steps = []
+        for number, channels, *sizes, pooled in CONVOLUTIONS:
+            name = f'conv{number}'
+            unit = layers.Unit(
+                channels, *sizes, norm=self.norm, dtype=self.dtype, name=name
+            )
+            steps.append((name, unit))
+            if pooled:
+                steps.append((f'pool{number}', pool))
+        steps += layers.three_dense(
+            self.classes,
+            self.hidden,
+            side=MAP,
+            convolutional=self.convolutional,
+            dropouts=(self.dropout, self.dropout, 0.0),
+            dtype=self.dtype,
+            train=train,
+        )
+        return layers.run(steps, x, self.since, self.until, train=train, domain=domain)

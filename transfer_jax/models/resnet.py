@@ -1,0 +1,122 @@
+"""ResNets for ImageNet, whose maps may be kept large by dilated convolutions."""
+
+import functools
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from transfer_jax import ops
+from transfer_jax.models import layers
+from transfer_jax.models.norm import BatchNorm
+from transfer_jax.types import Array
+
+# {depth: (blocks of each stage, three convolutions in a block rather than two)}
+DEPTHS = {
+    18: ((2, 2, 2, 2), False),
+    34: ((3, 4, 6, 3), False),
+    50: ((3, 4, 6, 3), True),
+}
+
+
+class ResNet(nn.Module):
+    """ResNet-18, 34 and 50 (He et al. 2016, arXiv:1512.03385), as in torchvision.
+
+    Layers: conv1, pool1, block1_1 ... block4_3 (stage and place in it), average,
+    logits. A bottleneck has its stride in the 3x3 convolution; the paper has it in the
+    first 1x1. See models/__init__.py for the common attributes.
+
+    Attributes:
+      depth: 18, 34 or 50.
+      output_stride: pixels of the image per place of the last map: 32, or 16 or 8, for
+        which the last one or two stages are dilated instead of strided (Yu et al. 2017,
+        arXiv:1705.09914). With the same parameters, every second or fourth place of the
+        larger map is the smaller map.
+    """
+
+    classes: int = 1000
+    since: str = ''
+    until: str = ''
+    norm: layers.Norm = BatchNorm
+    dtype: jnp.dtype = jnp.float32
+    depth: int = 50
+    output_stride: int = 32
+    dropout: float = 0.0
+
+    @nn.compact
+    def __call__(
+        self, x: Array, *, train: bool, domain: Array | None = None
+    ) -> tuple[Array, dict[str, Array]]:
+        if self.depth not in DEPTHS:
+            raise ValueError(f'depth={self.depth}: there is {list(DEPTHS)}')
+        if self.output_stride not in (8, 16, 32):
+            raise ValueError(f'output_stride={self.output_stride} is not 8, 16 or 32')
+        stages, three = DEPTHS[self.depth]
+        unit = functools.partial(layers.Unit, norm=self.norm, dtype=self.dtype)
+        pool = functools.partial(ops.max_pool, window=3, stride=2, padding=1)
+        first = unit(64, 7, stride=2, padding=3, name='conv1')
+        steps, reached, dilation = [('conv1', first), ('pool1', pool)], 4, 1
+        for stage, blocks in enumerate(stages, 1):
+            stride, before = 1 if stage == 1 else 2, dilation
+            if reached * stride > self.output_stride:
+                stride, dilation = 1, 2 * dilation
+            reached *= stride
+            for i in range(blocks):
+                name = f'block{stage}_{i + 1}'
+                block = Block(
+                    64 * 2 ** (stage - 1),
+                    three=three,
+                    stride=1 if i else stride,
+                    dilation=dilation,
+                    entry_dilation=dilation if i else before,
+                    norm=self.norm,
+                    dtype=self.dtype,
+                    name=name,
+                )
+                steps.append((name, block))
+        steps += layers.classifier(self.classes, self.dropout, self.dtype, train)
+        return layers.run(steps, x, self.since, self.until, train=train, domain=domain)
+
+
+class Block(nn.Module):
+    """relu(shortcut + residual), the residual of two or three convolutions.
+
+    Attributes:
+      channels: of the 3x3 convolutions; with `three` the output has four times as many.
+      entry_dilation: of the convolution that has the stride.
+      pad: the shortcut takes every stride-th place and adds channels of zeros on both
+        sides (option A of the paper); otherwise it is a 1x1 convolution with norm
+        where the shapes differ (option B).
+    """
+
+    channels: int
+    three: bool = False
+    stride: int = 1
+    dilation: int = 1
+    entry_dilation: int = 1
+    pad: bool = False
+    norm: layers.Norm = BatchNorm
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool, domain: Array | None = None) -> Array:
+        unit = functools.partial(layers.Unit, norm=self.norm, dtype=self.dtype)
+        call = {'train': train, 'domain': domain}
+        entry = {'stride': self.stride, 'padding': self.entry_dilation}
+        entry['dilation'] = self.entry_dilation
+        wide = 4 * self.channels if self.three else self.channels
+        if self.three:
+            y = unit(self.channels, 1, name='conv1')(x, **call)
+            y = unit(self.channels, 3, **entry, name='conv2')(y, **call)
+            y = unit(wide, 1, activate=None, name='conv3')(y, **call)
+        else:
+            own = {'padding': self.dilation, 'dilation': self.dilation}
+            y = unit(wide, 3, **entry, name='conv1')(x, **call)
+            y = unit(wide, 3, **own, activate=None, name='conv2')(y, **call)
+        if self.pad:
+            more = wide - x.shape[-1]
+            x = x[:, :: self.stride, :: self.stride]
+            x = jnp.pad(x, ((0, 0),) * 3 + ((more // 2, more - more // 2),))
+        elif self.stride > 1 or x.shape[-1] != wide:
+            shortcut = unit(wide, 1, self.stride, activate=None, name='shortcut')
+            x = shortcut(x, **call)
+        return nn.relu(x + y)
