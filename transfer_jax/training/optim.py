@@ -111,9 +111,10 @@ Rules = Sequence[tuple[str, Group]]
 class Grouped(optax.GradientTransformationExtraArgs):
     """An optimiser that also says which leaves it never moves.
 
-    `frozen` maps parameters to a tree of booleans. make_step differentiates a loss
-    with respect to the other leaves only, so that nothing is propagated back to what
-    lies below the lowest of them.
+    A subclass, so that it goes wherever optax wants a transformation. `frozen` maps
+    parameters to a tree of booleans. make_step differentiates a loss with respect to
+    the other leaves only, so that nothing is propagated back to what lies below the
+    lowest of them.
     """
 
     frozen: Callable[[PyTree], PyTree]
