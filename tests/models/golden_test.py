@@ -97,7 +97,7 @@ NETWORKS = {
     'vgg16': _vgg(16),
     'vgg19': _vgg(19),
 }
-HEAVY = ('vgg16', 'vgg19')
+HEAVY = ('resnet56_cifar', 'vgg16', 'vgg19')
 
 
 def _golden(name):
@@ -117,7 +117,8 @@ def test_the_network_answers_as_its_reference(name):
     golden, module = _golden(name), build()
     named = drawn.tensors(golden['seed'], golden['tensors'], golden['gain'])
 
-    @jax.jit
+    # Compiled with little care, which takes half the time.
+    @functools.partial(jax.jit, compiler_options={'xla_backend_optimization_level': 0})
     def forward(variables, x):
         logits, taps = module.apply(variables, x, train=False)
         return logits, {
