@@ -41,6 +41,7 @@ class AlexNet(nn.Module):
     norm: layers.Norm = None
     dropout: float = 0.5
     dtype: jnp.dtype = jnp.float32
+    relu: layers.Activation = nn.relu
     hidden: int = 4096
     convolutional: bool = False
 
@@ -48,14 +49,14 @@ class AlexNet(nn.Module):
     def __call__(
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> tuple[Array, dict[str, Array]]:
+        unit = functools.partial(
+            layers.Unit, norm=self.norm, dtype=self.dtype, activate=self.relu
+        )
         pool = functools.partial(ops.max_pool, window=3, stride=2)
         steps = []
         for number, channels, *sizes, pooled in CONVOLUTIONS:
             name = f'conv{number}'
-            unit = layers.Unit(
-                channels, *sizes, norm=self.norm, dtype=self.dtype, name=name
-            )
-            steps.append((name, unit))
+            steps.append((name, unit(channels, *sizes, name=name)))
             if pooled:
                 steps.append((f'pool{number}', pool))
         steps += layers.three_dense(
@@ -64,6 +65,7 @@ class AlexNet(nn.Module):
             side=MAP,
             convolutional=self.convolutional,
             dropouts=(self.dropout, self.dropout, 0.0),
+            relu=self.relu,
             dtype=self.dtype,
             train=train,
         )

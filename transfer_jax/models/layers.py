@@ -145,6 +145,7 @@ def three_dense(
     side: int,
     convolutional: bool,
     dropouts: tuple[float, float, float],
+    relu: Activation,
     dtype: jnp.dtype,
     train: bool,
 ) -> list[Step]:
@@ -166,7 +167,7 @@ def three_dense(
                 x = Conv(features, window, dtype=dtype, name=name)(x)
             else:
                 x = nn.Dense(features, dtype=dtype, name=name)(x)
-            return x if name == 'logits' else nn.relu(x)
+            return x if name == 'logits' else relu(x)
 
         return name, step
 

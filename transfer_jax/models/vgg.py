@@ -32,6 +32,7 @@ class VGG(nn.Module):
     norm: layers.Norm = None
     dropout: float = 0.5
     dtype: jnp.dtype = jnp.float32
+    relu: layers.Activation = nn.relu
     depth: int = 16
     hidden: int = 4096
     convolutional: bool = False
@@ -42,7 +43,9 @@ class VGG(nn.Module):
     ) -> tuple[Array, dict[str, Array]]:
         if self.depth not in DEPTHS:
             raise ValueError(f'depth={self.depth}: there is {list(DEPTHS)}')
-        unit = functools.partial(layers.Unit, norm=self.norm, dtype=self.dtype)
+        unit = functools.partial(
+            layers.Unit, norm=self.norm, dtype=self.dtype, activate=self.relu
+        )
         pool = functools.partial(ops.max_pool, window=2)
         steps = []
         for stage, (channels, count) in enumerate(
@@ -58,6 +61,7 @@ class VGG(nn.Module):
             side=MAP,
             convolutional=self.convolutional,
             dropouts=(0.0, self.dropout, self.dropout),
+            relu=self.relu,
             dtype=self.dtype,
             train=train,
         )
