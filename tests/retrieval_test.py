@@ -60,7 +60,7 @@ def test_memory_follows_the_block_and_not_the_gallery():
 def test_whitened_features_have_unit_covariance_before_they_are_normalised():
     x = RNG.normal(size=(60, 6)) @ RNG.normal(size=(6, 6)) + 3
     fitted = retrieval.fit_whitening(x, 4)
-    white = (x - fitted.mean) @ np.asarray(fitted.projection)
+    white = (x - np.asarray(fitted.mean)) @ np.asarray(fitted.projection)
     np.testing.assert_allclose(np.cov(white.T, bias=True), np.eye(4), atol=1e-8)
     found = retrieval.whiten(fitted, x)
     length = np.linalg.norm(white, axis=1, keepdims=True)
@@ -74,9 +74,7 @@ def test_directions_without_variance_become_0():
 
 
 def test_more_directions_than_there_are_is_refused():
-    with pytest.raises(
-        ValueError, match='dimension 5: 4 examples of 6 features span 3'
-    ):
+    with pytest.raises(ValueError, match='dimension 5: 4 .* span 3'):
         retrieval.fit_whitening(RNG.normal(size=(4, 6)), 5)
 
 

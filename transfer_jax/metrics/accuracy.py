@@ -82,7 +82,7 @@ def class_accuracy(classes: int) -> Metric:
     counts = confusion(classes)
 
     def compute(sums):
-        matrix = np.asarray(sums)
+        matrix = np.asarray(sums).astype(int)
         rows, right = matrix.sum(1), np.diag(matrix)
         each = right[rows > 0] / rows[rows > 0]
         return {
