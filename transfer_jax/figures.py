@@ -1,6 +1,7 @@
 """Figures from arrays, by matplotlib's object-oriented interface (no global state)."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -57,6 +58,30 @@ def samples(
             va='top',
             fontsize=8 if len(name) < 6 else 6,
         )
+    return figure
+
+
+def beside(
+    groups: Sequence[tuple[str, np.ndarray, np.ndarray]], title: str, columns: int = 2
+) -> 'Figure':
+    """Two square blocks of images side by side for each group, under its name.
+
+    Args:
+      groups: (name, images (k, h, w, 3) uint8, as many others).
+    """
+    from matplotlib.figure import Figure
+
+    rows = -(-len(groups) // columns)
+    figure = Figure(figsize=(5.5 * columns, 3.0 * rows + 0.4), layout='constrained')
+    figure.suptitle(title, fontsize=11)
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in places:
+        axes.axis('off')
+    for axes, (name, left, right) in zip(places, groups, strict=False):
+        left, right = _block(left), _block(right)
+        space = np.full((len(left), len(left) // 30, 3), 255, np.uint8)
+        axes.imshow(np.concatenate([left, space, right], 1))
+        axes.set_title(name, fontsize=9, loc='left')
     return figure
 
 
@@ -256,6 +281,20 @@ def _figure(width: float, height: float):
     axes = figure.subplots()
     axes.title.set_fontsize(11)
     return figure, axes
+
+
+def _block(images: np.ndarray) -> np.ndarray:
+    """Images (k, h, w, 3) in a square, small ones magnified."""
+    zoom = max(1, 60 // images.shape[1])
+    images = images.repeat(zoom, 1).repeat(zoom, 2)
+    k, height, width, _ = images.shape
+    side, gap = math.ceil(k**0.5), max(1, width // 30)
+    tall, wide = height + gap, width + gap
+    page = np.full((side * tall - gap, side * wide - gap, 3), 255, np.uint8)
+    for i, image in enumerate(images):
+        y, x = i // side * tall, i % side * wide
+        page[y : y + height, x : x + width] = image
+    return page
 
 
 def _plane(title: str):

@@ -10,6 +10,7 @@ The backbones, from SqueezeNet to VGG, are rows of named layers, with these attr
     output then is. Layers outside have no parameters. An unknown name is a ValueError.
   norm: builds the norm layers, norm(name=...); None leaves them out and gives the
     convolutions a bias.
+  relu: of SqueezeNet, AlexNet and VGG, the rectifier; ops.guided_relu for pictures.
   dropout: in training, before the classifier and where the paper has it.
   dtype: of the computation; parameters and the output are float32.
 They take normalised images (n, h, w, 3) of any size and return (output, {layer:

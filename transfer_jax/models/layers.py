@@ -9,6 +9,7 @@ from transfer_jax import ops
 from transfer_jax.types import Array
 
 Norm = Callable[..., nn.Module] | None  # builds a norm layer; None: no norm
+Activation = Callable[[Array], Array]
 
 
 class Conv(nn.Module):
@@ -60,7 +61,7 @@ class Unit(nn.Module):
     groups: int = 1
     norm: Norm = None
     epsilon: float | None = None
-    activate: Callable[[Array], Array] | None = nn.relu
+    activate: Activation | None = nn.relu
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact

@@ -6,6 +6,7 @@ from transfer_jax.ops.correlation import cross_correlation
 from transfer_jax.ops.descriptors import gem_pool, l2_normalise, signed_power
 from transfer_jax.ops.entropy import entropy, mutual_information
 from transfer_jax.ops.gradient_reversal import reverse_gradient
+from transfer_jax.ops.guided_relu import guided_relu
 from transfer_jax.ops.kernels import (
     gaussian_kernel,
     linear_kernel,
@@ -28,6 +29,7 @@ __all__ = [
     'gaussian_kernel',
     'gem_pool',
     'l2_normalise',
+    'guided_relu',
     'linear_kernel',
     'max_pool',
     'median_variance',
