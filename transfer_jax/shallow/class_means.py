@@ -38,8 +38,8 @@ def nearest_class_mean(classes: int) -> Classifier:
         return _means(source.x, _share(source, weights), source.label, classes)
 
     def logits(fitted, x):
-        squared = ops.squared_distances(x, fitted.mean)
-        return jnp.where(fitted.present, -squared, FARTHEST)
+        squared = ops.squared_distances(fitted.mean, x)
+        return jnp.where(fitted.present, -squared.T, FARTHEST)
 
     return Classifier(fit, logits)
 

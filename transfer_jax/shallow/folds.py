@@ -1,5 +1,6 @@
 """The cost of a linear probe, chosen by folds of its own training examples."""
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ def stratified_folds(key: Key, samples: Samples, count: int) -> Array:
     # Sorted by class, in random order within: deal them out in turn.
     last = jnp.iinfo(jnp.int32).max
     label = jnp.where(counts, samples.label, last).astype(jnp.int32)
-    order = jnp.lexsort((jax.random.uniform(key, (n,)), label))
+    order = jnp.lexsort((jax.random.uniform(key, (n,), jnp.float32), label))
     fold = jnp.zeros(n, jnp.int32).at[order].set(jnp.arange(n, dtype=jnp.int32) % count)
     return jnp.where(counts, fold, -1)
 
@@ -57,8 +58,16 @@ def choose_cost(
     Raises:
       ValueError: as `stratified_folds` and `linear_path`.
     """
-    fit = linear.linear_path(kind, classes, costs)
+    linear.linear_path(kind, classes, costs)  # refuses what it cannot fit
+    with jax.enable_x64(True):
+        costs = jnp.asarray(costs, jnp.float64)
+        return _cross(kind, classes, folds, costs, key, samples)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _cross(kind, classes, folds, costs, key, samples):
     fold = stratified_folds(key, samples, folds)
+    fit = linear.linear_path(kind, classes, costs)
 
     def held_out(index):
         away = fold == index
@@ -68,4 +77,4 @@ def choose_cost(
 
     right = jnp.sum(jax.lax.map(held_out, jnp.arange(folds)), 0)
     accuracy = right / jnp.sum(fold >= 0)
-    return Choice(jnp.asarray(costs)[jnp.argmax(accuracy)], accuracy)
+    return Choice(costs[jnp.argmax(accuracy)], accuracy)
