@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from experiments import pairs
-from experiments.adaptation import recipes
+from experiments.adaptation import photos, recipes
 
 PAGES = 'python -m experiments.adaptation.'
 
@@ -170,6 +170,22 @@ def _digits_block(pair: str, protocol: str, arms: Iterable[str]) -> Block:
     )
 
 
+def _photos() -> list[Block]:
+    """Deep adaptation of photographs; with target labels, a task of its own."""
+    blocks = []
+    for source, target in photos.PAIRS:
+        flags = f'--config.source {source} --config.target {target}'
+        commands = {
+            method: f'{PAGES}photos --config.method {method} {flags}'
+            for method in photos.METHODS
+        }
+        labelled = {photos.LABELLED: commands.pop(photos.LABELLED)}
+        for arms in (commands, labelled):
+            config = photos.Config(next(iter(arms)), source, target)
+            blocks.append(Block(str(photos.task(config)), arms, {}))
+    return blocks
+
+
 def _regret() -> list[Block]:
     """DANN and MCC on the digits, wherever there are runs of them."""
     return [
@@ -185,4 +201,5 @@ NAMED: dict[str, Callable[[], list[Block]]] = {
     'subspace_alignment': _subspace_alignment,
     'digits': _digits,
     'regret': _regret,
+    'photos': _photos,
 }

@@ -15,11 +15,12 @@ from collections.abc import Iterable, Sequence
 
 import tyro
 
-from experiments import common, methods_page, pairs
+from experiments import common, methods_page, pairs, study_tables
 from experiments.named_tables import DIGITS, NAMED, Block
 from transfer_jax import regret, tables
 
 ROOTS = (pathlib.Path('results'), pathlib.Path('runs'))
+TRANSFER = 'transfer'  # the name of the tables of studies
 SKIPPED = ('checkpoints', 'events', 'figures')  # of a run folder: no results in there
 
 
@@ -28,8 +29,8 @@ class Command:
     """Print a table, from result files only."""
 
     name: tyro.conf.Positional[str]
-    """demo, ganin, adda, subspace_alignment, digits, regret; or readme, to rewrite
-    README.md."""
+    """demo, ganin, adda, subspace_alignment, digits, regret, photos, transfer; or
+    readme, to rewrite README.md."""
     json: bool = False
     """Print JSON."""
     runs: tuple[pathlib.Path, ...] | None = None
@@ -52,6 +53,9 @@ def main(args: Sequence[str] | None = None) -> None:
         if command.name == 'readme':
             _readme(command)
             return
+        if command.name == TRANSFER:
+            _transfer(command)
+            return
         blocks = named(command.name)
         results, left_out = find(command.runs or ROOTS)
         lines, missing = build(blocks, results)
@@ -68,12 +72,18 @@ def named(name: str) -> list[Block]:
       ValueError: there is no such table.
     """
     if name not in NAMED:
-        raise ValueError(f'no table {name!r}; there are: {", ".join(NAMED)}, readme')
+        choices = ', '.join((*NAMED, TRANSFER, 'readme'))
+        raise ValueError(f'no table {name!r}; there are: {choices}')
     return NAMED[name]()
 
 
-def find(roots: Iterable[pathlib.Path]) -> tuple[list[dict], list[pathlib.Path]]:
+def find(
+    roots: Iterable[pathlib.Path], key: str = 'target_accuracy'
+) -> tuple[list[dict], list[pathlib.Path]]:
     """(results below the folders, each once; files left out as runs for tests).
+
+    Args:
+      key: that a result has; 'rows' finds those of studies.
 
     Raises:
       ValueError: a file is not JSON.
@@ -90,7 +100,7 @@ def find(roots: Iterable[pathlib.Path]) -> tuple[list[dict], list[pathlib.Path]]
                     content = json.loads(path.read_text(encoding='utf-8'))
                 except json.JSONDecodeError as error:
                     raise ValueError(f'{path} is not JSON: {error}') from None
-                if not isinstance(content, dict) or 'target_accuracy' not in content:
+                if not isinstance(content, dict) or not {key, 'fast'} <= set(content):
                     continue
                 if content['fast']:
                     left_out.append(path)
@@ -120,7 +130,7 @@ def build(
     return lines, missing
 
 
-def rewrite(page: str, results: Sequence[dict]) -> str:
+def rewrite(page: str, results: Sequence[dict], studies: Sequence[dict] = ()) -> str:
     """The page with what stands between its table markers made anew."""
     explained = False
 
@@ -129,6 +139,9 @@ def rewrite(page: str, results: Sequence[dict]) -> str:
         if match[1] == 'methods':
             table = methods_page.markdown(results)
             return f'<!-- table:methods -->\n{table}\n<!-- /table -->'
+        if match[1] == TRANSFER:
+            table = study_tables.markdown(studies) or 'No result files yet.'
+            return f'<!-- table:{TRANSFER} -->\n{table}\n<!-- /table -->'
         lines, _ = build(named(match[1]), results)
         form = 'markdown' if explained else 'explained'
         content = _content(match[1], lines, results, form)
@@ -138,6 +151,18 @@ def rewrite(page: str, results: Sequence[dict]) -> str:
 
     marked = r'<!-- table:(\w+) -->\n.*?<!-- /table -->'
     return re.sub(marked, table, page, flags=re.DOTALL)
+
+
+def _transfer(command: Command) -> None:
+    """Print the tables of the studies."""
+    studies, left_out = find(command.runs or ROOTS, 'rows')
+    lacking = study_tables.missing(studies)
+    if command.json:
+        rows = study_tables.in_order(studies)
+        _say(_as_json(TRANSFER, rows, lacking, left_out))
+    else:
+        shown = study_tables.text(studies)
+        _say(_as_text(TRANSFER, shown, lacking, left_out))
 
 
 def _regrets(results: Sequence[dict]) -> list[dict]:
@@ -225,12 +250,13 @@ def _as_json(name, rows, missing, left_out) -> str:
 
 def _readme(command: Command) -> None:
     results, _ = find(command.runs or ROOTS[:1])
+    studies, _ = find(command.runs or ROOTS[:1], 'rows')
     pages = [command.readme, command.readme.parent / 'docs' / 'methods.md']
     changed = []
     for page in pages[: 1 + pages[1].exists()]:
         try:
             before = page.read_text(encoding='utf-8')
-            after = rewrite(before, results)
+            after = rewrite(before, results, studies)
             if not command.check:
                 page.write_text(after, encoding='utf-8')
         except OSError as error:

@@ -268,3 +268,25 @@ def test_samples_may_be_of_a_data_set(tiny):
     drawn = pictures._grids({'source': source.train}, NAMES)
     texts = {t.get_text() for t in drawn['samples_source'].axes[0].texts}
     assert texts <= set(NAMES)
+
+
+def test_bands_are_means_with_their_spread():
+    figure = figures.bands(
+        {'one': {1: [0.1, 0.3], 5: [0.5, 0.5]}, 'two': {1: [0.2]}},
+        'title',
+        'images',
+        logarithmic=True,
+    )
+    (axes,) = figure.axes
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [20, 50])
+    band = axes.collections[0].get_paths()[0].vertices
+    # std of 10 and 30 % is 14.14
+    np.testing.assert_allclose([band[:, 1].min(), band[:, 1].max()], [5.86, 50], 1e-2)
+    assert [t.get_text() for t in axes.get_xticklabels()] == ['1', '5']
+
+
+def test_an_interval_is_of_the_mean():
+    lines = {'one': {1: [0.1, 0.3]}}
+    (axes,) = figures.bands(lines, 'title', 'images', interval=True).axes
+    band = axes.collections[0].get_paths()[0].vertices
+    np.testing.assert_allclose(band[:, 1].max(), 20 + 1.96 * 10, 1e-3)

@@ -11,7 +11,7 @@ import pytest
 
 from experiments import common
 from transfer_jax import running, selection, watching
-from transfer_jax.training import checkpoint
+from transfer_jax.training import checkpoint, fit
 
 
 def _states(experiment, place):
@@ -314,3 +314,32 @@ def test_a_closed_form_runs_through_the_same_evaluation(tiny, tmp_path):
     result = running.run(experiment, tmp_path)
     assert running.run(experiment, tmp_path) == result and len(calls) == 1
     assert result['target_accuracy']['last']['steps'] == [0]
+
+
+def test_the_first_stage_starts_from_what_was_trained_before(tiny, tmp_path, same_bits):
+    """As if it were the state of a stage before it, also when it is restored."""
+    whole = tiny()
+    pair = whole.data(0, None)
+    first = whole.stages[0]
+    trained = first.method.init(jax.random.key(9), first.stream(pair, None)[0])
+
+    def start(fresh, previous):
+        return fresh.replace(params=previous.params)
+
+    experiment = whole._replace(
+        before=lambda pair: trained,
+        stages=(first._replace(start=start),),
+        validate_as='source',
+    )
+    running.run(experiment, tmp_path)
+    begun = running.restore(experiment, tmp_path, 0, pair, stages=0)
+    same_bits(begun.params, trained.params)
+    straight = fit(
+        first.method,
+        begun,
+        first.stream(pair, None),
+        key=jax.random.fold_in(jax.random.key(0), 0),
+        steps=first.steps,
+    )
+    ended = running.restore(experiment, tmp_path, 0, pair)
+    same_bits(ended.params, straight.params)

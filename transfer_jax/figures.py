@@ -1,6 +1,7 @@
 """Figures from arrays, by matplotlib's object-oriented interface (no global state)."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -57,6 +58,30 @@ def samples(
             va='top',
             fontsize=8 if len(name) < 6 else 6,
         )
+    return figure
+
+
+def beside(
+    groups: Sequence[tuple[str, np.ndarray, np.ndarray]], title: str, columns: int = 2
+) -> 'Figure':
+    """Two square blocks of images side by side for each group, under its name.
+
+    Args:
+      groups: (name, images (k, h, w, 3) uint8, as many others).
+    """
+    from matplotlib.figure import Figure
+
+    rows = -(-len(groups) // columns)
+    figure = Figure(figsize=(5.5 * columns, 3.0 * rows + 0.4), layout='constrained')
+    figure.suptitle(title, fontsize=11)
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in places:
+        axes.axis('off')
+    for axes, (name, left, right) in zip(places, groups, strict=False):
+        left, right = _block(left), _block(right)
+        space = np.full((len(left), len(left) // 30, 3), 255, np.uint8)
+        axes.imshow(np.concatenate([left, space, right], 1))
+        axes.set_title(name, fontsize=9, loc='left')
     return figure
 
 
@@ -119,6 +144,50 @@ def curves(
     if len(lines) > 1:
         axes.legend(fontsize=8, framealpha=0.8)
     return figure
+
+
+def bands(
+    lines: Mapping[str, Mapping[float, Sequence[float]]],
+    title: str,
+    x_label: str,
+    *,
+    interval: bool = False,
+    logarithmic: bool = False,
+) -> 'Figure':
+    """Fractions over x in %, each line the mean of its draws with a band around it.
+
+    Args:
+      lines: {name: {x: values of the draws}}.
+      interval: the band is the 95 % interval of the mean (1.96 standard errors); else
+        it is the standard deviation.
+      logarithmic: x by its logarithm, such as numbers of images.
+    """
+    figure, axes = _figure(5.6, 3.8)
+    ticks = sorted({x for line in lines.values() for x in line})
+    for i, (name, line) in enumerate(lines.items()):
+        colour, marker = COLOURS[i % len(COLOURS)], 'osD^vPX*'[i % 8]
+        xs = sorted(line)
+        mean = np.array([100 * np.mean(line[x]) for x in xs])
+        wide = np.array([_half_width(line[x], interval) for x in xs])
+        axes.plot(xs, mean, color=colour, marker=marker, ms=4.5, lw=1.6, label=name)
+        axes.fill_between(xs, mean - wide, mean + wide, color=colour, alpha=0.15, lw=0)
+    if logarithmic:
+        axes.set_xscale('log')
+    axes.set_xticks(ticks, [f'{x:g}' for x in ticks])
+    axes.minorticks_off()
+    axes.set_title(title)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel('%')
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=8, framealpha=0.8)
+    return figure
+
+
+def _half_width(values: Sequence[float], interval: bool) -> float:
+    if len(values) < 2:
+        return 0.0
+    spread = 100 * float(np.std(values, ddof=1))
+    return 1.96 * spread / np.sqrt(len(values)) if interval else spread
 
 
 def by_domain(points: Mapping[str, np.ndarray], title: str) -> 'Figure':
@@ -212,6 +281,20 @@ def _figure(width: float, height: float):
     axes = figure.subplots()
     axes.title.set_fontsize(11)
     return figure, axes
+
+
+def _block(images: np.ndarray) -> np.ndarray:
+    """Images (k, h, w, 3) in a square, small ones magnified."""
+    zoom = max(1, 60 // images.shape[1])
+    images = images.repeat(zoom, 1).repeat(zoom, 2)
+    k, height, width, _ = images.shape
+    side, gap = math.ceil(k**0.5), max(1, width // 30)
+    tall, wide = height + gap, width + gap
+    page = np.full((side * tall - gap, side * wide - gap, 3), 255, np.uint8)
+    for i, image in enumerate(images):
+        y, x = i // side * tall, i % side * wide
+        page[y : y + height, x : x + width] = image
+    return page
 
 
 def _plane(title: str):

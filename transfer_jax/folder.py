@@ -102,13 +102,22 @@ def _git_revision() -> str | None:
     return answer.stdout.strip() or None
 
 
-def write_json(place: pathlib.Path, value: Any) -> None:
+def write_json(place: pathlib.Path, value: Any, lines: str = '') -> None:
     """Write whole or not at all.
+
+    Args:
+      lines: a key of `value` whose list gets one line for each of its entries.
 
     Raises:
       FolderError: the disk is full or the folder cannot be written.
     """
-    _replace(place, json.dumps(value, indent=1) + '\n')
+    if not lines:
+        _replace(place, json.dumps(value, indent=1) + '\n')
+        return
+    rest = {key: entry for key, entry in value.items() if key != lines}
+    head = json.dumps(rest, indent=1).removesuffix('\n}')
+    body = ',\n'.join(f'  {json.dumps(entry)}' for entry in value[lines])
+    _replace(place, f'{head},\n "{lines}": [\n{body}\n ]\n}}\n')
 
 
 class Rows:

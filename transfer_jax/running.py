@@ -51,6 +51,9 @@ class Experiment(NamedTuple):
     data: Callable[[int, str | None], Any]  # (seed, data folder) -> data of the seed
     held_out: Callable[[Any], watching.HeldOut]
     stages: tuple[Stage, ...] = ()
+    # data of the seed -> what the first stage starts from, as if it were the state of
+    # a stage before it: networks that were trained elsewhere
+    before: Callable[[Any], TrainState] | None = None
     # A closed-form method instead of stages: (key, data of the seed) ->
     # {'source': predict, 'target': predict}; the two may map features differently
     closed_form: Callable[[Array, Any], Mapping[str, evaluation.Predict]] | None = None
@@ -115,10 +118,10 @@ def restore(
     Raises:
       NotFinished: the checkpoint is not there.
     """
-    previous = None
+    previous = _before(experiment, data)
     if stages == 0:
         stage = experiment.stages[0]
-        return _starter(stage, seed, 0, stage.stream(data, None)[0], None)()
+        return _starter(stage, seed, 0, stage.stream(data, None)[0], previous)()
     for i, stage in enumerate(experiment.stages[:stages]):
         first = _starter(stage, seed, i, stage.stream(data, previous)[0], previous)
         restored = checkpoint.restore(
@@ -208,7 +211,7 @@ def _finished(experiment, seed, place, history) -> bool:
 
 def _run_seed(experiment, data, seed, place, asked) -> None:
     held_out = experiment.held_out(data)
-    previous = None
+    previous = _before(experiment, data)
     for i, stage in enumerate(experiment.stages):
         stream = stage.stream(data, previous)
         first = _starter(stage, seed, i, stream[0], previous)
@@ -231,6 +234,10 @@ def _run_seed(experiment, data, seed, place, asked) -> None:
                     hooks=[watch],
                 )
         previous = state
+
+
+def _before(experiment, data):
+    return experiment.before(data) if experiment.before else None
 
 
 def _starter(stage, seed, i, batch, previous):

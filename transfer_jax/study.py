@@ -96,7 +96,7 @@ def run(
         finally:
             progress.close()
         result = summarize(study, [done[key] for key in keys])
-        folder.write_json(place / 'result.json', result)
+        folder.write_json(place / 'result.json', result, lines='rows')
     return result, prepared
 
 

@@ -54,6 +54,24 @@ def mask(tree: PyTree, patterns: Sequence[str]) -> PyTree:
     return jax.tree.map(lambda label: label == 'yes', labels(tree, pairs, 'no'))
 
 
+def split(tree: PyTree, chosen: PyTree) -> tuple[PyTree, PyTree]:
+    """(the leaves where `chosen` is True, the others), each with None for the rest.
+
+    None has no leaves, so that jax.grad and jax.tree.map skip what is not chosen.
+    """
+    return (
+        jax.tree.map(lambda leaf, yes: leaf if yes else None, tree, chosen),
+        jax.tree.map(lambda leaf, yes: None if yes else leaf, tree, chosen),
+    )
+
+
+def unite(one: PyTree, other: PyTree) -> PyTree:
+    """What `split` took apart."""
+    return jax.tree.map(
+        lambda a, b: b if a is None else a, one, other, is_leaf=lambda x: x is None
+    )
+
+
 def merge(
     tree: PyTree, loaded: Mapping[str, jax.Array], skip: Sequence[str] = ()
 ) -> PyTree:

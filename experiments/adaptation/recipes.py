@@ -5,7 +5,7 @@ of a run on MNIST -> USPS, and is used on all pairs: experiments/adaptation/tuni
 Where nothing was tried it is a first guess.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import optax
@@ -15,12 +15,14 @@ from transfer_jax import methods, models, training
 from transfer_jax.training import TrainState, optim
 
 Transform = optax.GradientTransformation
+Txs = Mapping[str, Transform]
 
 
 class Recipe(NamedTuple):
     """How a method is built from networks, an optimiser and a weight."""
 
-    make: Callable[[Networks, Transform, optim.Schedule], training.Method]
+    # The optimiser of all networks, or of each, {network: its own, '': the others'}
+    make: Callable[[Networks, Transform | Txs, optim.Schedule], training.Method]
     weight: float = 0.0  # 0: it has none
     tried: tuple[float, ...] = ()  # among which the weight was chosen
     norm: str = 'none'  # a key of networks.NORMS
@@ -38,17 +40,23 @@ class Recipe(NamedTuple):
         return optim.constant(value)
 
 
+def _for(tx, *names):
+    """{network: its optimiser}."""
+    if isinstance(tx, Mapping):
+        return {name: tx.get(name, tx['']) for name in names}
+    return dict.fromkeys(names, tx)
+
+
 def _supervised(nets, tx, weight):
-    return methods.supervised(
-        nets.encoder, nets.classifier, txs={'encoder': tx, 'classifier': tx}
-    )
+    txs = _for(tx, 'encoder', 'classifier')
+    return methods.supervised(nets.encoder, nets.classifier, txs=txs)
 
 
 def _plain(method, **options):
     """A method on encoder and classifier alone."""
 
     def make(nets, tx, weight):
-        txs = {'encoder': tx, 'classifier': tx}
+        txs = _for(tx, 'encoder', 'classifier')
         return method(nets.encoder, nets.classifier, txs=txs, weight=weight, **options)
 
     return make
@@ -58,7 +66,7 @@ def _critic(method, name='strength', **options):
     """A method with the critic of the networks."""
 
     def make(nets, tx, weight):
-        txs = {'encoder': tx, 'classifier': tx, 'critic': tx}
+        txs = _for(tx, 'encoder', 'classifier', 'critic')
         given = {name: weight, **options}
         return method(nets.encoder, nets.classifier, nets.critic, txs=txs, **given)
 
@@ -66,7 +74,7 @@ def _critic(method, name='strength', **options):
 
 
 def _mada(nets, tx, weight):
-    txs = {'encoder': tx, 'classifier': tx, 'critics': tx}
+    txs = _for(tx, 'encoder', 'classifier', 'critics')
     critics = models.ClassCritics((100,), slope=0.2)
     return methods.mada(
         nets.encoder, nets.classifier, critics, txs=txs, strength=weight
@@ -74,7 +82,7 @@ def _mada(nets, tx, weight):
 
 
 def _mcd(nets, tx, weight):
-    txs = {'encoder': tx, 'classifier': tx, 'second': tx}
+    txs = _for(tx, 'encoder', 'classifier', 'second')
     return methods.mcd(nets.encoder, nets.classifier, txs=txs, weight=weight)
 
 
@@ -91,7 +99,7 @@ def _dsn(nets, tx, weight):
         nets.encoder,
         nets.decoder,
         nets.critic,
-        txs=dict.fromkeys((*names, 'critic'), tx),
+        txs=_for(tx, *names, 'critic'),
         weight=weight,
     )
 
@@ -105,7 +113,7 @@ def _beyond_sharing_weights(nets, tx, weight):
 
 
 def _residual_transfer(nets, tx, weight):
-    txs = dict.fromkeys(('encoder', 'classifier', 'critic', 'residual'), tx)
+    txs = _for(tx, 'encoder', 'classifier', 'critic', 'residual')
     return methods.residual_transfer(
         nets.encoder,
         nets.classifier,

@@ -31,3 +31,12 @@ def test_channel_mean_weighs_sources_equally():
     result = pixels.channel_mean(one, sources.without_labels(two))
     assert result.dtype == np.float32 and result.shape == (3,)
     np.testing.assert_allclose(result, np.mean(means, axis=0), atol=1e-6)
+
+
+def test_a_deviation_divides_each_channel():
+    image = np.array([[[[0, 128, 255]]]], np.uint8)
+    scale = pixels.normalise(np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.25, 2.0]))
+    given = scale({'source': {'image': image}})['source']['image']
+    np.testing.assert_allclose(
+        given[0, 0, 0], [-1, (128 / 255 - 0.5) * 4, 0.5], atol=1e-6
+    )

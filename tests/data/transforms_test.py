@@ -17,6 +17,9 @@ ALL = {
     'shift': transforms.shift(pixels=2),
     'rotate': transforms.rotate(degrees=30),
     'jitter': transforms.jitter(contrast=0.5, brightness=0.2),
+    'flip': transforms.flip(probability=0.5),
+    'zoom': transforms.zoom(least=0.3),
+    'saturate': transforms.saturate(amount=0.5),
     'chain': transforms.chain(transforms.shift(2), transforms.invert(0.5)),
 }
 
@@ -110,3 +113,43 @@ def test_jitter_keeps_the_mean_and_scales_around_it():
         for seed in range(20)
     ]
     assert max(v.max() for v in values) == 255 and min(v.min() for v in values) == 0
+
+
+def test_flip_turns_left_to_right():
+    image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    rng = np.random.default_rng(0)
+    turned = transforms.flip(1.0)({'image': image}, rng)['image']
+    np.testing.assert_array_equal(turned, image[:, ::-1])
+    kept = transforms.flip(0.0)({'image': image}, rng)['image']
+    np.testing.assert_array_equal(kept, image)
+
+
+def test_zoom_shows_a_part_of_at_least_the_given_share():
+    """On a ramp from 0 to 252 the columns seen span what the part is wide."""
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8)[None, :, None], (64, 1, 3))
+    spans = []
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        image = transforms.zoom(0.25, stretch=1.0)({'image': ramp}, rng)['image']
+        assert image.shape == ramp.shape
+        spans.append((int(image.max()) - int(image.min())) / 252)
+    assert 0.45 < min(spans) < 0.6 and max(spans) > 0.9
+
+
+def test_zoom_of_everything_is_the_image():
+    image = np.random.default_rng(0).integers(0, 255, (9, 9, 1), np.uint8)
+    same = transforms.zoom(1.0, 1.0)({'image': image}, np.random.default_rng(0))
+    np.testing.assert_array_equal(same['image'], image)
+
+
+def test_saturate_keeps_grey_and_luminance():
+    rng = np.random.default_rng(0)
+    grey = np.full((2, 2, 3), 90, np.uint8)
+    np.testing.assert_array_equal(
+        transforms.saturate(0.5)({'image': grey}, rng)['image'], grey
+    )
+    image = np.array([[[200, 40, 90]]], np.uint8)
+    changed = transforms.saturate(0.3)({'image': image}, rng)['image']
+    weights = np.array([0.299, 0.587, 0.114])
+    assert not np.array_equal(changed, image)
+    np.testing.assert_allclose(changed @ weights, image @ weights, atol=1)

@@ -15,6 +15,7 @@ from transfer_jax.data import (
     files,
     images,
     mnist,
+    photos,
     signs,
     sources,
     svhn,
@@ -80,6 +81,42 @@ NAMED = {
     ),
     'syn_signs': Named(
         'rendered traffic signs', '43 classes', 40, signs.syn_signs, ('syn_signs',)
+    ),
+    'caltech101': Named(
+        'photographs of objects', '30 / class', 128, photos.caltech101, ('caltech101',)
+    ),
+    **{
+        f'office_{name}': Named(
+            what, counts, 128, photos.office(name), ('office_caltech10',)
+        )
+        for name, what, counts in (
+            ('amazon', 'objects of a shop, on white', '766 / 192'),
+            ('caltech10', 'objects of Caltech-256', '898 / 225'),
+            ('dslr', 'objects in an office', '126 / 31'),
+            ('webcam', 'the same by a webcam', '236 / 59'),
+        )
+    },
+    **{
+        f'pacs_{name}': Named(what, '7 classes', 128, photos.pacs(name), ('pacs',))
+        for name, what in (
+            ('photo', 'photographs'),
+            ('art_painting', 'paintings'),
+            ('cartoon', 'cartoons'),
+            ('sketch', 'sketches'),
+        )
+    },
+    'coil100': Named(
+        'objects on a turntable', 'half / half', 128, photos.coil100, ('coil100',)
+    ),
+    'imagenet_samples': Named(
+        'to check weights on',
+        'a few classes',
+        224,
+        photos.imagenet_samples,
+        ('imagenet_samples',),
+    ),
+    'cifar10_test': Named(
+        'to check weights on', 'a part', 32, photos.cifar10_test, ('cifar10_test',)
     ),
     'fake': Named('a blob, for tests', '256 / 64', 28, _embedded(fake.fake)),
     'fake_shifted': Named(

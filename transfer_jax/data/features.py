@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -93,19 +94,22 @@ def standardise(x: np.ndarray) -> np.ndarray:
     return centred / np.where(deviation > 0, deviation, 1)
 
 
-def draw_per_class(label: np.ndarray, count: int, seed: int) -> np.ndarray:
+def draw_per_class(
+    label: np.ndarray, count: int, seed: int, classes: Sequence[str] = ()
+) -> np.ndarray:
     """Indices of `count` random examples of each class, for a labelled source.
 
     Raises:
-      ValueError: a class has fewer, naming it.
+      ValueError: a class has fewer, naming it; by its name where `classes` is given.
     """
     rng = np.random.default_rng(seed)
     chosen = []
     for value in np.unique(label):
         rows = np.flatnonzero(label == value)
         if len(rows) < count:
+            name = repr(classes[value]) if classes else value
             raise ValueError(
-                f'class {value} has {len(rows)} examples; {count} cannot be drawn'
+                f'class {name} has {len(rows)} examples; {count} cannot be drawn'
             )
         chosen.append(rng.permutation(rows)[:count])
     return np.concatenate(chosen)

@@ -24,6 +24,7 @@ class Files(NamedTuple):
     where: str
     layouts: tuple[tuple[str, ...], ...]
     unpacked: str = ''
+    as_it_is: bool = False  # read as published: nothing to prepare
 
 
 KNOWN = {
@@ -87,6 +88,64 @@ KNOWN = {
             'generated here',
             (('syn_digits/syn_digits_32x32_v*.npz',),),
         ),
+        Files(
+            'caltech101',
+            'Caltech-101, photographs of 101 kinds of objects (Fei-Fei et al., 2004)',
+            'data.caltech.edu (CaltechDATA), 101_ObjectCategories, without '
+            'BACKGROUND_Google and Faces_easy',
+            (('caltech101/*/*.jpg',), ('caltech101_subset/*/*.jpg',)),
+            as_it_is=True,
+        ),
+        Files(
+            'office_caltech10',
+            'Office-Caltech10, 10 classes in 4 domains (Gong et al., CVPR 2012)',
+            'the images of Office (Saenko et al., ECCV 2010) and Caltech-256 of those '
+            'classes',
+            (
+                tuple(
+                    f'office_caltech10/images/{domain}/*/*.jpg'
+                    for domain in ('amazon', 'caltech10', 'dslr', 'webcam')
+                ),
+            ),
+            as_it_is=True,
+        ),
+        Files(
+            'pacs',
+            'PACS, 7 classes as paintings, cartoons, photographs and sketches (Li et '
+            'al., ICCV 2017)',
+            'the authors of "Deeper, Broader and Artier Domain Generalization"',
+            tuple(
+                tuple(
+                    f'{root}/{domain}/*/*.*'
+                    for domain in ('art_painting', 'cartoon', 'photo', 'sketch')
+                )
+                for root in ('pacs', 'pacs_subset')
+            ),
+            as_it_is=True,
+        ),
+        Files(
+            'coil100',
+            'COIL-100, 100 objects on a turntable (Nene, Nayar and Murase, 1996)',
+            'cs.columbia.edu/CAVE, coil-100.zip',
+            (('coil100/obj*__*.*',), ('coil100_subset/obj*__*.*',)),
+            as_it_is=True,
+        ),
+        Files(
+            'imagenet_samples',
+            'photographs of ILSVRC 2012 classes with MANIFEST.csv (file, ilsvrc_index, '
+            'name), to check weights on',
+            'image-net.org, or any photographs of those classes',
+            (('imagenet_samples/MANIFEST.csv',),),
+            as_it_is=True,
+        ),
+        Files(
+            'cifar10_test',
+            'test images of CIFAR-10 (Krizhevsky, 2009), to check weights on',
+            'an .npz of images (n, 32, 32, 3) uint8 and labels; the whole set is '
+            'tfds:cifar10',
+            (('cifar10_test1000/cifar10_test1000.npz',),),
+            as_it_is=True,
+        ),
     )
 }
 
@@ -134,11 +193,11 @@ def missing(name: str, dirs: tuple[pathlib.Path, ...]) -> str:
     if files.unpacked:
         command += f' --from FOLDER   (a folder with {files.unpacked})'
     layouts = '\n  or '.join(', '.join(layout) for layout in files.layouts)
+    last = '' if files.as_it_is else f'\n  Prepare it: {command}'
     return (
         f'{name} is missing: {files.what}.\n'
         f'  Get it from: {files.where}.\n'
         f'  Expected: {layouts}\n'
         f'  under: {", ".join(str(folder) for folder in dirs)} (--data-dir, else '
-        f'${VARIABLE}, else {DEFAULT_DIR})\n'
-        f'  Prepare it: {command}'
+        f'${VARIABLE}, else {DEFAULT_DIR}){last}'
     )

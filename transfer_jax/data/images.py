@@ -5,22 +5,48 @@ import os
 
 import numpy as np
 
+LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of RGB, ITU-R 601
 
-def decode(content: bytes, name: str | os.PathLike, size: int | None) -> np.ndarray:
+
+def decode(
+    content: bytes,
+    name: str | os.PathLike,
+    size: int | None,
+    zoom: float | None = None,
+) -> np.ndarray:
     """Decodes the bytes of an image file to RGB (h, w, 3), resized to `size` if given.
 
-    Raises ValueError naming the file when it is damaged or no image.
+    Grey, palette and CMYK images become RGB; 16 bits become 8.
+
+    Args:
+      zoom: None stretches to a square; else the shorter side becomes zoom * size and
+        the square in the middle is kept.
+
+    Raises:
+      ValueError: the file is damaged or no image, naming it.
     """
     from PIL import Image, ImageOps
 
     try:
         with Image.open(io.BytesIO(content)) as file:
-            image = ImageOps.exif_transpose(file).convert('RGB')
+            image = _rgb(ImageOps.exif_transpose(file))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f'{name}: not a readable image ({error})') from None
-    if size is not None and image.size != (size, size):
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(image)
+    if size is None:
+        return np.asarray(image)
+    bilinear = Image.Resampling.BILINEAR
+    if zoom is None:
+        if image.size != (size, size):
+            image = image.resize((size, size), bilinear)
+        return np.asarray(image)
+    short = round(zoom * size)
+    if min(image.size) != short:
+        scale = short / min(image.size)
+        image = image.resize(
+            [max(short, round(s * scale)) for s in image.size], bilinear
+        )
+    left, top = ((side - size) // 2 for side in image.size)
+    return np.asarray(image.crop((left, top, left + size, top + size)))
 
 
 def conform(image: np.ndarray, size: int, channels: int) -> np.ndarray:
@@ -50,11 +76,22 @@ def as_channels(image: np.ndarray, channels: int) -> np.ndarray:
     if (image.shape[-1], channels) == (1, 3):
         return np.repeat(image, 3, axis=-1)
     if (image.shape[-1], channels) == (3, 1):
-        weights = np.array([0.299, 0.587, 0.114], np.float32)
-        return np.rint(image @ weights)[..., None].astype(np.uint8)
+        return np.rint(image @ LUMINANCE)[..., None].astype(np.uint8)
     raise ValueError(f'channels must be 1 or 3: {image.shape[-1]} to {channels}')
 
 
 def pad(image: np.ndarray, margin: int) -> np.ndarray:
     """A border of `margin` zeros on each side."""
     return np.pad(image, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+
+
+def _rgb(image):
+    """A picture of any mode as RGB with 8 bits."""
+    from PIL import Image
+
+    if image.mode.startswith('I'):  # Pillow would clip what has 16 bits
+        deep = np.asarray(image).astype(np.int64)
+        image = Image.fromarray((deep.clip(0, 65535) // 257).astype(np.uint8))
+    elif image.mode == 'F':
+        raise ValueError('its pixels are floating-point numbers; save it with 8 bits')
+    return image.convert('RGB')

@@ -10,12 +10,16 @@ from transfer_jax.data.sources import Arrays, Images
 Batch = Mapping[str, Any]
 
 
-def normalise(mean: np.ndarray) -> Callable[[Batch], Batch]:
-    """f(batch): each uint8 'image' becomes float32 x / 255 - mean, mean (c,).
+def normalise(
+    mean: np.ndarray, std: np.ndarray | None = None
+) -> Callable[[Batch], Batch]:
+    """f(batch): each uint8 'image' becomes float32 (x / 255 - mean) / std, both (c,).
 
-    Reaches into nested batches such as {'source': {...}, 'target': {...}}.
+    Without `std` it is not divided. Reaches into nested batches such as {'source':
+    {...}, 'target': {...}}.
     """
     mean = np.asarray(mean, np.float32)
+    rate = None if std is None else 1 / np.asarray(std, np.float32)
 
     def apply(batch: Batch) -> Batch:
         changed = dict(batch)
@@ -23,7 +27,7 @@ def normalise(mean: np.ndarray) -> Callable[[Batch], Batch]:
             if isinstance(value, Mapping):
                 changed[key] = apply(value)
             elif key == 'image':
-                changed[key] = _subtract(value, mean)
+                changed[key] = _scale(value, mean, rate)
         return changed
 
     return apply
@@ -42,9 +46,11 @@ def channel_mean(*sources: Arrays | Images) -> np.ndarray:
     return np.mean(means, axis=0).astype(np.float32)
 
 
-def _subtract(image: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def _scale(image: np.ndarray, mean: np.ndarray, rate: np.ndarray | None) -> np.ndarray:
     image = np.divide(image, np.float32(255), dtype=np.float32)
     # Whole rows at once: NumPy is four times slower where its inner loop is c long.
     rows = image.reshape(*image.shape[:-2], -1)
     rows -= np.tile(mean, image.shape[-2])
+    if rate is not None:
+        rows *= np.tile(rate, image.shape[-2])
     return image

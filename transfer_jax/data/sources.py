@@ -10,6 +10,7 @@ import hashlib
 import os
 import pathlib
 import zipfile
+from collections.abc import Sequence
 from concurrent import futures
 from typing import Any, NamedTuple, Protocol
 
@@ -164,34 +165,63 @@ def from_folder(
     path = pathlib.Path(path)
     if not path.is_dir():
         raise ValueError(f'{path}: there is no such folder')
-    found = tuple(sorted(p.name for p in path.iterdir() if _is_class(p)))
+    found = tuple(sorted(p.name for p in path.iterdir() if is_class(p)))
     unknown = set(found) - set(found if classes is None else classes)
     if unknown:
         raise ValueError(
             f'{path}: has the classes {sorted(unknown)}; expected only {list(classes)}'
         )
     classes = found if classes is None else classes
-    files = [
+    items = [
         (file, number)
         for number, name in enumerate(classes)
         if name in found
-        for file in sorted((path / name).rglob('*'))
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith('.')
+        for file in image_files(path / name)
     ]
-    if not files:
+    if not items:
         raise ValueError(
             f'{path}: holds no images; expected <class>/<file> with files that end in '
             + ', '.join(SUFFIXES)
         )
+    return from_files(items, classes, path, size=size)
+
+
+def image_files(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The image files below a folder, by their endings."""
+    return [
+        file
+        for file in sorted(folder.rglob('*'))
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith('.')
+    ]
+
+
+def from_files(
+    items: Sequence[tuple[pathlib.Path, int]],
+    classes: tuple[str, ...],
+    path: str | os.PathLike,
+    *,
+    size: int | None = None,
+    zoom: float | None = None,
+) -> Arrays:
+    """Reads (file, label) pairs, ordered by the SHA-256 digest of their bytes.
+
+    `path` stands in messages; `size` and `zoom` are those of images.decode.
+    """
+
+    def read(item):
+        content = item[0].read_bytes()
+        image = images.decode(content, item[0], size, zoom)
+        return hashlib.sha256(content).hexdigest(), image
+
     with futures.ThreadPoolExecutor() as pool:
-        decoded = list(pool.map(lambda item: _digest_and_image(item[0], size), files))
+        decoded = list(pool.map(read, items))
     shapes = {image.shape for _, image in decoded}
     if len(shapes) > 1:
         raise ValueError(f'{path}: images of several sizes {sorted(shapes)}; give size')
-    order = sorted(range(len(files)), key=lambda i: decoded[i][0])
+    order = sorted(range(len(items)), key=lambda i: decoded[i][0])
     return Arrays(
         np.stack([decoded[i][1] for i in order]),
-        np.array([files[i][1] for i in order], np.int32),
+        np.array([items[i][1] for i in order], np.int32),
         classes,
     )
 
@@ -233,13 +263,9 @@ def _labels(content: dict[str, np.ndarray]) -> list[np.ndarray]:
     return [content[name] for name in names if name in content]
 
 
-def _is_class(path: pathlib.Path) -> bool:
+def is_class(path: pathlib.Path) -> bool:
+    """Whether a folder stands for a class."""
     return path.is_dir() and not path.name.startswith('.')
-
-
-def _digest_and_image(path: pathlib.Path, size: int | None) -> tuple[str, np.ndarray]:
-    content = path.read_bytes()
-    return hashlib.sha256(content).hexdigest(), images.decode(content, path, size)
 
 
 def _first_line(error: Exception) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from transfer_jax.data import images
+
 Item = dict[str, Any]
 Transform = Callable[[Item, np.random.Generator], Item]
 
@@ -116,6 +118,58 @@ def jitter(contrast: float = 0.0, brightness: float = 0.0) -> Transform:
         image = item['image'].astype(np.float32)
         mean = image.mean()
         image = np.rint(scale * (image - mean) + mean + offset)
+        return {**item, 'image': image.clip(0, 255).astype(np.uint8)}
+
+    return apply
+
+
+def flip(probability: float = 0.5) -> Transform:
+    """Left to right, with the given probability."""
+
+    def apply(item: Item, rng: np.random.Generator) -> Item:
+        if rng.random() >= probability:
+            return item
+        return {**item, 'image': np.ascontiguousarray(item['image'][:, ::-1])}
+
+    return apply
+
+
+def zoom(least: float = 0.4, stretch: float = 4 / 3) -> Transform:
+    """A random part of the image, resized back to its size (bilinear).
+
+    The part covers a share of the area drawn from [least, 1], and its sides are to
+    each other as log-uniformly drawn from [1 / stretch, stretch]: the crops of
+    Szegedy et al. (2015), section 6.
+    """
+
+    def apply(item: Item, rng: np.random.Generator) -> Item:
+        from PIL import Image
+
+        image = item['image']
+        h, w, c = image.shape
+        side = np.sqrt(rng.uniform(least, 1.0))
+        ratio = np.exp(rng.uniform(-1, 1) * np.log(stretch) / 2)
+        tall, wide = min(1.0, side / ratio), min(1.0, side * ratio)
+        top, left = rng.uniform(0, 1 - tall) * h, rng.uniform(0, 1 - wide) * w
+        flat = image[..., 0] if c == 1 else image
+        picture = Image.fromarray(np.ascontiguousarray(flat)).resize(
+            (w, h),
+            Image.Resampling.BILINEAR,
+            box=(left, top, left + wide * w, top + tall * h),
+        )
+        return {**item, 'image': np.asarray(picture).reshape(image.shape)}
+
+    return apply
+
+
+def saturate(amount: float) -> Transform:
+    """gray + a (image - gray), a in 1 +- amount: less colour, or more."""
+
+    def apply(item: Item, rng: np.random.Generator) -> Item:
+        scale = np.float32(1 + rng.uniform(-amount, amount))
+        image = item['image'].astype(np.float32)
+        gray = image @ images.LUMINANCE
+        image = np.rint(gray[..., None] + scale * (image - gray[..., None]))
         return {**item, 'image': image.clip(0, 255).astype(np.uint8)}
 
     return apply

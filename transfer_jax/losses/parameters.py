@@ -1,9 +1,34 @@
-"""Losses on parameters: how two streams of one architecture may differ."""
+"""Losses on parameters: how far they may be from others, or from zero."""
 
 import chex
+import jax
 import jax.numpy as jnp
 
-from transfer_jax.types import Array
+from transfer_jax.types import Array, PyTree
+
+
+def l2_sp(
+    shared: PyTree,
+    start: PyTree,
+    new: PyTree,
+    *,
+    alpha: Array | float,
+    beta: Array | float,
+) -> Array:
+    """alpha / 2 ||shared - start||^2 + beta / 2 ||new||^2, trees -> ().
+
+    Towards the starting point where there is one and towards zero elsewhere: L2-SP
+    (Li, Grandvalet & Davoine, ICML 2018, eq. 2), over all leaves, biases included.
+
+    Args:
+      shared: parameters of the layers that were pretrained.
+      start: the values that they started from, not differentiated.
+      new: parameters of the layers that were not.
+    """
+    chex.assert_trees_all_equal_shapes(shared, start)
+    start = jax.lax.stop_gradient(start)
+    apart = jax.tree.map(jnp.subtract, shared, start)
+    return alpha / 2 * _squares(apart) + beta / 2 * _squares(new)
 
 
 def squared_map_error(
@@ -55,3 +80,7 @@ def residual_barrier(size: Array, floor: float = 1e-6) -> Array:
     """
     chex.assert_rank(size, 0)
     return size - jnp.log(jnp.maximum(size, floor))
+
+
+def _squares(tree: PyTree) -> Array:
+    return sum((jnp.sum(jnp.square(x)) for x in jax.tree.leaves(tree)), jnp.zeros(()))

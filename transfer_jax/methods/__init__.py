@@ -26,6 +26,15 @@ from transfer_jax.methods.adaptation.residual_transfer import (
 )
 from transfer_jax.methods.adaptation.self_training import self_training
 from transfer_jax.methods.adaptation.wdgrl import wdgrl
+from transfer_jax.methods.transfer.fine_tuning import (
+    choose_layers,
+    copy_layers,
+    fine_tuning,
+    go_on,
+    start_from,
+    start_from_previous,
+)
+from transfer_jax.methods.transfer.multi_task import multi_task, of_task
 from transfer_jax.methods.transfer.supervised import supervised
 
 __all__ = [
@@ -33,7 +42,9 @@ __all__ = [
     'beyond_sharing_weights',
     'bnm',
     'cdan',
+    'choose_layers',
     'cmd',
+    'copy_layers',
     'dan',
     'dann',
     'ddc',
@@ -42,12 +53,18 @@ __all__ = [
     'domain_confusion',
     'dsn',
     'entropy_minimization',
+    'fine_tuning',
+    'go_on',
     'jan',
     'mada',
     'mcc',
     'mcd',
+    'multi_task',
+    'of_task',
     'residual_transfer',
     'self_training',
+    'start_from',
+    'start_from_previous',
     'start_from_source',
     'start_residual',
     'start_streams',

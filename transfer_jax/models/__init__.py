@@ -10,6 +10,7 @@ The backbones, from SqueezeNet to VGG, are rows of named layers, with these attr
     output then is. Layers outside have no parameters. An unknown name is a ValueError.
   norm: builds the norm layers, norm(name=...); None leaves them out and gives the
     convolutions a bias.
+  relu: of SqueezeNet, AlexNet and VGG, the rectifier; ops.guided_relu for pictures.
   dropout: in training, before the classifier and where the paper has it.
   dtype: of the computation; parameters and the output are float32.
 They take normalised images (n, h, w, 3) of any size and return (output, {layer:
@@ -28,6 +29,7 @@ from transfer_jax.models.digits import (
 )
 from transfer_jax.models.googlenet import GoogLeNet
 from transfer_jax.models.heads import ClassCritics, Classifier, Critic
+from transfer_jax.models.layered import LayeredNet
 from transfer_jax.models.layers import Conv
 from transfer_jax.models.mobilenet import MobileNetV1, MobileNetV2
 from transfer_jax.models.norm import SOURCE, AutoDial, BatchNorm
@@ -49,6 +51,7 @@ __all__ = [
     'GaninMnist',
     'GaninSigns',
     'GaninSvhn',
+    'LayeredNet',
     'GoogLeNet',
     'LeNet',
     'MobileNetV1',

@@ -41,6 +41,7 @@ class AlexNet(nn.Module):
     norm: layers.Norm = None
     dropout: float = 0.5
     dtype: jnp.dtype = jnp.float32
+    relu: layers.Activation = nn.relu
     hidden: int = 4096
     convolutional: bool = False
 
@@ -49,7 +50,11 @@ class AlexNet(nn.Module):
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> tuple[Array, dict[str, Array]]:
         unit = functools.partial(
-            layers.Unit, norm=self.norm, dtype=self.dtype, direct=True
+            layers.Unit,
+            norm=self.norm,
+            activate=self.relu,
+            direct=True,
+            dtype=self.dtype,
         )
         pool = functools.partial(ops.max_pool, window=3, stride=2)
         steps = []
@@ -64,6 +69,7 @@ class AlexNet(nn.Module):
             side=MAP,
             convolutional=self.convolutional,
             dropouts=(self.dropout, self.dropout, 0.0),
+            relu=self.relu,
             dtype=self.dtype,
             train=train,
         )

@@ -9,6 +9,7 @@ from transfer_jax import ops
 from transfer_jax.types import Array
 
 Norm = Callable[..., nn.Module] | None  # builds a norm layer; None: no norm
+Activation = Callable[[Array], Array]
 
 
 class Conv(nn.Module):
@@ -63,7 +64,7 @@ class Unit(nn.Module):
     groups: int = 1
     norm: Norm = None
     epsilon: float | None = None
-    activate: Callable[[Array], Array] | None = nn.relu
+    activate: Activation | None = nn.relu
     direct: bool = False
     dtype: jnp.dtype = jnp.float32
 
@@ -149,6 +150,7 @@ def three_dense(
     side: int,
     convolutional: bool,
     dropouts: tuple[float, float, float],
+    relu: Activation,
     dtype: jnp.dtype,
     train: bool,
 ) -> list[Step]:
@@ -170,7 +172,7 @@ def three_dense(
                 x = Conv(features, window, dtype=dtype, name=name)(x)
             else:
                 x = nn.Dense(features, dtype=dtype, name=name)(x)
-            return x if name == 'logits' else nn.relu(x)
+            return x if name == 'logits' else relu(x)
 
         return name, step
 

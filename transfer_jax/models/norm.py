@@ -31,6 +31,9 @@ class BatchNorm(nn.Module):
         separate too.
       source statistics: domains=2, by=SOURCE. The target is normalised as if it were
         source.
+      frozen: frozen=True. The running statistics normalise in training too and do not
+        move, as a frozen layer of a pretrained network needs; scale and shift are
+        still parameters, for the optimiser to freeze or not.
 
     Attributes:
       domains: number of separate statistics.
@@ -39,6 +42,7 @@ class BatchNorm(nn.Module):
         own.
       momentum: of the running averages.
       epsilon: added to the variance.
+      frozen: never use or average the statistics of a batch.
     """
 
     domains: int = 1
@@ -46,13 +50,15 @@ class BatchNorm(nn.Module):
     by: int | None = None
     momentum: float = 0.9
     epsilon: float = 1e-5
+    frozen: bool = False
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool, domain: Array | None = None) -> Array:
         """Normalise (n, ..., c).
 
         Args:
-          train: use the statistics of the batch, and move the running ones.
+          train: use the statistics of the batch, and move the running ones, unless
+            they are frozen.
           domain: (n,) int, the domain of each example; all 0 if None.
         """
         channels = x.shape[-1]
@@ -63,7 +69,8 @@ class BatchNorm(nn.Module):
             domain = jnp.zeros(x.shape[0], jnp.int32)
 
         inputs = x.astype(jnp.float32)
-        center, spread = _statistics(self, inputs, domain, train)
+        moving = train and not self.frozen
+        center, spread = _statistics(self, inputs, domain, moving)
         used = domain if self.by is None else jnp.full_like(domain, self.by)
         rate = _rows(jax.lax.rsqrt(spread + self.epsilon), used, x.ndim)
         y = (inputs - _rows(center, used, x.ndim)) * rate

@@ -37,23 +37,25 @@ class SqueezeNet(nn.Module):
     norm: layers.Norm = None
     dropout: float = 0.5
     dtype: jnp.dtype = jnp.float32
+    relu: layers.Activation = nn.relu
 
     @nn.compact
     def __call__(
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> tuple[Array, dict[str, Array]]:
-        unit = functools.partial(layers.Unit, norm=self.norm, dtype=self.dtype)
+        own = {'norm': self.norm, 'dtype': self.dtype}
+        unit = functools.partial(layers.Unit, activate=self.relu, **own)
         pool = functools.partial(ops.max_pool, window=3, stride=2, ceil=True)
 
         def logits(x):
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
-            head = layers.Unit(self.classes, 1, dtype=self.dtype, name='logits')
+            head = unit(self.classes, 1, norm=None, name='logits')
             return layers.average(head(x, train=train))
 
         steps = [('conv1', unit(64, 3, stride=2, name='conv1')), ('pool1', pool)]
         for number, narrow, wide in FIRES:
             name = f'fire{number}'
-            fire = Fire(narrow, wide, norm=self.norm, dtype=self.dtype, name=name)
+            fire = Fire(narrow, wide, relu=self.relu, **own, name=name)
             steps.append((name, fire))
             if number in (3, 5):
                 steps.append((f'pool{number}', pool))
@@ -70,10 +72,13 @@ class Fire(nn.Module):
     wide: int
     norm: layers.Norm = None
     dtype: jnp.dtype = jnp.float32
+    relu: layers.Activation = nn.relu
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool, domain: Array | None = None) -> Array:
-        unit = functools.partial(layers.Unit, norm=self.norm, dtype=self.dtype)
+        unit = functools.partial(
+            layers.Unit, norm=self.norm, dtype=self.dtype, activate=self.relu
+        )
         call = {'train': train, 'domain': domain}
         x = unit(self.narrow, 1, name='squeeze')(x, **call)
         one = unit(self.wide, 1, name='expand1x1')(x, **call)

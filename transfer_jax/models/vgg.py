@@ -32,6 +32,7 @@ class VGG(nn.Module):
     norm: layers.Norm = None
     dropout: float = 0.5
     dtype: jnp.dtype = jnp.float32
+    relu: layers.Activation = nn.relu
     depth: int = 16
     hidden: int = 4096
     convolutional: bool = False
@@ -43,7 +44,11 @@ class VGG(nn.Module):
         if self.depth not in DEPTHS:
             raise ValueError(f'depth={self.depth}: there is {list(DEPTHS)}')
         unit = functools.partial(
-            layers.Unit, norm=self.norm, dtype=self.dtype, direct=True
+            layers.Unit,
+            norm=self.norm,
+            activate=self.relu,
+            direct=True,
+            dtype=self.dtype,
         )
         pool = functools.partial(ops.max_pool, window=2)
         steps = []
@@ -60,6 +65,7 @@ class VGG(nn.Module):
             side=MAP,
             convolutional=self.convolutional,
             dropouts=(0.0, self.dropout, self.dropout),
+            relu=self.relu,
             dtype=self.dtype,
             train=train,
         )

@@ -8,6 +8,7 @@ from transfer_jax.training import (
     optim,
     parallel,
     state,
+    stopping,
 )
 from transfer_jax.training.loop import fit
 from transfer_jax.training.method import Aux, Method, Phase
@@ -28,4 +29,5 @@ __all__ = [
     'optim',
     'parallel',
     'state',
+    'stopping',
 ]

@@ -2,8 +2,11 @@
 
 An optimiser's own count would restart with each stage and differ between networks, so
 the rate is multiplied in by `by_step`, which reads the step that make_step passes.
+`grouped` treats the parameters of one network differently, by rules on their paths.
 """
 
+import dataclasses
+import re
 from collections.abc import Callable, Sequence
 
 import jax
@@ -11,7 +14,7 @@ import jax.numpy as jnp
 import optax
 
 from transfer_jax import tree
-from transfer_jax.types import Array
+from transfer_jax.types import Array, PyTree
 
 Schedule = Callable[[Array], Array]
 
@@ -32,9 +35,31 @@ def ganin_strength(steps: int, top: Array | float = 1.0) -> Schedule:
     return lambda step: top * (2 / (1 + jnp.exp(-10 * step / steps)) - 1)
 
 
+def warmup_cosine(steps: int, base: Array | float = 0.01, warmup: int = 0) -> Schedule:
+    """Linear from 0 to base at step `warmup`, then half a cosine down to 0 at `steps`.
+
+    base (1 + cos(pi (step - warmup) / (steps - warmup))) / 2: Loshchilov & Hutter
+    (2017), eq. 5 without restarts, after the warm-up of Goyal et al. (2017),
+    section 2.2.
+    """
+
+    def rate(step):
+        progress = jnp.clip((step - warmup) / max(steps - warmup, 1), 0, 1)
+        rising = step / max(warmup, 1)
+        falling = (1 + jnp.cos(jnp.pi * progress)) / 2
+        return base * jnp.where(step < warmup, rising, falling)
+
+    return rate
+
+
 def constant(value: Array | float) -> Schedule:
     """The same value at every step."""
     return lambda step: jnp.asarray(value, jnp.float32)
+
+
+def scaled(rate: Schedule, factor: Array | float) -> Schedule:
+    """The schedule `factor` times `rate`."""
+    return lambda step: factor * rate(step)
 
 
 def by_step(rate: Schedule) -> optax.GradientTransformationExtraArgs:
@@ -70,16 +95,115 @@ def adam(
     )
 
 
-def freeze(
-    tx: optax.GradientTransformation, patterns: Sequence[str]
-) -> optax.GradientTransformation:
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """How some of a network's parameters are trained."""
+
+    rate: float = 1.0  # multiple of the learning rate
+    decay: bool = True  # by weight decay
+    frozen: bool = False  # never moved
+
+
+# (regex of paths in one network, its group); the first that matches counts.
+Rules = Sequence[tuple[str, Group]]
+
+
+class Grouped(optax.GradientTransformationExtraArgs):
+    """An optimiser that also says which leaves it never moves.
+
+    A subclass, so that it goes wherever optax wants a transformation. `frozen` maps
+    parameters to a tree of booleans. make_step differentiates a loss with respect to
+    the other leaves only, so that nothing is propagated back to what lies below the
+    lowest of them.
+    """
+
+    frozen: Callable[[PyTree], PyTree]
+
+    def __new__(cls, init, update, frozen):
+        made = super().__new__(cls, init, update)
+        made.frozen = frozen
+        return made
+
+
+def grouped(
+    tx_of: Callable[[Group], optax.GradientTransformation], rules: Rules
+) -> Grouped:
+    """An optimiser for each group of a network's leaves: `tx_of(group)`.
+
+    As in `grouped(lambda g: sgd(scaled(rate, g.rate), decay=1e-4 * g.decay), rules)`.
+    Leaves that no pattern matches are of Group(). Frozen ones have no optimiser state
+    and stay as they are to the bit, whatever decay there is. A transform that calls
+    `value_fn` (a line search) sees only its own group and cannot be used here.
+
+    Raises:
+      ValueError: at init, when a pattern matches no path.
+    """
+    names: dict[Group, str] = {}
+    for _, group in [*rules, ('', Group())]:
+        names.setdefault(group, _FROZEN if group.frozen else f'group_{len(names)}')
+    patterns = [(pattern, names[group]) for pattern, group in rules]
+
+    def labels(params):
+        return tree.labels(params, patterns, default=names[Group()])
+
+    def frozen(params):
+        return jax.tree.map(lambda label: label == _FROZEN, labels(params))
+
+    txs = {
+        name: optax.set_to_zero() if group.frozen else tx_of(group)
+        for group, name in names.items()
+    }
+    return Grouped(*optax.partition(txs, labels), frozen)
+
+
+def freeze(tx: optax.GradientTransformation, patterns: Sequence[str]) -> Grouped:
     """`tx`, but leaves whose path matches a pattern never move, not even by decay.
 
     Raises:
       ValueError: at init, when a pattern matches no path.
     """
-    rules = [(pattern, 'freeze') for pattern in patterns]
-    return optax.partition(
-        {'train': tx, 'freeze': optax.set_to_zero()},
-        lambda params: tree.labels(params, rules, default='train'),
-    )
+    rules = [(pattern, Group(frozen=True)) for pattern in patterns]
+    return grouped(lambda group: tx, rules)
+
+
+def layerwise(
+    layers: Sequence[str], decay: float, *, above: int = 0
+) -> list[tuple[str, Group]]:
+    """Rules that lower the rate from layer to layer: decay^depth, counted from the top.
+
+    Howard & Ruder (2018), section 3.2, "discriminative fine-tuning" with 1 / decay =
+    2.6.
+
+    Args:
+      layers: names in their order, the lowest first.
+      above: layers of other networks above these, such as 1 for a classifier: the depth
+        of the last layer.
+    """
+    top = len(layers) - 1 + above
+    return [
+        (_of_layer(layer), Group(rate=decay ** (top - i)))
+        for i, layer in enumerate(layers)
+    ]
+
+
+def unfreezing(layers: Sequence[str]) -> list[list[tuple[str, Group]]]:
+    """Rules of each stage of gradual unfreezing: stage i trains the last i layers.
+
+    Howard & Ruder (2018), section 3.3: in stage 0 all layers are frozen and only the
+    networks above learn, then one more layer joins from stage to stage. These are
+    stages (running.Stage with start=methods.go_on), not a rate that is 0 at first: so
+    the backward pass of what is still frozen is saved, and the momentum of a layer
+    begins when it joins.
+
+    Args:
+      layers: names in their order, the lowest first.
+    """
+    stops = range(len(layers), -1, -1)
+    return [[(_of_layer(n), Group(frozen=True)) for n in layers[:s]] for s in stops]
+
+
+_FROZEN = 'frozen'
+
+
+def _of_layer(name: str) -> str:
+    return f'{re.escape(name)}/.*'

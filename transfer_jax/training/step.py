@@ -4,9 +4,12 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
+import jax.numpy as jnp
 import optax
 
+from transfer_jax import tree
 from transfer_jax.ops import collective
+from transfer_jax.training import optim
 from transfer_jax.training.method import Phase
 from transfer_jax.training.state import TrainState
 from transfer_jax.types import Batch, Key, Metrics
@@ -23,7 +26,9 @@ def make_step(
     `value`, `grad`, `value_fn` and `step` as extra arguments.
 
     Args:
-      txs: {network: optimiser}; a network has one, whichever phases train it.
+      txs: {network: optimiser}; a network has one, whichever phases train it. Leaves
+        that it freezes (optim.Grouped) are constants of the loss: their gradient is
+        not computed, and `grad` is 0 there.
 
     Raises:
       ValueError: a phase trains a network without an optimiser, or two phases have one
@@ -62,22 +67,32 @@ def _update(phase, txs, state, batch, key):
     def loss(trained):
         return phase.loss(state.replace(params={**state.params, **trained}), batch, key)
 
-    trained = {name: state.params[name] for name in phase.trains}
-    (value, aux), gradients = jax.value_and_grad(loss, has_aux=True)(trained)
+    def of_moving(moving):
+        return loss({name: tree.unite(moving[name], still[name]) for name in moving})
+
+    moves = {name: _moves(txs[name], state.params[name]) for name in phase.trains}
+    moving, still = {}, {}
+    for name in phase.trains:
+        moving[name], still[name] = tree.split(state.params[name], moves[name])
+    (value, aux), gradients = jax.value_and_grad(of_moving, has_aux=True)(moving)
     value, gradients = collective.mean((value, gradients))
 
     params, opt_state = dict(state.params), dict(state.opt_state)
+    trained = {name: state.params[name] for name in phase.trains}
     for name in phase.trains:
+        none = jax.tree.map(jnp.zeros_like, still[name])
+        gradient = tree.unite(gradients[name], none)
         updates, opt_state[name] = txs[name].update(
-            gradients[name],
+            gradient,
             state.opt_state[name],
             state.params[name],
             value=value,
-            grad=gradients[name],
+            grad=gradient,
             value_fn=lambda p, name=name: loss({**trained, name: p})[0],
             step=state.step,
         )
-        params[name] = optax.apply_updates(state.params[name], updates)
+        moved = optax.apply_updates(moving[name], tree.split(updates, moves[name])[0])
+        params[name] = tree.unite(moved, still[name])
 
     new = state.replace(params=params, opt_state=opt_state)
     if aux.model_state is not None:
@@ -86,3 +101,10 @@ def _update(phase, txs, state, batch, key):
     if aux.extra is not None:
         new = new.replace(extra=aux.extra)
     return new, aux.carry, {'loss': value, **collective.mean(aux.metrics)}
+
+
+def _moves(tx, params):
+    """A tree of booleans: the leaves that an optimiser does not freeze."""
+    if isinstance(tx, optim.Grouped):
+        return jax.tree.map(lambda frozen: not frozen, tx.frozen(params))
+    return jax.tree.map(lambda leaf: True, params)

@@ -1,0 +1,80 @@
+"""Tables of the studies, from their result files, each with the command of its rows."""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from transfer_jax import summaries
+
+# The pages whose studies make the table `transfer`, in the order of the lectures.
+TRANSFER = (
+    'transfer.descriptors',
+    'transfer.probing',
+    'transfer.few_shot',
+    'transfer.fine_tuning',
+    'transfer.layer_transfer',
+    'transfer.multi_task',
+    'transfer.retrieval',
+)
+
+
+def text(results: Sequence[dict]) -> str:
+    """Every study's table as plain text."""
+    return '\n\n\n'.join(
+        f'{_title(result)}\n\n{summaries.text(result)}\n{command(result)}'
+        for result in in_order(results)
+    )
+
+
+def markdown(results: Sequence[dict]) -> str:
+    """Every study's table in GitHub's markdown, under a heading for each page."""
+    parts, pages = [], set()
+    for result in in_order(results):
+        if result['experiment'] not in pages:
+            parts.append(f'#### {_title(result)}')
+            pages.add(result['experiment'])
+        parts += [summaries.markdown(result), f'    {command(result)}']
+    return '\n\n'.join(parts)
+
+
+def missing(results: Sequence[dict]) -> list[dict[str, str]]:
+    """The pages that have no result yet, and the command that makes one."""
+    there = {result['experiment'] for result in results}
+    return [
+        {'task': name, 'arm': 'all', 'command': f'python -m experiments.{name}'}
+        for name in TRANSFER
+        if name not in there
+    ]
+
+
+def in_order(results: Sequence[dict]) -> list[dict]:
+    """The results of the table, page by page."""
+    known = [result for result in results if result['experiment'] in TRANSFER]
+    return sorted(known, key=lambda r: (TRANSFER.index(r['experiment']), r['task']))
+
+
+def command(result: Mapping[str, Any]) -> str:
+    """The command that made a result: what differs from the page's defaults."""
+    name = f'experiments.{result["experiment"]}'
+    config = importlib.import_module(name).Config()
+    flags = []
+    for field in dataclasses.fields(config):
+        default, own = getattr(config, field.name), result['config'].get(field.name)
+        if isinstance(default, tuple):
+            default = list(default)
+        if own is None or own == default:
+            continue
+        flag = f'--config.{field.name.replace("_", "-")}'
+        if isinstance(own, bool):
+            flags.append(flag if own else f'--config.no-{flag[len("--config.") :]}')
+        elif isinstance(own, list):
+            flags.append(' '.join([flag, *map(str, own)]))
+        else:
+            flags.append(f'{flag} {own}')
+    return ' '.join([f'python -m {name}', *flags])
+
+
+def _title(result: Mapping[str, Any]) -> str:
+    page = importlib.import_module(f'experiments.{result["experiment"]}')
+    return page.__doc__.strip().partition('\n')[0].rstrip('.')

@@ -1,0 +1,82 @@
+"""One cell of a study that trains a network: start, fit, score."""
+
+from collections.abc import Callable, Iterable
+
+import jax
+import numpy as np
+
+from transfer_jax import data, evaluation, metrics, training
+from transfer_jax.methods.transfer.fine_tuning import Start
+from transfer_jax.types import Batch
+
+EVALUATION_BATCH = 100
+Scale = Callable[[Batch], Batch]  # uint8 images to inputs
+
+
+def train(
+    method: training.Method,
+    start: Start | None,
+    stream: data.Stream,
+    *,
+    steps: int,
+    seed: int,
+) -> training.TrainState:
+    """The state after so many steps; a pure function of its arguments.
+
+    Args:
+      start: (fresh, None) -> first state, such as methods.start_from(...); None keeps
+        the fresh one.
+    """
+    key = jax.random.key(seed)
+    fresh = jax.jit(method.init)(jax.random.fold_in(key, 0), stream[0])
+    first = fresh if start is None else start(fresh, None)
+    return training.fit(method, first, stream, key=key, steps=steps)
+
+
+def labelled(
+    part: data.Arrays,
+    scale: Scale,
+    *,
+    batch: int,
+    seed: int,
+    transform: data.transforms.Transform | None = None,
+) -> data.Stream:
+    """Training batches {'source': {'image', 'label'}}, scaled as the network wants.
+
+    Args:
+      scale: such as data.normalise(mean).
+    """
+    source = data.labelled(
+        part, batch_size=batch, seed=seed, transform=transform, name='source'
+    )
+    return data.zipped(source=source).map(scale)
+
+
+def held_out(part: data.Arrays, scale: Scale) -> data.Batches:
+    """Scaled batches of a test set."""
+    return data.batches(part, min(EVALUATION_BATCH, len(part))).map(scale)
+
+
+def score(
+    method: training.Method,
+    state: training.TrainState,
+    batches: Iterable[Batch],
+    classes: int,
+) -> dict[str, float]:
+    """'accuracy' over all examples, and 'class_accuracy', the mean over classes."""
+    predict = evaluation.bind(method, state, 'source')
+    found = evaluation.evaluate(predict, batches, metrics.confusion(classes))
+    matrix = np.asarray(found['confusion'])
+    return {
+        'accuracy': float(np.trace(matrix) / matrix.sum()),
+        'class_accuracy': float(np.nanmean(found['per_class'])),
+    }
+
+
+def score_logits(
+    logits: np.ndarray, label: np.ndarray, classes: int
+) -> dict[str, float]:
+    """The same of logits (n, c) and labels (n,)."""
+    right = logits.argmax(1) == label
+    each = [right[label == i].mean() for i in range(classes) if (label == i).any()]
+    return {'accuracy': float(right.mean()), 'class_accuracy': float(np.mean(each))}

@@ -1,0 +1,156 @@
+"""Photographs of things: Caltech-101, Office-Caltech10, PACS, COIL-100, ImageNet."""
+
+import csv
+import functools
+import pathlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from transfer_jax.data import features, files, images, sources
+from transfer_jax.data.sources import Arrays, Domain
+
+Dirs = tuple[pathlib.Path, ...]
+Items = list[tuple[pathlib.Path, int]]
+
+PACS = ('dog', 'elephant', 'giraffe', 'guitar', 'horse', 'house', 'person')
+CIFAR10 = (
+    *('airplane', 'automobile', 'bird', 'cat', 'deer'),
+    *('dog', 'frog', 'horse', 'ship', 'truck'),
+)
+TRAIN_SHARE = 0.8  # of a domain that its publisher did not split
+PER_CLASS = 30  # training images of a class of Caltech-101 without a list of splits
+IMAGENET_ZOOM = 256 / 224  # the margin of the usual evaluation
+
+
+def caltech101(size: int, dirs: Dirs) -> Domain:
+    """Caltech-101 (Fei-Fei et al. 2004) or a subset of it, by the class folders there.
+
+    MANIFEST.csv (file, split) says what is train and test; without one, 30 images of
+    each class are for training, drawn by the digests of the files. The shorter side
+    becomes `size`, the square in the middle is kept.
+    """
+    root = files.locate('caltech101', dirs)[0].parents[1]
+    classes = tuple(sorted(p.name for p in root.iterdir() if sources.is_class(p)))
+    split = _manifest(root, 'split')
+    items = _by_folder(root, classes)
+    if split:
+        unlisted = [f for f, _ in items if _key(f, root) not in split]
+        if unlisted:
+            raise ValueError(f'{root}: MANIFEST.csv does not list {unlisted[0]}')
+        parts = [
+            [item for item in items if split[_key(item[0], root)] == name]
+            for name in ('train', 'test')
+        ]
+        read = [
+            sources.from_files(part, classes, root, size=size, zoom=1.0)
+            for part in parts
+        ]
+        return Domain('caltech101', classes, *read)
+    whole = sources.from_files(items, classes, root, size=size, zoom=1.0)
+    first = np.concatenate(
+        [np.flatnonzero(whole.label == i)[:PER_CLASS] for i in range(len(classes))]
+    )
+    rest = np.setdiff1d(np.arange(len(whole)), first)
+    return Domain('caltech101', classes, whole.take(np.sort(first)), whole.take(rest))
+
+
+def office(name: str) -> Callable[[int, Dirs], Domain]:
+    """A domain of Office-Caltech10 (Gong et al. 2012): 10 classes, four fifths train.
+
+    The files' digests order the images, so no label has a part in the cut.
+    """
+    return functools.partial(
+        _cut, 'office_caltech10', f'office_{name}', name, features.OFFICE_CALTECH10
+    )
+
+
+def pacs(name: str) -> Callable[[int, Dirs], Domain]:
+    """A domain of PACS (Li et al. 2017): 7 classes, four fifths train."""
+    return functools.partial(_cut, 'pacs', f'pacs_{name}', name, PACS)
+
+
+def coil100(size: int, dirs: Dirs) -> Domain:
+    """COIL-100 (Nene et al. 1996): turned objects; every second view is for training.
+
+    A class is an object, named by its number there.
+    """
+    found = files.locate('coil100', dirs)
+    parts = [path.stem.removeprefix('obj').split('__') for path in found]
+    views = [(int(number), int(degrees)) for number, degrees in parts]
+    objects = sorted({number for number, _ in views})
+    classes = tuple(map(str, objects))
+    read = []
+    for odd in (0, 1):
+        items = [
+            (path, objects.index(number))
+            for path, (number, degrees) in zip(found, views, strict=True)
+            if degrees // 15 % 2 == odd
+        ]
+        read.append(sources.from_files(items, classes, found[0].parent, size=size))
+    return Domain('coil100', classes, *read)
+
+
+def imagenet_samples(size: int, dirs: Dirs) -> Domain:
+    """One photograph of some classes of ILSVRC 2012; label is the index of 1,000.
+
+    For the check of converted weights: nothing is trained on it, and both parts are
+    the same images. Resized and cropped as an evaluation does: 256 to 224.
+    """
+    root = files.locate('imagenet_samples', dirs)[0].parent
+    label = {k: int(v) for k, v in _manifest(root, 'ilsvrc_index').items()}
+    names = {label[k]: v for k, v in _manifest(root, 'name').items()}
+    classes = tuple(names.get(i, str(i)) for i in range(1000))
+    items = [(root / name, number) for name, number in label.items()]
+    whole = sources.from_files(items, classes, root, size=size, zoom=IMAGENET_ZOOM)
+    return Domain('imagenet_samples', classes, whole, whole)
+
+
+def cifar10_test(size: int, dirs: Dirs) -> Domain:
+    """A part of CIFAR-10's test images, compressed with losses; both parts the same."""
+    path = files.locate('cifar10_test', dirs)[0]
+    with np.load(path, allow_pickle=False) as content:
+        image, label = content['images'], content['labels'].astype(np.int32)
+    whole = Arrays(images.resize(image, size), label, CIFAR10)
+    return Domain('cifar10_test', CIFAR10, whole, whole)
+
+
+def _cut(
+    known: str, name: str, folder: str, classes: tuple[str, ...], size: int, dirs: Dirs
+) -> Domain:
+    """A domain that comes in one piece: the first four fifths by digest to train."""
+    places = {path.parents[1] for path in files.locate(known, dirs)}
+    root = next(place for place in places if place.name == folder)
+    items = _by_folder(root, classes)
+    whole = sources.from_files(items, classes, root, size=size)
+    first = round(TRAIN_SHARE * len(whole))
+    rows = np.arange(len(whole))
+    return Domain(name, classes, whole.take(rows[:first]), whole.take(rows[first:]))
+
+
+def _by_folder(root: pathlib.Path, classes: Sequence[str]) -> Items:
+    """(file, label) of every image in the folders of the classes."""
+    lacking = [name for name in classes if not (root / name).is_dir()]
+    if lacking:
+        raise ValueError(f'{root}: has no folder of the class {lacking[0]!r}')
+    return [
+        (file, number)
+        for number, name in enumerate(classes)
+        for file in sources.image_files(root / name)
+    ]
+
+
+def _manifest(root: pathlib.Path, column: str) -> dict[str, str]:
+    """{file: entry of a column} of MANIFEST.csv; empty without one."""
+    path = root / 'MANIFEST.csv'
+    if not path.is_file():
+        return {}
+    with open(path, newline='', encoding='utf-8') as file:
+        try:
+            return {row['file']: row[column] for row in csv.DictReader(file)}
+        except KeyError as error:
+            raise ValueError(f'{path}: has no column {error}') from None
+
+
+def _key(file: pathlib.Path, root: pathlib.Path) -> str:
+    return file.relative_to(root).as_posix()

@@ -1,0 +1,74 @@
+"""Early stopping: the best state so far, and when to give up hope of a better one."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from transfer_jax.training import feed
+from transfer_jax.training.loop import fit
+from transfer_jax.training.method import Method
+from transfer_jax.training.state import TrainState
+from transfer_jax.types import Key
+
+
+class Stopped(Exception):
+    """Raised by the hook `Best` when its patience is over."""
+
+
+class Best:
+    """A hook of `fit` that keeps the state of least validation loss on the host.
+
+    Every `every` steps it evaluates; after `patience` evaluations in a row that are
+    not lower than the least so far, it raises Stopped. A loss that is not a number is
+    not lower.
+
+    Attributes:
+      state: the best state, as NumPy arrays; None before the first evaluation.
+      step, loss: of it.
+      losses: [(step, loss), ...] of all evaluations.
+    """
+
+    def __init__(
+        self, loss: Callable[[TrainState], float], *, every: int, patience: int
+    ):
+        if every < 1 or patience < 1:
+            raise ValueError(f'every={every} and patience={patience} must be positive')
+        self._loss, self._every, self._patience = loss, every, patience
+        self.state, self.step, self.loss = None, 0, float('inf')
+        self.losses: list[tuple[int, float]] = []
+
+    def __call__(self, step, state, metrics):
+        del metrics
+        if step % self._every:
+            return
+        loss = float(self._loss(state))
+        self.losses.append((step, loss))
+        if loss < self.loss:
+            # A copy: the buffers of `state` are given to the next step.
+            self.state, self.step, self.loss = jax.tree.map(np.array, state), step, loss
+        elif step - self.step >= self._patience * self._every:
+            raise Stopped(f'no loss below {self.loss} since step {self.step}')
+
+
+def fit_until_best(
+    method: Method,
+    state: TrainState,
+    stream: feed.Stream,
+    best: Best,
+    *,
+    key: Key,
+    steps: int,
+) -> TrainState:
+    """`fit` for at most `steps`, and the best state that `best` saw, bit for bit.
+
+    Raises:
+      ValueError: no evaluation gave a number.
+    """
+    try:
+        fit(method, state, stream, key=key, steps=steps, hooks=[best])
+    except Stopped:
+        pass
+    if best.state is None:
+        raise ValueError(f'no finite validation loss in {steps} steps')
+    return jax.tree.map(jax.numpy.asarray, best.state)
