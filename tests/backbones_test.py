@@ -68,9 +68,7 @@ def _logits(name, images):
     _file(chosen.file)
     params, state = backbones.load(name)
     apply = functools.partial(chosen.module().apply, train=False)
-    # Compiled with little care, which takes half the time.
-    options = {'xla_backend_optimization_level': 0}
-    predict = jax.jit(lambda v, x: apply(v, x)[0], compiler_options=options)
+    predict = jax.jit(lambda v, x: apply(v, x)[0])
     variables = {'params': params, **state}
     scaled = (images / 255 - np.array(chosen.mean)) / np.array(chosen.std)
     parts = np.split(scaled.astype(np.float32), max(1, len(images) // 25))
