@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import optax
 
 from transfer_jax import losses, methods, models
@@ -46,6 +47,54 @@ def _supervised(encoder, classifier, critic, tx, weight=0.0):
     return methods.supervised(
         encoder, classifier, txs={'encoder': tx, 'classifier': tx}
     )
+
+
+def _fine_tuning(encoder, classifier, critic, tx, weight=1.0):
+    return methods.fine_tuning(
+        encoder,
+        classifier,
+        txs={'encoder': tx, 'classifier': tx},
+        alpha=optim.constant(weight),
+        beta=optim.constant(weight),
+    )
+
+
+def _frozen(encoder, classifier, critic, tx, weight=1.0):
+    """Fine-tuning of all but the first convolution."""
+    return methods.fine_tuning(
+        encoder,
+        classifier,
+        txs={'encoder': optim.freeze(tx, ['conv_1/.*']), 'classifier': tx},
+    )
+
+
+def _multi_task(fixed):
+    """Of the labels, and of whether they are odd, which some examples do not say."""
+
+    def make(encoder, classifier, critic, tx, weight=1.0):
+        weights = {
+            'classifier': optim.constant(1.0),
+            'odd': optim.constant(weight),
+        }
+        names = ('encoder', 'classifier', 'odd', 'uncertainty')
+        method = methods.multi_task(
+            encoder,
+            {'classifier': classifier, 'odd': models.Classifier(2, (8,))},
+            txs={name: tx for name in names[: 3 if fixed else 4]},
+            weights=weights if fixed else None,
+        )
+
+        def both(batch):
+            label = batch['source']['label']
+            labels = {'classifier': label, 'odd': jnp.where(label < 3, label % 2, -1)}
+            return {'source': {'image': batch['source']['image'], 'labels': labels}}
+
+        return methods.of_task(method, 'classifier')._replace(
+            init=lambda key, batch: method.init(key, both(batch)),
+            step=lambda state, batch, key: method.step(state, both(batch), key),
+        )
+
+    return make
 
 
 def _adda(encoder, classifier, critic, tx, weight=1.0):
@@ -123,6 +172,17 @@ CRITIC = ('classifier', 'critic', 'encoder')
 
 CASES = {
     'supervised': Case(_supervised, ENCODER),
+    'fine_tuning': Case(_fine_tuning, ENCODER),
+    'fine_tuning_frozen': Case(_frozen, ENCODER, weighted=False),
+    # A target takes no part in it: tests/methods shows that weight 0 is source only.
+    'multi_task': Case(
+        _multi_task(fixed=True), ('classifier', 'encoder', 'odd'), weighted=False
+    ),
+    'multi_task_uncertainty': Case(
+        _multi_task(fixed=False),
+        ('classifier', 'encoder', 'odd', 'uncertainty'),
+        weighted=False,
+    ),
     'ddc': Case(_one(methods.ddc), ENCODER),
     'dan': Case(_one(methods.dan), ENCODER),
     'dan_unbiased': Case(_one(methods.dan, estimator=losses.mmd_unbiased), ENCODER),

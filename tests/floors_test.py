@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 FLOORS = (
     {'types'},
     {'tree', 'ops', 'metrics'},
-    {'losses', 'models', 'shallow', 'data'},
+    {'losses', 'models', 'shallow', 'data', 'retrieval', 'features_file'},
     {'training'},
     {'evaluation', 'units', 'selection', 'methods', 'folder', 'figures', 'tables'},
     {'watching', 'regret', 'summaries', 'markup'},

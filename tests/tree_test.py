@@ -82,3 +82,12 @@ def test_merge_keeps_what_is_skipped():
 def test_merge_refuses_what_does_not_fit(loaded, skip, message):
     with pytest.raises(ValueError, match=message):
         tree.merge(PARAMS, loaded, skip)
+
+
+def test_what_was_split_is_united(same_bits):
+    chosen = tree.mask(PARAMS, ['head/.*'])
+    one, other = tree.split(PARAMS, chosen)
+    assert tree.paths(one) == [name for name in PATHS if name.startswith('head')]
+    assert sorted(tree.paths(one) + tree.paths(other)) == sorted(PATHS)
+    same_bits(tree.unite(one, other), PARAMS)
+    same_bits(tree.unite(other, one), PARAMS)

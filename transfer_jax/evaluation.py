@@ -7,14 +7,16 @@ parameters by jax.tree_util.Partial; everything below serves both.
 
 import collections
 import functools
+import hashlib
+import os
 from collections.abc import Callable, Iterable, Sequence
 
 import jax
 import numpy as np
 from jax.tree_util import Partial
 
-from transfer_jax import metrics
-from transfer_jax.training import Method, TrainState
+from transfer_jax import features_file, metrics
+from transfer_jax.training import Method, TrainState, log
 from transfer_jax.types import Batch, PyTree
 
 Predict = Callable[[Batch], PyTree]
@@ -50,18 +52,27 @@ def extract(
     layers: Sequence[str] = ('logits', 'features'),
     *,
     where_given: Sequence[str] = (),
+    into: str | os.PathLike | None = None,
 ) -> dict[str, np.ndarray]:
     """{layer: (n, ...)} over all batches, without the padding.
 
-    Only the named layers leave the compiled program.
+    Only the named layers leave the compiled program. With `into`, each batch goes to
+    .npy files as soon as it is done, and the arrays are mapped from them: one batch is
+    in memory, whatever n is. The same call on the same folder goes on where it was
+    stopped.
 
     Args:
       where_given: more layers, left out where the answers do not have them.
+      into: a folder for the arrays; `batches` must then have a length and an index, as
+        data.batches has. It is known by the layers, the parameters in `predict` and the
+        number, first and last of the batches.
 
     Raises:
-      ValueError: no such layer, naming those there are.
+      ValueError: no such layer, naming those there are, or a folder of other features.
     """
     predict = predict if isinstance(predict, Partial) else Partial(predict)
+    if into is not None:
+        return _stream(predict, batches, tuple(layers), tuple(where_given), into)
     parts: dict[str, list[np.ndarray]] = collections.defaultdict(list)
     for batch in batches:
         real = np.asarray(batch['mask']) > 0
@@ -69,6 +80,39 @@ def extract(
         for layer, answers in found.items():
             parts[layer].append(np.asarray(answers)[real])
     return {layer: np.concatenate(arrays) for layer, arrays in parts.items()}
+
+
+def _stream(predict, batches, layers, where_given, into):
+    """`extract` to a folder."""
+    files = features_file.FeatureFolder(
+        into, _digest(predict, batches, layers, where_given)
+    )
+    if files.complete:
+        return files.read()
+    progress = log.Progress(f'features {files.place.name}', len(batches), files.batches)
+    try:
+        for number in range(files.batches, len(batches)):
+            batch = batches[number]
+            real = np.asarray(batch['mask']) > 0
+            found = _select(layers, where_given, predict, dict(batch))
+            files.append({k: np.asarray(v)[real] for k, v in found.items()})
+            progress.update(number + 1, {})
+    finally:
+        progress.close()
+    files.finish()
+    return files.read()
+
+
+def _digest(predict, batches, layers, where_given) -> str:
+    """Of what is extracted: parameters, layers, number of batches, first and last."""
+    digest = hashlib.sha256(repr((layers, where_given, len(batches))).encode())
+    ends = [dict(batches[number]) for number in (0, len(batches) - 1)]
+    for path, leaf in jax.tree_util.tree_leaves_with_path((predict.args, ends)):
+        leaf = np.asarray(leaf)
+        name = jax.tree_util.keystr(path)
+        digest.update(repr((name, leaf.shape, leaf.dtype.str)).encode())
+        digest.update(leaf.tobytes())
+    return digest.hexdigest()
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -28,16 +28,12 @@ else.
 import dataclasses
 import functools
 from collections.abc import Iterator
-from typing import NamedTuple
 
-import jax
 import numpy as np
-from jax.tree_util import Partial
 
-from experiments import common
-from transfer_jax import data, running, shallow, watching
+from experiments import common, feature_pairs
+from transfer_jax import running, shallow
 from transfer_jax.data import features
-from transfer_jax.types import Samples
 
 DOMAINS = {'C': 'caltech10', 'A': 'amazon', 'W': 'webcam', 'D': 'dslr'}
 PAIRS = tuple(f'{s}-{t}' for s in DOMAINS for t in DOMAINS if s != t)
@@ -48,7 +44,6 @@ METHODS = {
     'none': lambda config: shallow.none(),
 }
 HELD_OUT = 0.1  # of the source, with protocol full
-EVALUATION_BATCH = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,16 +60,6 @@ class Config:
     """full, or oc20 (examples per source class drawn by seed)."""
     seeds: int = 1
     """Draws, with protocol oc20."""
-
-
-class Pair(NamedTuple):
-    """The features of one run."""
-
-    source: features.Features  # what the method is fitted on
-    kept: np.ndarray  # (n,), 0 where the fit that is validated leaves it out
-    validation: features.Features
-    target: features.Unlabelled
-    target_test: features.Features
 
 
 def build(config: Config) -> running.Experiment:
@@ -98,13 +83,15 @@ def build(config: Config) -> running.Experiment:
         task=f'{config.pair}, {config.protocol}',
         seeds=tuple(range(config.seeds)),
         data=functools.partial(load, config.pair, config.protocol),
-        held_out=held_out,
-        closed_form=closed_form(pipeline),
+        held_out=feature_pairs.held_out,
+        closed_form=feature_pairs.closed_form(pipeline),
         fast=config == fast(),
     )
 
 
-def load(pair: str, protocol: str, seed: int, data_dir: str | None) -> Pair:
+def load(
+    pair: str, protocol: str, seed: int, data_dir: str | None
+) -> feature_pairs.Pair:
     """Both domains, with the source examples that the protocol lets the method see."""
     if pair == FAKE:
         source, target = features.fake(0.0), features.fake(0.5)
@@ -124,41 +111,9 @@ def load(pair: str, protocol: str, seed: int, data_dir: str | None) -> Pair:
         drawn, kept = source.take(rows), kept[rows]
         rest = np.setdiff1d(np.arange(len(source)), rows)
         validation = source.take(rest)
-    return Pair(drawn, kept, validation, features.Unlabelled(target.x), target)
-
-
-def held_out(pair: Pair) -> watching.HeldOut:
-    """What the evaluation reads."""
-
-    def read(source):
-        return data.batches(source, min(EVALUATION_BATCH, len(source)))
-
-    return watching.HeldOut(
-        read(pair.validation), read(pair.target), read(pair.target_test)
+    return feature_pairs.Pair(
+        drawn, kept, validation, features.Unlabelled(target.x), target
     )
-
-
-def closed_form(pipeline: shallow.Pipeline):
-    """(key, pair) -> {domain: predict}."""
-    fit = jax.jit(pipeline.fit)
-
-    def fitted(key, pair):
-        count = len(pair.target)
-        target = Samples(
-            pair.target.x, np.full(count, -1, np.int32), np.ones(count, np.float32)
-        )
-
-        def given(mask):
-            return fit(key, Samples(pair.source.x, pair.source.label, mask), target)
-
-        result = given(np.ones(len(pair.source), np.float32))
-        validated = result if pair.kept.all() else given(pair.kept)
-        return {
-            'source': Partial(pipeline.predict_source, validated),
-            'target': Partial(pipeline.predict, result),
-        }
-
-    return fitted
 
 
 def sweep() -> Iterator[Config]:

@@ -28,6 +28,23 @@ def test_map_errors_against_numpy(pair):
         np.testing.assert_allclose(found, np.exp(error) - 1, rtol=1e-12)
 
 
+def test_l2_sp_by_hand():
+    shared = {'a': jnp.asarray([1.0, 2.0]), 'b': jnp.asarray([[3.0]])}
+    start = {'a': jnp.asarray([1.0, 0.0]), 'b': jnp.asarray([[4.0]])}
+    new = {'logits': jnp.asarray([2.0, -1.0])}
+
+    def loss(shared, start, new):
+        return losses.l2_sp(shared, start, new, alpha=0.5, beta=0.1)
+
+    # 0.25 (0 + 4 + 1) + 0.05 (4 + 1)
+    np.testing.assert_allclose(loss(shared, start, new), 1.25 + 0.25, rtol=1e-6)
+    pulls = jax.grad(loss, (0, 1, 2))(shared, start, new)
+    np.testing.assert_allclose(pulls[0]['a'], [0.0, 1.0])
+    np.testing.assert_allclose(pulls[0]['b'], [[-0.5]])
+    np.testing.assert_array_equal(pulls[1]['a'], 0)  # the start is where it is
+    np.testing.assert_allclose(pulls[2]['logits'], [0.2, -0.1], rtol=1e-6)
+
+
 def test_equal_up_to_the_map_is_zero(pair):
     source = jnp.asarray(pair[0], jnp.float32)
     for loss in (losses.squared_map_error, losses.exponential_map_error):

@@ -52,6 +52,19 @@ ENCODERS = {
         _conv(5, 3, 20, 50) + _dense(800, 500),
         {'conv_1': (12, 12, 20), 'conv_2': (4, 4, 50), 'dense': (500,)},
     ),
+    'layered': (
+        models.LayeredNet(),
+        28,
+        128,
+        _conv(3, 3, 16, 32, 48) + _dense(3 * 3 * 48, 128, 128),
+        {
+            'conv_1': (14, 14, 16),
+            'conv_2': (7, 7, 32),
+            'conv_3': (3, 3, 48),
+            'dense_4': (128,),
+            'dense_5': (128,),
+        },
+    ),
     'small': (
         models.SmallNet(4),
         16,
@@ -160,3 +173,20 @@ def test_a_critic_may_leak():
     params['hidden_1']['bias'] = jnp.zeros(1)
     _, taps = module.apply({'params': params}, x, train=False)
     np.testing.assert_allclose(taps['hidden_1'][:, 0], [1.0, -0.2], rtol=1e-6)
+
+
+def test_a_layered_net_freezes_the_statistics_of_named_layers_only():
+    net = models.LayeredNet(norm=models.BatchNorm, frozen=('conv_2', 'dense_5'))
+    x = jax.random.normal(KEY, (4, 28, 28, 3))
+    variables = net.init(KEY, x, train=False)
+    for part in ('params', 'batch_stats'):
+        assert tuple(variables[part]) == net.LAYERS
+    _, moved = jax.jit(
+        lambda v, x: net.apply(v, x, train=True, mutable=['batch_stats'])
+    )(variables, x)
+    for layer in net.LAYERS:
+        before = variables['batch_stats'][layer]['norm']['mean']
+        same = (before == moved['batch_stats'][layer]['norm']['mean']).all()
+        assert same == (layer in net.frozen), layer
+    with pytest.raises(ValueError, match="no layer 'conv_9'"):
+        models.LayeredNet(frozen=('conv_9',)).init(KEY, x, train=False)

@@ -286,3 +286,22 @@ def test_autodial_without_one_domain_mixes_in_its_running_statistics():
     np.testing.assert_allclose(y, _normal(X, mean, variance), atol=1e-5)
     np.testing.assert_array_equal(after['mean'][1], TWO['mean'][1])
     np.testing.assert_array_equal(after['variance'][1], TWO['variance'][1])
+
+
+def test_frozen_statistics_normalise_in_training_and_do_not_move():
+    mean, variance = RNG.normal(size=(1, 4)), RNG.uniform(1, 2, (1, 4))
+    stats = {'mean': jnp.asarray(mean), 'variance': jnp.asarray(variance)}
+    y, _, after = _apply(1, X, None, stats=stats, frozen=True)
+    np.testing.assert_allclose(y, _normal(X, mean[0], variance[0]), atol=1e-5)
+    np.testing.assert_array_equal(after['mean'], stats['mean'])
+    np.testing.assert_array_equal(after['variance'], stats['variance'])
+    evaluated, _, _ = _apply(1, X, None, train=False, stats=stats)
+    np.testing.assert_array_equal(y, evaluated)
+
+
+def test_an_example_has_no_say_in_its_neighbours_under_frozen_statistics():
+    y, _, _ = _apply(1, X, None, frozen=True)
+    other = X.copy()
+    other[3:] += 1
+    beside, _, _ = _apply(1, other, None, frozen=True)
+    np.testing.assert_array_equal(y[:3], beside[:3])

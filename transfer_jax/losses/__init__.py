@@ -22,6 +22,11 @@ from transfer_jax.losses.discrepancy import (
     mmd_linear,
     mmd_unbiased,
 )
+from transfer_jax.losses.multi_task import (
+    UNKNOWN,
+    known_cross_entropy,
+    uncertainty_weighted,
+)
 from transfer_jax.losses.optimal_transport import (
     jdot_cost,
     transport_cost,
@@ -38,6 +43,7 @@ from transfer_jax.losses.separation import difference, scale_invariant_error
 from transfer_jax.losses.target import class_confusion, nuclear_norm, pseudo_label
 
 __all__ = [
+    'UNKNOWN',
     'binary_cross_entropy',
     'certainty',
     'class_confusion',
@@ -51,6 +57,7 @@ __all__ = [
     'gradient_penalty',
     'jdot_cost',
     'joint_mmd',
+    'known_cross_entropy',
     'l2_sp',
     'mmd_biased',
     'mmd_linear',
@@ -64,6 +71,7 @@ __all__ = [
     'squared_map_error',
     'transport_cost',
     'transport_plan',
+    'uncertainty_weighted',
     'unrolled_plan',
     'wasserstein',
 ]

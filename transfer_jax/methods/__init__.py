@@ -34,6 +34,7 @@ from transfer_jax.methods.transfer.fine_tuning import (
     start_from,
     start_from_previous,
 )
+from transfer_jax.methods.transfer.multi_task import multi_task, of_task
 from transfer_jax.methods.transfer.supervised import supervised
 
 __all__ = [
@@ -58,6 +59,8 @@ __all__ = [
     'mada',
     'mcc',
     'mcd',
+    'multi_task',
+    'of_task',
     'residual_transfer',
     'self_training',
     'start_from',

@@ -70,3 +70,25 @@ def confusion(classes: int) -> Metric:
         return {'confusion': matrix.tolist(), 'per_class': per_class}
 
     return Metric(init, update, compute)
+
+
+@functools.cache
+def class_accuracy(classes: int) -> Metric:
+    """Mean over classes of the accuracy on each; classes without examples left out.
+
+    What tables of Caltech-101 report, because its classes differ in size. Also the
+    accuracy over all examples, and their count.
+    """
+    counts = confusion(classes)
+
+    def compute(sums):
+        matrix = np.asarray(sums).astype(int)
+        rows, right = matrix.sum(1), np.diag(matrix)
+        each = right[rows > 0] / rows[rows > 0]
+        return {
+            'class_accuracy': float(each.mean()) if len(each) else float('nan'),
+            'accuracy': float(right.sum() / max(rows.sum(), 1)),
+            'count': int(rows.sum()),
+        }
+
+    return Metric(counts.init, counts.update, compute)

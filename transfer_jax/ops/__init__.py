@@ -3,6 +3,7 @@
 from transfer_jax.ops import collective
 from transfer_jax.ops.convolution import Padding, convolve
 from transfer_jax.ops.correlation import cross_correlation
+from transfer_jax.ops.descriptors import gem_pool, l2_normalise, signed_power
 from transfer_jax.ops.entropy import entropy, mutual_information
 from transfer_jax.ops.gradient_reversal import reverse_gradient
 from transfer_jax.ops.guided_relu import guided_relu
@@ -26,6 +27,8 @@ __all__ = [
     'cross_correlation',
     'entropy',
     'gaussian_kernel',
+    'gem_pool',
+    'l2_normalise',
     'guided_relu',
     'linear_kernel',
     'max_pool',
@@ -35,6 +38,7 @@ __all__ = [
     'order_statistic',
     'reverse_gradient',
     'shrink_groups',
+    'signed_power',
     'squared_distances',
     'wide',
 ]

@@ -1,7 +1,17 @@
 """Closed-form methods: fitted pytrees that predict as deep methods do."""
 
+from transfer_jax.shallow.class_means import nearest_class_mean, prototypes
 from transfer_jax.shallow.classifiers import nearest_neighbour
+from transfer_jax.shallow.folds import Choice, choose_cost, stratified_folds
+from transfer_jax.shallow.linear import (
+    Linear,
+    linear_path,
+    linear_scores,
+    linear_svm,
+    softmax_regression,
+)
 from transfer_jax.shallow.none import none
+from transfer_jax.shallow.scaling import Scaling, fit_scaling, standardise
 from transfer_jax.shallow.shallow import (
     Classifier,
     Fitted,
@@ -12,12 +22,25 @@ from transfer_jax.shallow.shallow import (
 from transfer_jax.shallow.subspace_alignment import subspace_alignment
 
 __all__ = [
+    'Choice',
     'Classifier',
     'Fitted',
+    'Linear',
     'Pipeline',
+    'Scaling',
     'Shallow',
+    'choose_cost',
+    'fit_scaling',
+    'linear_path',
+    'linear_scores',
+    'linear_svm',
+    'nearest_class_mean',
     'nearest_neighbour',
     'none',
     'pipeline',
+    'prototypes',
+    'softmax_regression',
+    'standardise',
+    'stratified_folds',
     'subspace_alignment',
 ]

@@ -111,9 +111,10 @@ Rules = Sequence[tuple[str, Group]]
 class Grouped(optax.GradientTransformationExtraArgs):
     """An optimiser that also says which leaves it never moves.
 
-    `frozen` maps parameters to a tree of booleans. make_step differentiates a loss
-    with respect to the other leaves only, so that nothing is propagated back to what
-    lies below the lowest of them.
+    A subclass, so that it goes wherever optax wants a transformation. `frozen` maps
+    parameters to a tree of booleans. make_step differentiates a loss with respect to
+    the other leaves only, so that nothing is propagated back to what lies below the
+    lowest of them.
     """
 
     frozen: Callable[[PyTree], PyTree]
@@ -131,7 +132,8 @@ def grouped(
 
     As in `grouped(lambda g: sgd(scaled(rate, g.rate), decay=1e-4 * g.decay), rules)`.
     Leaves that no pattern matches are of Group(). Frozen ones have no optimiser state
-    and stay as they are to the bit, whatever decay there is.
+    and stay as they are to the bit, whatever decay there is. A transform that calls
+    `value_fn` (a line search) sees only its own group and cannot be used here.
 
     Raises:
       ValueError: at init, when a pattern matches no path.

@@ -1,0 +1,173 @@
+"""Groups of parameters: who moves how fast, who decays, who is frozen at no cost."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from transfer_jax import training, tree
+from transfer_jax.training import optim
+
+Group = optim.Group
+KEY = jax.random.key(0)
+
+
+def _network(seed=0):
+    """Three square layers, the last with a negative zero to be kept."""
+    keys = jax.random.split(jax.random.key(seed), 3)
+    made = {
+        f'layer_{i}': {
+            'kernel': jax.random.normal(key, (4, 4)) / 2,
+            'bias': jnp.full(4, -0.0),
+        }
+        for i, key in enumerate(keys, 1)
+    }
+    return made
+
+
+def _answer(params, x):
+    for layer in params.values():
+        x = jnp.tanh(x @ layer['kernel'] + layer['bias'])
+    return x
+
+
+def _method(tx):
+    def init(key, batch):
+        return training.state.create({'net': _network()}, {'net': {}}, {'net': tx})
+
+    def loss(state, batch, key):
+        answer = _answer(state.params['net'], batch['x'])
+        return jnp.mean(jnp.square(answer - batch['y'])), training.Aux({})
+
+    phase = training.Phase('train', loss, ('net',))
+    return training.Method(init, training.make_step([phase], {'net': tx}), None)
+
+
+@pytest.fixture(scope='module')
+def batch():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 8, 4)).astype(np.float32)
+    return {'x': x, 'y': y}
+
+
+def _train(tx, batch, steps=3):
+    method = _method(tx)
+    first = method.init(KEY, batch)
+    state, step = first, jax.jit(method.step)
+    for _ in range(steps):
+        state, metrics = step(state, batch, KEY)
+    return first, state
+
+
+def _adam(group):
+    rate = optim.scaled(optim.constant(0.01), group.rate)
+    return optim.adam(rate, decay=0.1 * group.decay)
+
+
+def test_frozen_leaves_keep_their_bits_and_have_no_optimiser_state(batch, same_bits):
+    rules = [('layer_[12]/.*', Group(frozen=True))]
+    first, state = _train(optim.grouped(_adam, rules), batch)
+    for layer in ('layer_1', 'layer_2'):
+        same_bits(first.params['net'][layer], state.params['net'][layer])
+    for name, leaf in state.params['net']['layer_3'].items():
+        assert (leaf != first.params['net']['layer_3'][name]).all(), name
+    found = tree.paths(state.opt_state)
+    assert any('layer_3/kernel' in path for path in found)
+    assert not any('layer_1' in path or 'layer_2' in path for path in found)
+
+
+def test_what_is_not_frozen_trains_as_if_all_were(batch, same_bits):
+    """Up to the lowest free layer the gradient is the same one."""
+    _, free = _train(_adam(Group()), batch, 1)
+    _, cut = _train(optim.freeze(_adam(Group()), ['layer_1/.*']), batch, 1)
+    for layer in ('layer_2', 'layer_3'):
+        for name, leaf in free.params['net'][layer].items():
+            np.testing.assert_allclose(cut.params['net'][layer][name], leaf, atol=1e-6)
+
+
+def test_no_backward_pass_below_the_lowest_free_layer(batch):
+    """Products: forwards once a layer; backwards for free kernels and what is above."""
+
+    def products(patterns):
+        method = _method(optim.freeze(optim.sgd(optim.constant(0.1)), patterns))
+        state = method.init(KEY, batch)
+        text = str(jax.make_jaxpr(method.step)(state, batch, KEY))
+        return text.count('dot_general')
+
+    # Forward 3; a kernel's gradient 1 each; a layer's input 1 each but the first's.
+    assert products([]) == 3 + 3 + 2
+    assert products(['layer_1/.*']) == 3 + 2 + 1
+    assert products(['layer_[12]/.*']) == 3 + 1
+    assert products(['layer_3/.*']) == 3 + 2 + 2
+    assert products(['.*']) == 3
+
+
+def test_a_gradient_is_zero_where_it_was_not_computed(batch):
+    told = {}
+
+    def update(updates, state, params=None, *, grad, **extra):
+        told.update(grad=grad)
+        return updates, state
+
+    spy = optax.GradientTransformationExtraArgs(lambda params: (), update)
+    method = _method(optim.freeze(spy, ['layer_1/.*']))
+    state = method.init(KEY, batch)
+    method.step(state, batch, KEY)
+    assert (told['grad']['layer_1']['kernel'] == 0).all()
+    assert (told['grad']['layer_2']['kernel'] != 0).any()
+
+
+def test_rates_multiply_and_decay_is_chosen_by_group():
+    params = jax.tree.map(jnp.ones_like, _network())
+    gradients = jax.tree.map(jnp.ones_like, params)
+    rules = [
+        ('layer_1/.*', Group(rate=0.5)),
+        ('.*/bias', Group(decay=False)),  # not that of layer_1: the first match counts
+    ]
+
+    def sgd(group):
+        rate = optim.scaled(optim.constant(0.1), group.rate)
+        return optim.sgd(rate, momentum=0, decay=2.0 * group.decay)
+
+    tx = optim.grouped(sgd, rules)
+    updates, _ = tx.update(gradients, tx.init(params), params, step=jnp.asarray(0))
+    expected = {
+        'layer_1/kernel': -0.05 * 3,
+        'layer_1/bias': -0.05 * 3,
+        'layer_2/kernel': -0.1 * 3,
+        'layer_2/bias': -0.1,
+        'layer_3/kernel': -0.1 * 3,
+        'layer_3/bias': -0.1,
+    }
+    for name, leaf in zip(tree.paths(updates), jax.tree.leaves(updates), strict=True):
+        np.testing.assert_allclose(leaf, expected[name], rtol=1e-6, err_msg=name)
+
+
+def test_a_rule_that_matches_nothing_raises():
+    tx = optim.grouped(_adam, [('layer_4/.*', Group(frozen=True))])
+    with pytest.raises(ValueError, match="'layer_4/.*' matches no path"):
+        tx.init(_network())
+
+
+def test_layerwise_rates_fall_from_the_top():
+    rules = dict(optim.layerwise(['a', 'b.c', 'd'], 0.5))
+    assert [group.rate for group in rules.values()] == [0.25, 0.5, 1.0]
+    assert list(rules) == ['a/.*', r'b\.c/.*', 'd/.*']
+    below = optim.layerwise(['a', 'b'], 0.5, above=1)
+    assert [group.rate for _, group in below] == [0.25, 0.5]
+
+
+def test_unfreezing_adds_a_layer_from_the_top_in_each_stage():
+    stages = optim.unfreezing(['a', 'b', 'c'])
+    frozen = [[pattern for pattern, group in rules if group.frozen] for rules in stages]
+    assert frozen == [['a/.*', 'b/.*', 'c/.*'], ['a/.*', 'b/.*'], ['a/.*'], []]
+
+
+def test_warm_up_then_cosine():
+    rate = jax.jit(optim.warmup_cosine(110, 0.4, warmup=10))
+    for step, expected in ((0, 0), (5, 0.2), (10, 0.4), (60, 0.2), (110, 0), (200, 0)):
+        np.testing.assert_allclose(rate(step), expected, atol=1e-7)
+    third = optim.warmup_cosine(90, 1.0)(30)
+    np.testing.assert_allclose(third, (1 + np.cos(np.pi / 3)) / 2, rtol=1e-6)
+    assert optim.warmup_cosine(90, 1.0)(0) == 1.0

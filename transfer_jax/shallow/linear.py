@@ -1,0 +1,238 @@
+"""Linear probes with L2 regularisation: one-vs-rest SVM, softmax regression.
+
+Both minimise the objective that scikit-learn defines, so that numbers can be compared;
+`cost` is its C. Arithmetic is in float64.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from transfer_jax.shallow import newton
+from transfer_jax.shallow.classifiers import FARTHEST
+from transfer_jax.shallow.shallow import Classifier
+from transfer_jax.types import Array, Samples
+
+TOLERANCE = 1e-6  # share of the objective that the minimum may be below it
+
+
+class Linear(NamedTuple):
+    """Scores x weight + bias; leaves of a path have a leading axis over its costs."""
+
+    weight: Array  # (d, c)
+    bias: Array  # (c,), that of a class without examples so low that it never wins
+    objective: Array  # (), of all classes together
+    converged: Array  # (), whether the objective is within 1e-6 of the minimum
+
+
+def linear_svm(classes: int, cost: float | Array = 1.0) -> Classifier:
+    """One-vs-rest SVM with squared hinge loss, as scikit-learn's LinearSVC.
+
+    For each class, with y_i = 1 for its examples and -1 for the others, minimises
+    1/2 |w|^2 + C sum_i s_i max(0, 1 - y_i f(x_i))^2; the bias is the weight of a
+    constant feature 1, so it is regularised too (Fan et al., LIBLINEAR, JMLR 2008). s
+    are the instance weights. Padding and unlabelled examples do not count.
+
+    Raises:
+      ValueError: a cost that is not positive.
+    """
+    return _classifier(_svm, classes, cost)
+
+
+def softmax_regression(classes: int, cost: float | Array = 1.0) -> Classifier:
+    """Multinomial logistic regression, as scikit-learn's LogisticRegression.
+
+    Minimises 1/2 |W|^2 + C sum_i s_i (log sum_k exp f_k(x_i) - f_{y_i}(x_i)); the
+    biases are not regularised. The same for two classes, where scikit-learn has one
+    score in place of two. s are the instance weights. Padding and unlabelled examples
+    do not count.
+
+    Raises:
+      ValueError: a cost that is not positive.
+    """
+    return _classifier(_softmax, classes, cost)
+
+
+def linear_path(
+    kind: str, classes: int, costs: Sequence[float] | Array
+) -> Callable[..., Linear]:
+    """fit(samples, weights=None) -> Linear with a leading axis over `costs`.
+
+    The decomposition of the features is shared, and each cost starts from the solution
+    of the one before it: give them in rising order.
+
+    Args:
+      kind: 'svm' or 'softmax'.
+
+    Raises:
+      ValueError: another kind, or a cost that is not positive.
+    """
+    if kind not in KINDS:
+        raise ValueError(f'no linear probe {kind!r}; choose from {", ".join(KINDS)}')
+    return functools.partial(_path, KINDS[kind], classes, _positive(costs))
+
+
+def linear_scores(fitted: Linear, x: Array) -> Array:
+    """(n, d) -> (n, c), float64; with a path, (costs, n, c)."""
+    with jax.enable_x64(True):
+        x = jnp.asarray(x, jnp.float64)
+        return x @ fitted.weight + fitted.bias[..., None, :]
+
+
+class _Problem(NamedTuple):
+    """A loss of scores in the coordinates z, and the way back to the features."""
+
+    z: Array  # (n, r)
+    ridge: Array  # (r, 1)
+    loss: Callable[[Array], newton.Loss]  # of a cost
+    back: Callable[[Array], tuple[Array, Array]]  # (r, c) -> (d, c), (c,)
+    joint: bool
+
+
+def _classifier(kind, classes, cost) -> Classifier:
+    costs = _positive(cost)[None]
+
+    def fit(key, source, weights):
+        del key
+        path = _path(kind, classes, costs, source, weights)
+        return jax.tree.map(lambda leaf: leaf[0], path)
+
+    return Classifier(fit, linear_scores)
+
+
+def _path(kind, classes, costs, samples: Samples, weights: Array | None = None):
+    chex.assert_rank([samples.x, samples.label, samples.mask], [2, 1, 1])
+    with jax.enable_x64(True):
+        return _solve(kind, classes, costs, samples, weights)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _solve(kind, classes, costs, samples, weights):
+    counts = (samples.mask > 0) & (samples.label >= 0)
+    weight = jnp.where(counts, samples.mask, 0).astype(jnp.float64)
+    if weights is not None:
+        weight = weight * weights
+    x = jnp.where(weight[:, None] > 0, samples.x, 0).astype(jnp.float64)
+    own = jax.nn.one_hot(samples.label, classes, dtype=x.dtype) * counts[:, None]
+    present = weight @ own > 0
+    problem = kind(x, own, weight, present)
+
+    def solve(start, cost):
+        found = newton.minimise(
+            problem.z,
+            problem.ridge,
+            problem.loss(cost),
+            start,
+            joint=problem.joint,
+            tolerance=TOLERANCE,
+        )
+        matrix, bias = problem.back(found.w)
+        fitted = Linear(
+            matrix,
+            jnp.where(present, bias, FARTHEST),
+            jnp.sum(found.objective),
+            jnp.all(found.gap <= TOLERANCE * found.objective),
+        )
+        return found.w, fitted
+
+    start = jnp.zeros((problem.z.shape[1], classes), x.dtype)
+    return jax.lax.scan(solve, start, costs.astype(x.dtype))[1]
+
+
+def _svm(x, own, weight, present) -> _Problem:
+    there = (weight > 0)[:, None]
+    z, basis = _coordinates(jnp.concatenate([x, there.astype(x.dtype)], 1))
+    sign = 2 * own - 1
+
+    def loss(cost):
+        scale = cost * weight[:, None] * present
+
+        def lack(f):
+            return jnp.maximum(1 - sign * f, 0)
+
+        def diagonal(f):
+            return 2 * scale * (lack(f) > 0)
+
+        return newton.Loss(
+            value=lambda f: scale * lack(f) ** 2,
+            slope=lambda f: -2 * scale * sign * lack(f),
+            curvature=lambda f, u: diagonal(f) * u,
+            diagonal=diagonal,
+        )
+
+    def back(w):
+        whole = basis @ w
+        return whole[:-1], whole[-1]
+
+    return _Problem(z, jnp.ones((z.shape[1], 1)), loss, back, joint=False)
+
+
+def _softmax(x, own, weight, present) -> _Problem:
+    # The bias is free, so centring changes nothing but the conditioning.
+    total = jnp.sum(weight)
+    mean = weight @ x / jnp.where(total > 0, total, 1)
+    there = (weight > 0)[:, None]
+    z, basis = _coordinates(jnp.where(there, x - mean, 0))
+    z = jnp.concatenate([z, there.astype(x.dtype)], 1)
+    ridge = jnp.ones((z.shape[1], 1)).at[-1].set(0)
+    absent = jnp.where(present, 0, FARTHEST)
+
+    def loss(cost):
+        scale = cost * weight[:, None]
+
+        def curvature(f, u):
+            p = jax.nn.softmax(f + absent)
+            return scale * p * (u - jnp.sum(p * u, 1, keepdims=True))
+
+        def diagonal(f):
+            p = jax.nn.softmax(f + absent)
+            return scale * p * (1 - p)
+
+        def value(f):
+            right = jnp.sum(f * own, 1, keepdims=True)
+            return scale * (jax.nn.logsumexp(f + absent, 1, keepdims=True) - right)
+
+        def slope(f):
+            return scale * (jax.nn.softmax(f + absent) - own)
+
+        return newton.Loss(value, slope, curvature, diagonal)
+
+    def back(w):
+        matrix = basis @ w[:-1]
+        return matrix, w[-1] - mean @ matrix
+
+    return _Problem(z, ridge, loss, back, joint=True)
+
+
+def _coordinates(x: Array) -> tuple[Array, Array]:
+    """(z (n, r), basis (d, r)) with x = z basis^T, r = min(n, d), principal axes.
+
+    The basis is orthonormal, so that |basis w| = |w|: weights outside of the span of
+    the examples are 0 at the minimum of every L2-regularised loss.
+    """
+    n, d = x.shape
+    basis = None
+    if n < d:
+        basis, triangle = jnp.linalg.qr(x.T)
+        x = triangle.T
+    turn = jnp.linalg.eigh(x.T @ x)[1]
+    return x @ turn, turn if basis is None else basis @ turn
+
+
+def _positive(costs):
+    """The costs as an array; those that are known must be positive."""
+    if isinstance(costs, jax.core.Tracer):
+        return costs
+    costs = np.asarray(costs, np.float64)
+    for cost in costs.ravel():
+        if not cost > 0:
+            raise ValueError(f'cost {cost}: must be positive')
+    return costs
+
+
+KINDS = {'svm': _svm, 'softmax': _softmax}
