@@ -1,4 +1,4 @@
-"""Features of photographs from the layers of a backbone, pooled as they are computed."""
+"""Features of photographs from a backbone's layers, pooled as they are computed."""
 
 import functools
 from collections.abc import Callable, Mapping
