@@ -1,4 +1,4 @@
-"""Features of photographs from a backbone's layers, pooled as they are computed."""
+"""Features of photographs from layers of a backbone, pooled where they are made."""
 
 import functools
 from collections.abc import Callable, Mapping
