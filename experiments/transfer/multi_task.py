@@ -58,6 +58,8 @@ class Config:
     """A pretrained network, see experiments/backbones.py."""
     size: int = 96
     """Side of the images."""
+    arms: str = 'all'
+    """all, or some of them with commas between."""
     seeds: int = 3
     steps: int = 200
     batch: int = 32
@@ -82,12 +84,16 @@ def build(config: Config) -> study.Study:
     if config.data not in GROUPS:
         raise ValueError(f'no data {config.data!r}; choose from {", ".join(GROUPS)}')
     encoders.build(config.backbone)  # refuses a name that is not known
+    arms = tuple(ARMS) if config.arms == 'all' else tuple(config.arms.split(','))
+    for arm in arms:
+        if arm not in ARMS:
+            raise ValueError(f'no arm {arm!r}; choose from {", ".join(ARMS)}')
     return study.Study(
         name='transfer.multi_task',
         config=config,
         task=f'{config.data}, {config.backbone} at {config.size} pixels',
         cells=tuple(
-            {'arm': arm, 'seed': seed} for arm in ARMS for seed in range(config.seeds)
+            {'arm': arm, 'seed': seed} for seed in range(config.seeds) for arm in arms
         ),
         prepare=functools.partial(prepare, config),
         measure=functools.partial(measure, config),
@@ -104,7 +110,8 @@ def sweep() -> Iterator[Config]:
 
 def fast() -> Config:
     """A run of seconds on generated images."""
-    return Config('fake', encoders.TINY, size=32, seeds=1, steps=3, batch=8)
+    few = {'size': 32, 'seeds': 1, 'steps': 3, 'batch': 8}
+    return Config('fake', encoders.TINY, arms='uncertainty,domain_alone_half', **few)
 
 
 def prepare(config: Config, data_dir: str | None) -> Prepared:
