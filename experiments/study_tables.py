@@ -27,10 +27,16 @@ def text(results: Sequence[dict]) -> str:
     )
 
 
-def markdown(results: Sequence[dict]) -> str:
-    """Every study's table in GitHub's markdown, under a heading for each page."""
-    parts, pages = [], set()
+def markdown(results: Sequence[dict], page: str = '') -> str:
+    """Every study's table in GitHub's markdown, under a heading for each page.
+
+    Args:
+      page: the tables of this page alone, without heading.
+    """
+    parts, pages = [], {page}
     for result in in_order(results):
+        if page and result['experiment'] != page:
+            continue
         if result['experiment'] not in pages:
             parts.append(f'#### {_title(result)}')
             pages.add(result['experiment'])

@@ -102,7 +102,7 @@ def build(config: Config) -> study.Study:
         prepare=functools.partial(_prepare, config),
         measure=functools.partial(_measure, config, side),
         across='n',
-        values=('accuracy', 'class_accuracy'),
+        values=('accuracy',),
         figures=lambda rows: {
             'Layer transfer': draw(rows, f'{config.domain}, {side} n layers copied')
         },

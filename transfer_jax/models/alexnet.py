@@ -50,7 +50,11 @@ class AlexNet(nn.Module):
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> tuple[Array, dict[str, Array]]:
         unit = functools.partial(
-            layers.Unit, norm=self.norm, dtype=self.dtype, activate=self.relu
+            layers.Unit,
+            norm=self.norm,
+            activate=self.relu,
+            direct=True,
+            dtype=self.dtype,
         )
         pool = functools.partial(ops.max_pool, window=3, stride=2)
         steps = []

@@ -34,7 +34,8 @@ class CifarResNet(nn.Module):
         if self.depth % 6 != 2 or self.depth < 8:
             raise ValueError(f'depth={self.depth} is not 6 n + 2: 20, 32, 44, 56, ...')
         parts = {'norm': self.norm, 'dtype': self.dtype}
-        steps = [('conv1', layers.Unit(16, 3, padding=1, **parts, name='conv1'))]
+        first = layers.Unit(16, 3, padding=1, **parts, direct=True, name='conv1')
+        steps = [('conv1', first)]
         for stage in (1, 2, 3):
             for i in range((self.depth - 2) // 6):
                 name = f'block{stage}_{i + 1}'

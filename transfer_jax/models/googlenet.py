@@ -46,7 +46,7 @@ class GoogLeNet(nn.Module):
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> tuple[Array, dict[str, Array]]:
         unit = functools.partial(
-            layers.Unit, norm=self.norm, epsilon=1e-3, dtype=self.dtype
+            layers.Unit, norm=self.norm, epsilon=1e-3, dtype=self.dtype, direct=True
         )
         pool = functools.partial(ops.max_pool, window=3, stride=2, ceil=True)
         steps = [
@@ -85,6 +85,7 @@ class Inception(nn.Module):
                 norm=self.norm,
                 epsilon=1e-3,
                 dtype=self.dtype,
+                direct=True,
                 name=name,
             )
             return layer(x, train=train, domain=domain)

@@ -23,6 +23,7 @@ class Conv(nn.Module):
     dtype: jnp.dtype = jnp.float32
     dilation: int = 1
     groups: int = 1
+    direct: bool = False
     init: Callable[..., Array] = nn.initializers.lecun_normal()
 
     @nn.compact
@@ -36,6 +37,7 @@ class Conv(nn.Module):
             padding=self.padding,
             dilation=self.dilation,
             groups=self.groups,
+            direct=self.direct,
         )
         if self.use_bias:
             bias = self.param('bias', nn.initializers.zeros, (self.features,))
@@ -50,6 +52,7 @@ class Unit(nn.Module):
       norm: builds the norm layer, norm(name=...); None gives the convolution a bias.
       epsilon: of the norm, where it is not the norm's own.
       activate: None for a linear unit.
+      direct: as in ops.convolve.
     The kernel starts as in He et al. (2015), for rectified units.
     """
 
@@ -62,6 +65,7 @@ class Unit(nn.Module):
     norm: Norm = None
     epsilon: float | None = None
     activate: Activation | None = nn.relu
+    direct: bool = False
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
@@ -75,6 +79,7 @@ class Unit(nn.Module):
             dtype=self.dtype,
             dilation=self.dilation,
             groups=self.groups,
+            direct=self.direct,
             init=nn.initializers.he_normal(),
             name='conv',
         )(x)

@@ -51,7 +51,9 @@ class ResNet(nn.Module):
         if self.output_stride not in (8, 16, 32):
             raise ValueError(f'output_stride={self.output_stride} is not 8, 16 or 32')
         stages, three = DEPTHS[self.depth]
-        unit = functools.partial(layers.Unit, norm=self.norm, dtype=self.dtype)
+        unit = functools.partial(
+            layers.Unit, norm=self.norm, dtype=self.dtype, direct=True
+        )
         pool = functools.partial(ops.max_pool, window=3, stride=2, padding=1)
         first = unit(64, 7, stride=2, padding=3, name='conv1')
         steps, reached, dilation = [('conv1', first), ('pool1', pool)], 4, 1
@@ -99,7 +101,9 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool, domain: Array | None = None) -> Array:
-        unit = functools.partial(layers.Unit, norm=self.norm, dtype=self.dtype)
+        unit = functools.partial(
+            layers.Unit, norm=self.norm, dtype=self.dtype, direct=True
+        )
         call = {'train': train, 'domain': domain}
         entry = {'stride': self.stride, 'padding': self.entry_dilation}
         entry['dilation'] = self.entry_dilation

@@ -44,7 +44,11 @@ class VGG(nn.Module):
         if self.depth not in DEPTHS:
             raise ValueError(f'depth={self.depth}: there is {list(DEPTHS)}')
         unit = functools.partial(
-            layers.Unit, norm=self.norm, dtype=self.dtype, activate=self.relu
+            layers.Unit,
+            norm=self.norm,
+            activate=self.relu,
+            direct=True,
+            dtype=self.dtype,
         )
         pool = functools.partial(ops.max_pool, window=2)
         steps = []

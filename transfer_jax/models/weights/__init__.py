@@ -1,8 +1,22 @@
 """Pretrained weights: read a file, name its arrays as here, fit them to a network."""
 
-from transfer_jax.models.weights.convert import convert, fitting, rename
+from transfer_jax.models.weights.convert import (
+    as_convolutions,
+    convert,
+    fitting,
+    rename,
+)
 from transfer_jax.models.weights.files import read, write
 from transfer_jax.models.weights.mappings import Mapping
 from transfer_jax.models.weights.tables import MAPPINGS
 
-__all__ = ['MAPPINGS', 'Mapping', 'convert', 'fitting', 'read', 'rename', 'write']
+__all__ = [
+    'MAPPINGS',
+    'Mapping',
+    'as_convolutions',
+    'convert',
+    'fitting',
+    'read',
+    'rename',
+    'write',
+]

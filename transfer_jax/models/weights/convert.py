@@ -102,6 +102,22 @@ def convert(
     return result.pop('params'), result
 
 
+def as_convolutions(params: PyTree, side: int) -> PyTree:
+    """fc6, fc7 and logits of AlexNet or VGG as kernels of convolutions.
+
+    fc6 (side side c, k) -> (side, side, c, k), the others (d, k) -> (1, 1, d, k); the
+    same numbers in the same order, and the parameters of `convolutional=True`.
+    """
+    changed = dict(params)
+    for layer in ('fc6', 'fc7', 'logits'):
+        if layer in params:
+            window = side if layer == 'fc6' else 1
+            kernel = params[layer]['kernel']
+            kernel = kernel.reshape(window, window, -1, kernel.shape[-1])
+            changed[layer] = {**params[layer], 'kernel': kernel}
+    return changed
+
+
 def _fit(name: str, array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """The array as a leaf of this shape.
 

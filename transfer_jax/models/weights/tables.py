@@ -6,8 +6,6 @@ A new file is one more table here.
 from transfer_jax.models import alexnet, googlenet, mobilenet, resnet, squeezenet, vgg
 from transfer_jax.models.weights.mappings import KERAS, PYTORCH, Mapping
 
-DENSE = ('fc6', 'fc7', 'logits')
-
 
 def _squeezenet() -> Mapping:
     """torchvision's squeezenet1_1."""
@@ -102,9 +100,7 @@ def _alexnet() -> Mapping:
     """torchvision's alexnet."""
     places = zip((0, 3, 6, 8, 10), alexnet.CONVOLUTIONS, strict=True)
     layers = {f'features.{i}': f'conv{number}/conv' for i, (number, *_) in places}
-    layers |= {
-        f'classifier.{i}': name for i, name in zip((1, 4, 6), DENSE, strict=True)
-    }
+    layers |= _dense(1, 4, 6)
     return Mapping('alexnet', PYTORCH, layers, {'fc6': (alexnet.MAP,) * 2})
 
 
@@ -116,10 +112,13 @@ def _vgg(depth: int) -> Mapping:
             layers[f'features.{place}'] = f'conv{stage}_{i}/conv'
             place += 2
         place += 1
-    layers |= {
-        f'classifier.{i}': name for i, name in zip((0, 3, 6), DENSE, strict=True)
-    }
+    layers |= _dense(0, 3, 6)
     return Mapping(f'vgg{depth}', PYTORCH, layers, {'fc6': (vgg.MAP,) * 2})
+
+
+def _dense(*places: int) -> dict[str, str]:
+    theirs = (f'classifier.{place}' for place in places)
+    return dict(zip(theirs, ('fc6', 'fc7', 'logits'), strict=True))
 
 
 def _folded(mapping: Mapping) -> Mapping:
