@@ -16,10 +16,9 @@ pyramid: the same in 1 + 4 + 16 parts of the image (Lazebnik et al. 2006).
 fisher: the gradient of a Gaussian mixture's log-likelihood of the local descriptors,
 with signed square roots and unit length (Perronnin et al., ECCV 2010).
 
-Local descriptors are DAISY (Tola et al., TPAMI 2010) on a dense grid at two radii, with
-square roots of their shares. It is SIFT's histograms on a circle instead of a square;
-scikit-image's SIFT finds its own points and has no dense grid. Codebook, mixture and
-PCA are learned from the training images without labels, all of them for every draw.
+Local descriptors are square roots of DAISY (Tola et al., TPAMI 2010) on a dense grid at
+two radii: SIFT's histograms on a circle; scikit-image's SIFT has no dense grid.
+Codebook, mixture and PCA are learned from all training images, without labels.
 Then n training images of each class are drawn, by which 3-fold cross-validation also
 chooses the SVM's cost; the test images are always the same. Draws, SVM and costs are
 those of experiments.transfer.probing.
@@ -110,16 +109,14 @@ def build(config: Config) -> study.Study:
 def prepare(config: Config, data_dir: str | None) -> Described:
     """All images described; what is learned for it is learned from training images."""
     domain = data.load(config.domain, size=config.size, data_dir=data_dir)
-    train, test = _grey(domain.train.image), _grey(domain.test.image)
-    described = Described(domain, {}, {})
-    local = None
+    train, test = map(_grey, (domain.train.image, domain.test.image))
+    described, local = Described(domain, {}, {}), None
     for name in config.descriptors:
-        make = MAKERS[name]
         if name != 'hog' and local is None:
             local = [_dense(part, config) for part in (train, test)]
             log.console.print(f'local descriptors: {local[0][0].shape} an image')
         given = (train, test) if name == 'hog' else local
-        made = make(*given, config)
+        made = MAKERS[name](*given, config)
         described.train[name], described.test[name] = _span(*made)
         log.console.print(f'{name}: {made[0].shape[1]:,} numbers')
     return described
@@ -136,9 +133,9 @@ def measure(described: Described, cell: Mapping[str, Any]) -> dict[str, Any]:
     fitted = shallow.linear_path(**own, costs=[float(choice.cost)])(drawn)
     answer = np.asarray(shallow.linear_scores(fitted, test))[0].argmax(1)
     label = domain.test.label
-    right = answer == label
+    per_class = [(answer[label == c] == c).mean() for c in np.unique(label)]
     return {
-        'accuracy': np.mean([right[label == c].mean() for c in np.unique(label)]),
+        'accuracy': np.mean(per_class),
         'cost': choice.cost,
         'converged': fitted.converged[0],
     }
@@ -146,8 +143,7 @@ def measure(described: Described, cell: Mapping[str, Any]) -> dict[str, Any]:
 
 def hog(train: np.ndarray, test: np.ndarray, config: Config) -> list[np.ndarray]:
     """Grey images (n, h, w) to blocks of histograms (n, d)."""
-    describe = functools.partial(_hog, cell=config.cell)
-    return [_unit(np.stack([*map(describe, part)])) for part in (train, test)]
+    return [_unit(np.stack([_hog(x, config.cell) for x in xs])) for xs in (train, test)]
 
 
 def bag_of_words(
@@ -219,13 +215,13 @@ MAKERS = {
 
 def pictures(cell: int, described: Described) -> dict[str, 'Figure']:
     """Test images and their HOG."""
-    image = described.domain.test.image
-    image = image[:: max(1, len(image) // SHOWN)][:SHOWN]
+    every = described.domain.test.image
+    image = every[:: max(1, len(every) // SHOWN)][:SHOWN]
     drawn = np.stack([_hog(grey, cell, visualize=True)[1] for grey in _grey(image)])
     drawn = np.rint(255 * (drawn / drawn.max()) ** 0.5).astype(np.uint8)
     both = np.concatenate([image, np.repeat(drawn[..., None], 3, -1)])
-    names = [''] * len(both)
-    return {'hog': figures.samples(both, names, 'Images and their HOG', len(image))}
+    title, names = 'Images and their HOG', [''] * len(both)
+    return {'hog': figures.samples(both, names, title, len(image))}
 
 
 def sweep() -> Iterator[Config]:
@@ -266,11 +262,9 @@ def _dense(images: Iterable[np.ndarray], config: Config) -> list[np.ndarray]:
     """Square roots of DAISY (g, g, r, 200) float32, at one grid for all radii."""
     from skimage import feature
 
-    border = max(config.radii)
-
     def at(image, radius):
-        end = len(image) - border + radius
-        inside = image[border - radius : end, border - radius : end]
+        less = max(config.radii) - radius
+        inside = image[less : len(image) - less, less : len(image) - less]
         found = feature.daisy(inside, config.step, radius, normalization='l1')
         return np.sqrt(found).astype(np.float32)
 
