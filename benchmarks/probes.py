@@ -1,4 +1,4 @@
-"""Linear probes over nine costs: ours in one call, scikit-learn's one fit after another.
+"""Linear probes over nine costs: ours in one call, scikit-learn fit after fit.
 
     python -m benchmarks.probes [--json] [--kinds svm,softmax] [--shapes 600x512x20]
         [--out FILE]
