@@ -11,6 +11,7 @@ from transfer_jax import summaries
 TRANSFER = (
     'transfer.descriptors',
     'transfer.probing',
+    'transfer.augmented_svm',
     'transfer.few_shot',
     'transfer.fine_tuning',
     'transfer.layer_transfer',
