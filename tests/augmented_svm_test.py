@@ -27,7 +27,7 @@ def test_crops_are_of_the_corners_and_the_middle():
         crops, corners, (10, 20, 30, 40), strict=False
     ):
         assert crop[0, row, column, 0] == value
-        assert (crop == value).mean() > 0.5
+        assert (crop == value).mean() > 0.4
     assert abs(crops[4].mean() - 25) < 1
 
 
