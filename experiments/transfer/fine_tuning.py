@@ -64,7 +64,7 @@ class Config:
     """Of arm small: rate of the pretrained layers over that of the new one."""
     full: float = 1e-3
     """Of arms full and scratch: one rate for all layers, the new one too."""
-    decay: float = 0.5
+    decay: float = 0.2
     """Of layerwise: rate of a layer over that of the layer above it."""
     held_out: int = 0
     """To choose a rate by: so many training images of each class are tested, instead
