@@ -1,5 +1,7 @@
 """Convolution: every form is the same sum."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -107,3 +109,76 @@ def test_second_and_forward_derivatives_exist():
     slope = jax.jit(lambda k: jnp.vdot(jax.grad(penalty)(k), direction))(kernel)
     _, forward = jax.jit(lambda k: jax.jvp(penalty, (k,), (direction,)))(kernel)
     np.testing.assert_allclose(forward, slope, rtol=1e-10)
+
+
+def _places(x, kernel, stride, sides, dilation, groups):
+    """The definition with padding of each side, dilation and groups."""
+    x = np.pad(x, [(0, 0), *sides, (0, 0)])
+    kh, kw, own, k = kernel.shape
+    rows = (x.shape[1] - (kh - 1) * dilation - 1) // stride + 1
+    columns = (x.shape[2] - (kw - 1) * dilation - 1) // stride + 1
+    y = np.zeros((len(x), rows, columns, k))
+    for i, j, a, b, out in np.ndindex(rows, columns, kh, kw, k):
+        first = out // (k // groups) * own
+        read = x[:, i * stride + a * dilation, j * stride + b * dilation]
+        y[:, i, j, out] += read[:, first : first + own] @ kernel[a, b, :, out]
+    return y
+
+
+# (h, w, c, kh, kw, k, stride, padding, the same in numbers, dilation, groups)
+WAYS = [
+    (6, 7, 2, 3, 3, 4, 2, 'SAME', ((0, 1), (1, 1)), 1, 1),
+    (6, 5, 6, 3, 2, 3, 1, 'SAME', ((1, 1), (0, 1)), 1, 1),
+    (5, 5, 2, 1, 1, 3, 2, 'SAME', ((0, 0), (0, 0)), 1, 1),
+    (7, 7, 6, 3, 3, 2, 1, 'SAME', ((2, 2), (2, 2)), 2, 1),
+    (7, 8, 2, 3, 3, 3, 2, ((2, 0), (1, 3)), ((2, 0), (1, 3)), 2, 1),
+    (6, 6, 4, 3, 3, 4, 2, 'SAME', ((0, 1), (0, 1)), 1, 4),
+    (6, 5, 5, 3, 3, 5, 1, 2, ((2, 2), (2, 2)), 2, 5),
+    (5, 6, 4, 3, 3, 6, 1, 1, ((1, 1), (1, 1)), 1, 2),
+    (5, 6, 3, 3, 3, 6, 1, 1, ((1, 1), (1, 1)), 1, 3),
+]
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_same_padding_dilation_and_groups(way):
+    h, w, c, kh, kw, k, stride, padding, sides, dilation, groups = way
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, h, w, c))
+    kernel = rng.standard_normal((kh, kw, c // groups, k))
+    expected = _places(x, kernel, stride, sides, dilation, groups)
+    fields = {'stride': stride, 'padding': padding, 'dilation': dilation}
+    g = rng.standard_normal(expected.shape)
+
+    def loss(form, x, kernel):
+        y = form(x, kernel, groups=groups, **fields)
+        return jnp.vdot(y, g), y
+
+    @jax.jit
+    def run(x, kernel):
+        return [
+            jax.grad(functools.partial(loss, form), (0, 1), has_aux=True)(x, kernel)
+            for form in (convolution.convolve, convolution.by_xla)
+        ]
+
+    ours, theirs = run(x, kernel)
+    np.testing.assert_allclose(ours[1], expected, rtol=0, atol=1e-10)
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    'window, groups, direct, native',
+    [
+        (3, 1, False, 0),
+        (3, 1, True, 1),
+        (1, 1, True, 0),
+        (3, 6, True, 0),
+        (3, 2, False, 1),
+    ],
+)
+def test_which_form_is_used_on_cpu(window, groups, direct, native):
+    x, kernel = jnp.ones((1, 5, 5, 6)), jnp.ones((window, window, 6 // groups, 6))
+    run = jax.make_jaxpr(
+        lambda x, k: convolution.convolve(x, k, groups=groups, direct=direct)
+    )
+    assert str(run(x, kernel)).count('conv_general_dilated[') == native

@@ -1,0 +1,108 @@
+"""Files of weights: what is in one, and the same under our names.
+
+python -m experiments.weights inspect FILE
+python -m experiments.weights convert FILE --to OUT.safetensors --architecture NAME
+
+A file is .safetensors, .npz, or, where PyTorch is installed, .pth, .pt, .th.
+"""
+
+import contextlib
+import dataclasses
+import math
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import rich.console
+import tyro
+
+from transfer_jax.models import weights
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspect:
+    """List the arrays of a file, and the architectures that its names fit."""
+
+    file: tyro.conf.Positional[pathlib.Path]
+    """.safetensors, .npz, or with PyTorch .pth, .pt, .th."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Convert:
+    """Write a file under our names, in our layouts and in float32."""
+
+    file: tyro.conf.Positional[pathlib.Path]
+    """.safetensors, .npz, or with PyTorch .pth, .pt, .th."""
+    to: Annotated[pathlib.Path, tyro.conf.arg(metavar='OUT.safetensors')]
+    """The file to write; one that exists is not overwritten."""
+    architecture: Annotated[str, tyro.conf.arg(metavar='NAME')]
+    """Whose names the file has: one of transfer_jax.models.weights.MAPPINGS."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs the command in `args`, by default that of the command line."""
+    command = tyro.cli(
+        Inspect | Convert,
+        prog='python -m experiments.weights',
+        description='Files of weights: what is in one, and the same under our names. '
+        f'Architectures: {", ".join(weights.MAPPINGS)}.',
+        args=args,
+    )
+    console = rich.console.Console(highlight=False)
+    with _errors(console, command.debug):
+        run = inspect if isinstance(command, Inspect) else convert
+        for line in run(command):
+            _say(console, line)
+
+
+def inspect(command: Inspect) -> Iterator[str]:
+    """Lines: every array, how many, what they fit."""
+    named = weights.read(command.file)
+    width = max(map(len, named), default=0)
+    for name, array in named.items():
+        yield f'{name:<{width}}  {array.dtype!s:<8} {array.shape}'
+    count = sum(math.prod(array.shape) for array in named.values())
+    yield f'{len(named)} arrays, {count:,} numbers'
+    yield f'fits: {", ".join(weights.fitting(named)) or "no architecture here"}'
+
+
+def convert(command: Convert) -> Iterator[str]:
+    """Writes the file; lines that say so."""
+    if command.architecture not in weights.MAPPINGS:
+        raise ValueError(
+            f'no architecture {command.architecture!r}; there is '
+            f'{", ".join(weights.MAPPINGS)}'
+        )
+    if command.to.suffix != '.safetensors':
+        raise ValueError(f'{command.to}: the file to write ends in .safetensors')
+    if command.to.exists():
+        raise ValueError(f'{command.to} exists already')
+    named = weights.read(command.file)
+    renamed = weights.rename(named, weights.MAPPINGS[command.architecture])
+    weights.write(command.to, renamed)
+    yield f'{command.to}: {len(renamed)} arrays of {command.architecture}'
+
+
+@contextlib.contextmanager
+def _errors(console: rich.console.Console, debug: bool) -> Iterator[None]:
+    """An error that the user can cause is one message and exit code 2."""
+    try:
+        yield
+    except ValueError as error:
+        if debug:
+            raise
+        _say(console, f'error: {error}')
+        sys.exit(2)
+
+
+def _say(console: rich.console.Console, text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)
+
+
+if __name__ == '__main__':
+    main()

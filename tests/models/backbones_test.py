@@ -1,0 +1,285 @@
+"""Backbones: sizes, taps, cuts at every layer, dilation, the convolutional form."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from transfer_jax import models, tree
+from transfer_jax.models import layers, weights
+
+# name: (network, its parameters with the usual classes, d of its feature vector)
+NETWORKS = {
+    'squeezenet': (models.SqueezeNet(), 1_235_496, 512),
+    'mobilenet_v1': (models.MobileNetV1(), 4_231_976, 1024),
+    'mobilenet_v1_075': (models.MobileNetV1(width=0.75), 2_585_560, 768),
+    'mobilenet_v2': (models.MobileNetV2(), 3_504_872, 1280),
+    'cifar_20': (models.CifarResNet(), 269_722, 64),
+    'cifar_56': (models.CifarResNet(depth=56), 853_018, 64),
+    'alexnet': (models.AlexNet(), 61_100_840, 4096),
+    'vgg16': (models.VGG(), 138_357_544, 4096),
+    'vgg19': (models.VGG(depth=19), 143_667_240, 4096),
+    'googlenet': (models.GoogLeNet(), 6_624_904, 1024),
+    'resnet18': (models.ResNet(depth=18), 11_689_512, 512),
+    'resnet34': (models.ResNet(depth=34), 21_797_672, 512),
+    'resnet50': (models.ResNet(), 25_557_032, 2048),
+}
+# name: {layer: its activation for an image of 224 (32)}
+TAPS = {
+    'squeezenet': {
+        'conv1': (111, 111, 64),
+        'pool1': (55, 55, 64),
+        'fire3': (55, 55, 128),
+        'pool3': (27, 27, 128),
+        'pool5': (13, 13, 256),
+        'fire9': (13, 13, 512),
+    },
+    'mobilenet_v1': {'conv1': (112, 112, 32), 'block13': (7, 7, 1024)},
+    'mobilenet_v2': {'block1': (112, 112, 16), 'conv2': (7, 7, 1280)},
+    'cifar_20': {'block1_3': (32, 32, 16), 'block3_3': (8, 8, 64), 'average': (64,)},
+    'alexnet': {'conv5': (13, 13, 256), 'pool5': (6, 6, 256), 'fc6': (4096,)},
+    'vgg16': {'conv5_3': (14, 14, 512), 'pool5': (7, 7, 512), 'fc7': (4096,)},
+    'googlenet': {'pool2': (28, 28, 192), 'inception5b': (7, 7, 1024)},
+    'resnet50': {'pool1': (56, 56, 64), 'block4_3': (7, 7, 2048), 'average': (2048,)},
+}
+# Networks or their last layers: (network, shape of an example of its input)
+CUT = {
+    'cifar_8': (models.CifarResNet(classes=5, depth=8), (8, 8, 3)),
+    'squeezenet': (models.SqueezeNet(classes=5, since='fire6'), (3, 3, 384)),
+    'mobilenet_v2': (
+        models.MobileNetV2(classes=5, norm=None, since='block16'),
+        (2, 2, 160),
+    ),
+    'googlenet': (
+        models.GoogLeNet(classes=5, since='inception5a', norm=None),
+        (2, 2, 832),
+    ),
+    'alexnet': (models.AlexNet(classes=5, hidden=6, since='conv4'), (5, 5, 384)),
+}
+
+
+def _side(name):
+    return 32 if name.startswith('cifar') else 224
+
+
+def _trace(module, *shape):
+    """(output, taps), variables as shapes; and the names of the taps in order."""
+    names = []
+
+    def forward(x):
+        answer, variables = module.init_with_output(jax.random.key(0), x, train=False)
+        names.extend(answer[1])
+        return answer, variables
+
+    return *jax.eval_shape(forward, jax.ShapeDtypeStruct(shape, jnp.float32)), names
+
+
+def _drawn(shapes, seed=0):
+    """Variables of these shapes with activations of unit size, soon made."""
+    rng = np.random.default_rng(seed)
+
+    def draw(leaf):
+        fan_in = np.prod(leaf.shape[:-1]) if leaf.ndim > 1 else 100
+        return rng.normal(0, (2 / fan_in) ** 0.5, leaf.shape).astype(np.float32)
+
+    params = jax.tree.map(draw, shapes['params'])
+    rest = {name: part for name, part in shapes.items() if name != 'params'}
+    return {'params': params, **jax.tree.map(lambda x: np.ones(x.shape), rest)}
+
+
+def _quick(function):
+    """Compiled with little care, which takes half the time."""
+    return jax.jit(function, compiler_options={'xla_backend_optimization_level': 0})
+
+
+def _images(side, n=2, channels=3):
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(n, side, side, channels)).astype(np.float32)
+
+
+@pytest.mark.parametrize('name', NETWORKS)
+def test_sizes(name):
+    module, count, features = NETWORKS[name]
+    side = _side(name)
+    (output, taps), variables, names = _trace(module, 2, side, side, 3)
+    assert output.shape == (2, module.classes)
+    assert output.dtype == jnp.float32
+    assert sum(x.size for x in jax.tree.leaves(variables['params'])) == count
+    assert all(path.split('/')[1] in taps for path in tree.paths(variables))
+    for layer, shape in TAPS.get(name, {}).items():
+        assert taps[layer].shape == (2, *shape), layer
+    assert names[-1] == 'logits'
+
+    vector = module.clone(classes=0)
+    (output, taps), headless, _ = _trace(vector, 2, side, side, 3)
+    assert output.shape == (2, features)
+    left = set(variables['params']) - set(headless['params'])
+    assert left == {'logits'}
+    assert 'logits' not in taps
+
+
+@pytest.mark.parametrize('name', CUT)
+def test_one_layer_after_another_is_the_whole_network(name):
+    whole, shape = CUT[name]
+    x = np.random.default_rng(1).normal(size=(2, *shape)).astype(np.float32)
+    (_, taps), shapes, names = _trace(whole, *x.shape)
+    parts = list(zip([whole.since, *names], names, strict=False))
+    inputs = {whole.since: x, **taps}
+    seen = []
+    for since, until in parts:
+        part = whole.clone(since=since, until=until)
+        _, own, layer = _trace(part, *inputs[since].shape)
+        assert layer == [until]
+        seen += tree.paths(own)
+    assert sorted(seen) == sorted(tree.paths(shapes))  # each in one part
+
+    @_quick
+    def both(variables, x):
+        y, taps = x, {}
+        for since, until in parts:
+            part = whole.clone(since=since, until=until)
+            y, own = part.apply(variables, y, train=False)
+            taps.update(own)
+        return whole.apply(variables, x, train=False), (y, taps)
+
+    expected, found = both(_drawn(shapes), x)
+    assert np.ptp(expected[0]) > 0
+    same = functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
+    jax.tree.map(same, found, expected)
+
+
+def test_names_that_are_no_layers():
+    x = jnp.zeros((1, 8, 8, 3))
+    for fields, said in (
+        (
+            {'until': 'fire10'},
+            r"until='fire10' is no layer; there is \['conv1', 'pool1'",
+        ),
+        ({'since': 'fc7'}, "since='fc7' is no layer"),
+        ({'since': 'fire3', 'until': 'fire2'}, 'no layer lies between'),
+        ({'since': 'logits'}, 'no layer lies between'),
+    ):
+        module = models.SqueezeNet(**fields)
+        with pytest.raises(ValueError, match=said):
+            module.init(jax.random.key(0), x, train=False)
+    for module, said in (
+        (models.ResNet(depth=20), r'depth=20: there is \[18, 34, 50\]'),
+        (models.ResNet(output_stride=4), 'output_stride=4 is not 8, 16 or 32'),
+        (models.CifarResNet(depth=21), r'depth=21 is not 6 n \+ 2'),
+        (models.VGG(depth=11), r'depth=11: there is \[16, 19\]'),
+    ):
+        with pytest.raises(ValueError, match=said):
+            module.init(jax.random.key(0), x, train=False)
+
+
+@pytest.mark.parametrize('depth', [18, 50])
+def test_a_dilated_map_holds_the_strided_one(depth):
+    """Its every second or fourth place, on the same parameters."""
+    strided = models.ResNet(depth=depth, since='block2_2', until='block4_1', norm=None)
+    if depth == 50:
+        strided = strided.clone(since='block2_4')
+    x = _images(8, 1, 128 if depth == 18 else 512)
+    _, shapes, _ = _trace(strided, *x.shape)
+
+    @_quick
+    def maps(variables, x):
+        nets = [strided.clone(output_stride=stride) for stride in (32, 16, 8)]
+        return [net.apply(variables, x, train=False)[0] for net in nets]
+
+    small, middle, large = maps(_drawn(shapes), x)
+    assert (small.shape[1], middle.shape[1], large.shape[1]) == (2, 4, 8)
+    scale = np.abs(small).max()
+    for found in (middle[:, ::2, ::2], large[:, ::4, ::4]):
+        np.testing.assert_allclose(found, small, rtol=0, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize('build, side', [(models.AlexNet, 6), (models.VGG, 7)])
+def test_the_convolutional_form_is_the_dense_one(build, side):
+    dense = build(classes=3, hidden=8, since='pool5')
+    convolutional = dense.clone(convolutional=True)
+    x = np.abs(_images(side, 2, 512 if build is models.VGG else 256))
+    params = _drawn(_trace(dense, *x.shape)[1])['params']
+    converted = weights.as_convolutions(params, side)
+    shapes = _trace(convolutional, *x.shape)[1]['params']
+    assert jax.tree.map(np.shape, converted) == jax.tree.map(np.shape, shapes)
+
+    @_quick
+    def both(params, converted, x, larger):
+        one, _ = dense.apply({'params': params}, x, train=False)
+        other, _ = convolutional.apply({'params': converted}, x, train=False)
+        everywhere, _ = convolutional.apply({'params': converted}, larger, train=False)
+        return one, other, everywhere
+
+    larger = np.pad(x, ((0, 0), (1, 2), (3, 0), (0, 0)))
+    one, other, everywhere = both(params, converted, x, larger)
+    assert other.shape == (2, 1, 1, 3)
+    np.testing.assert_allclose(other[:, 0, 0], one, rtol=1e-5, atol=1e-5)
+    assert everywhere.shape == (2, 4, 4, 3)
+    np.testing.assert_allclose(everywhere[:, 1, 3], one, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('same', [True, False])
+def test_mobilenets_pad_as_tensorflow_or_pytorch(same):
+    """A unit kernel at the centre reads place 2 i + 1 of an even image, or 2 i."""
+    x = _images(6, 1)
+    module = models.MobileNetV1(until='conv1', norm=None, same=same)
+    kernel = np.zeros((3, 3, 3, 32), np.float32)
+    kernel[1, 1, 0, 0] = 1
+    params = {'conv1': {'conv': {'kernel': kernel, 'bias': np.zeros(32, np.float32)}}}
+    y, _ = module.apply({'params': params}, x, train=False)
+    first = 1 if same else 0
+    expected = np.clip(x[:, first::2, first::2, 0], 0, 6)
+    np.testing.assert_array_equal(y[..., 0], expected)
+
+
+def test_norm_is_told_its_epsilon_where_the_network_has_its_own():
+    told = []
+
+    def norm(name, **fields):
+        told.append(fields)
+        return models.BatchNorm(name=name, **fields)
+
+    for module in (models.MobileNetV1, models.MobileNetV2, models.GoogLeNet):
+        _trace(module(until='conv1', norm=norm), 1, 8, 8, 3)
+    assert told == [{'epsilon': 1e-3}, {}, {'epsilon': 1e-3}]
+
+
+def test_statistics_move_in_training():
+    module = models.MobileNetV1(until='block1')
+    x = _images(8)
+    variables = _drawn(_trace(module, *x.shape)[1])
+    train = functools.partial(module.apply, train=True, mutable=['batch_stats'])
+    _, moved = _quick(train)(variables, x)
+    spreads = jax.tree.leaves(jax.tree.map(np.std, moved))
+    assert len(spreads) == 6 and min(spreads) > 0  # they were all ones
+
+
+def test_dropout_is_on_in_training_only():
+    head = models.AlexNet(classes=3, hidden=8, since='fc6')
+    x = np.ones((1, 8), np.float32)
+    variables = _drawn(_trace(head, *x.shape)[1])
+
+    def draw(train):
+        def one(seed):
+            rngs = {'dropout': jax.random.key(seed)}
+            return head.apply(variables, x, train=train, rngs=rngs)[0]
+
+        return _quick(lambda: [one(seed) for seed in range(8)])()
+
+    assert np.ptp(draw(True), 0).min() > 0
+    assert np.ptp(draw(False), 0).max() == 0
+
+
+def test_computation_in_bfloat16_ends_in_float32():
+    module = models.SqueezeNet(classes=3, dtype=jnp.bfloat16)
+    (output, taps), variables, _ = _trace(module, 1, 32, 32, 3)
+    assert output.dtype == jnp.float32
+    assert taps['fire5'].dtype == jnp.bfloat16
+    assert {x.dtype for x in jax.tree.leaves(variables)} == {np.dtype('float32')}
+
+
+def test_average():
+    x = np.arange(24.0).reshape(1, 2, 4, 3)
+    np.testing.assert_allclose(layers.average(x), [[10.5, 11.5, 12.5]])

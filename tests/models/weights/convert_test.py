@@ -1,0 +1,212 @@
+"""Names and layouts of files, and the fit to a network or one clear error."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from transfer_jax import models
+from transfer_jax.models import weights
+from transfer_jax.models.weights import mappings
+
+MAPPING = weights.MAPPINGS['resnet20_cifar']
+
+
+def _shapes(module, size=32, channels=3):
+    image = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
+    init = functools.partial(module.init, train=False)
+    return jax.eval_shape(init, jax.random.key(0), image)
+
+
+@functools.cache
+def _file():
+    """A file of ResNet-20: the names and shapes of PyTorch, drawn."""
+    rng = np.random.default_rng(0)
+    named = {}
+    for layer, path in MAPPING.layers.items():
+        stage = int(layer[5]) if layer.startswith('layer') else 1
+        c = 16 * 2 ** (stage - 1)
+        if path.endswith('norm'):
+            for leaf in ('weight', 'bias', 'running_mean', 'running_var'):
+                named[f'module.{layer}.{leaf}'] = rng.normal(size=c)
+            named[f'module.{layer}.num_batches_tracked'] = np.array(7)
+        elif path.endswith('conv'):
+            before = c // 2 if layer.endswith('0.conv1') and stage > 1 else c
+            before = 3 if layer == 'conv1' else before
+            named[f'module.{layer}.weight'] = rng.normal(size=(c, before, 3, 3))
+    named['module.linear.weight'] = rng.normal(size=(10, 64))
+    named['module.linear.bias'] = rng.normal(size=10)
+    return named
+
+
+def test_names_and_layouts():
+    named = _file()
+    params, state = weights.convert(named, _shapes(models.CifarResNet()), MAPPING)
+    assert set(state) == {'batch_stats'}
+    block, theirs = params['block2_1'], named['module.layer2.0.conv1.weight']
+    np.testing.assert_array_equal(
+        block['conv1']['conv']['kernel'][1, 2, 3, 4], np.float32(theirs[4, 3, 1, 2])
+    )
+    assert params['logits']['kernel'].shape == (64, 10)
+    np.testing.assert_array_equal(
+        params['logits']['kernel'], np.float32(named['module.linear.weight'].T)
+    )
+    norm = 'module.layer2.0.bn2.'
+    statistics = state['batch_stats']['block2_1']['conv2']['norm']
+    for found, leaf in (
+        (block['conv2']['norm']['scale'], 'weight'),
+        (block['conv2']['norm']['shift'], 'bias'),
+        (statistics['mean'][0], 'running_mean'),
+        (statistics['variance'][0], 'running_var'),
+    ):
+        np.testing.assert_array_equal(found, np.float32(named[norm + leaf]))
+    assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves((params, state)))
+
+
+def test_the_prefix_may_be_absent_and_our_own_names_are_read():
+    named, shapes = _file(), _shapes(models.CifarResNet())
+    expected = weights.convert(named, shapes, MAPPING)
+    bare = {name.removeprefix('module.'): array for name, array in named.items()}
+    own = weights.rename(named, MAPPING)
+    for other in (bare, own):
+        same = weights.convert(other, shapes, MAPPING)
+        jax.tree.map(np.testing.assert_array_equal, same, expected)
+
+
+def test_statistics_go_to_every_domain():
+    norm = functools.partial(models.BatchNorm, domains=2, separate_affine=True)
+    module = models.CifarResNet(norm=norm)
+    params, state = weights.convert(_file(), _shapes(module), MAPPING)
+    for found, leaf in (
+        (params['conv1']['norm']['scale'], 'weight'),
+        (state['batch_stats']['conv1']['norm']['mean'], 'running_mean'),
+    ):
+        assert found.shape == (2, 16)
+        np.testing.assert_array_equal(
+            found, np.float32([_file()[f'module.bn1.{leaf}']] * 2)
+        )
+
+
+@pytest.mark.parametrize(
+    'fields, channels, layers',
+    [
+        ({'classes': 0, 'since': 'block3_1'}, 64, {'block3_2', 'block3_3'}),
+        ({'until': 'block1_1'}, 3, {'conv1', 'block1_1'}),
+        ({'since': 'block3_2'}, 64, {'block3_3', 'logits'}),
+    ],
+)
+def test_parts_take_their_layers_only(fields, channels, layers):
+    shapes = _shapes(models.CifarResNet(**fields), 8, channels)
+    params, state = weights.convert(_file(), shapes, MAPPING)
+    assert set(params) == layers
+    found = jax.tree.map(np.shape, {'params': params, **state})
+    assert found == jax.tree.map(lambda leaf: leaf.shape, shapes)
+
+
+def test_a_skipped_layer_keeps_its_value():
+    shapes = _shapes(models.CifarResNet(classes=4))
+    variables = jax.tree.map(lambda leaf: np.full(leaf.shape, 5.0), shapes)
+    params, _ = weights.convert(_file(), variables, MAPPING, skip=('logits',))
+    np.testing.assert_array_equal(params['logits']['kernel'], np.full((64, 4), 5.0))
+    np.testing.assert_array_equal(
+        params['block1_1']['conv1']['norm']['scale'],
+        np.float32(_file()['module.layer1.0.bn1.weight']),
+    )
+    with pytest.raises(ValueError, match=r"skip: no layer 'fc'; there is .*'logits'"):
+        weights.convert(_file(), variables, MAPPING, skip=('fc',))
+    with pytest.raises(ValueError, match=r'params/logits/\w+ has shape \(.*10,?\)'):
+        weights.convert(_file(), variables, MAPPING)
+
+
+@pytest.mark.parametrize(
+    'change, said',
+    [
+        ({'module.layer1.0.bn2.running_var': None}, 'nothing for batch_stats/block1_1'),
+        ({'module.linear.weight': None, 'module.linear.bias': None}, 'for linear'),
+        (
+            {'module.layer9.0.conv1.weight': np.ones(3)},
+            'no place for module.layer9',
+        ),
+        ({'module.conv1.bias': np.ones(16)}, 'no place for params/conv1/conv/bias'),
+        ({'module.conv1.wait': np.ones(16)}, 'no place for module.conv1.wait'),
+        (
+            {'module.bn1.bias': np.ones(8)},
+            r'norm/shift has shape \(8,\).*not \(16',
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(change, said):
+    named = {k: v for k, v in {**_file(), **change}.items() if v is not None}
+    with pytest.raises(ValueError, match=said):
+        weights.convert(named, _shapes(models.CifarResNet()), MAPPING)
+
+
+def test_another_architecture_is_one_short_line():
+    with pytest.raises(ValueError) as error:
+        weights.rename(_file(), weights.MAPPINGS['vgg16'])
+    text = str(error.value)
+    assert text.startswith('these are not the weights of vgg16: no place for module')
+    assert ' more; nothing for features.0' in text
+    assert len(text) < 400
+
+
+def test_fitting_finds_the_architecture():
+    assert weights.fitting(_file()) == ['resnet20_cifar']
+    assert weights.fitting({}) == []
+
+
+def test_the_map_before_fc6_is_flattened_as_ours():
+    """A dense layer on a flattened map answers as PyTorch's, whose order is c, h, w."""
+    mapping = mappings.Mapping(
+        'net', mappings.PYTORCH, {'classifier.0': 'fc6'}, {'fc6': (2, 3)}
+    )
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(5, 2, 3, 4))  # NHWC
+    theirs = rng.normal(size=(7, 4 * 2 * 3))
+    expected = x.transpose(0, 3, 1, 2).reshape(5, -1) @ theirs.T
+    name, ours = mapping.place('classifier.0.weight', theirs)
+    assert name == 'params/fc6/kernel'
+    np.testing.assert_allclose(x.reshape(5, -1) @ ours, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_keras_depthwise_kernels():
+    theirs = np.arange(18).reshape(3, 3, 2, 1)
+    mapping = weights.MAPPINGS['mobilenet_v1']
+    name, ours = mapping.place('conv_dw_1/depthwise_kernel', theirs)
+    assert name == 'params/block1/depthwise/conv/kernel'
+    np.testing.assert_array_equal(ours, theirs.reshape(3, 3, 1, 2))
+
+
+def test_a_1x1_convolution_serves_a_dense_layer():
+    shapes = _shapes(models.CifarResNet())
+    named = weights.rename(_file(), MAPPING)
+    kernel = named['params/logits/kernel']
+    named['params/logits/kernel'] = kernel[None, None]
+    params, _ = weights.convert(named, shapes, MAPPING)
+    np.testing.assert_array_equal(params['logits']['kernel'], kernel)
+
+
+@pytest.mark.parametrize(
+    'name, module',
+    [
+        ('squeezenet', models.SqueezeNet()),
+        ('mobilenet_v1', models.MobileNetV1()),
+        ('mobilenet_v2', models.MobileNetV2()),
+        ('mobilenet_v2_folded', models.MobileNetV2(norm=None)),
+        ('resnet56_cifar', models.CifarResNet(depth=56)),
+        ('alexnet', models.AlexNet()),
+        ('vgg16', models.VGG()),
+        ('vgg19', models.VGG(depth=19)),
+        ('googlenet', models.GoogLeNet()),
+        ('resnet18', models.ResNet(depth=18)),
+        ('resnet34', models.ResNet(depth=34)),
+        ('resnet50', models.ResNet(depth=50)),
+    ],
+)
+def test_a_mapping_names_every_layer_of_its_network(name, module):
+    params = _shapes(module, 64)['params']
+    paths = jax.tree_util.tree_leaves_with_path(params)
+    ours = {jax.tree_util.keystr(k[:-1], simple=True, separator='/') for k, _ in paths}
+    assert ours == set(weights.MAPPINGS[name].layers.values())
