@@ -63,10 +63,13 @@ class Config:
     seeds: int = 3
     steps: int = 200
     batch: int = 32
-    rate: float = 1e-3
+    rate: float = 1e-2
     """Of Adam, for the heads, after a tenth of the steps; it falls to 0 as a cosine."""
-    trunk: float = 0.1
+    trunk: float = 0.03
     """Rate of the pretrained trunk over that of the heads."""
+    held_out: float = 0.0
+    """Share of the training images that is tested instead of the test images, and not
+    trained on: to choose rates by."""
 
 
 class Prepared(NamedTuple):
@@ -91,7 +94,8 @@ def build(config: Config) -> study.Study:
     return study.Study(
         name='transfer.multi_task',
         config=config,
-        task=f'{config.data}, {config.backbone} at {config.size} pixels',
+        task=f'{config.data}, {config.backbone} at {config.size} pixels'
+        + (', training images tested' if config.held_out else ''),
         cells=tuple(
             {'arm': arm, 'seed': seed} for seed in range(config.seeds) for arm in arms
         ),
@@ -127,14 +131,20 @@ def prepare(config: Config, data_dir: str | None) -> Prepared:
     kinds = [*(domain.name for domain in found), 'not known']
     names = tuple(f'{name}, {kind}' for name in classes for kind in kinds)
 
-    def joined(parts):
+    def joined(parts) -> data.Arrays:
         label = [part.label * len(kinds) + i for i, part in enumerate(parts)]
         image = np.concatenate([part.image for part in parts])
         return data.Arrays(image, np.concatenate(label).astype(np.int32), names)
 
+    train = joined([domain.train for domain in found])
+    test = joined([domain.test for domain in found])
+    if config.held_out:
+        order = np.random.default_rng(0).permutation(len(train))
+        cut = round(config.held_out * len(train))
+        train, test = train.take(order[cut:]), train.take(order[:cut])
     return Prepared(
-        joined([domain.train for domain in found]),
-        joined([domain.test for domain in found]),
+        train,
+        test,
         {'object': len(classes), 'domain': len(found)},
         encoders.load(config.backbone, data_dir),
     )
