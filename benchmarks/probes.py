@@ -1,24 +1,28 @@
-"""Linear probes over nine costs: ours in one call, scikit-learn fit after fit.
+"""Linear probes over nine costs: ours in one call, scikit-learn's fit after fit.
 
     python -m benchmarks.probes [--json] [--kinds svm,softmax] [--shapes 600x512x20]
         [--out FILE]
 
 C is 1e-4, 1e-3, ..., 1e4. Features are standardised mixtures of a Gaussian a class
 with falling spectrum, rectified. Ours is compiled before (its time stands apart) and
-ends at a duality gap of 1e-6 of the objective. scikit-learn runs with its default
-tolerances and at most 1,000 iterations a fit, float64 as ours. Where it stops early its
-objective is above ours: the largest relative excess is in the table, as is the largest
-excess of ours over it (negative: ours is lower everywhere). One run each, since a run
-takes from seconds to minutes; compare under `taskset -c 0` on a busy machine. Goal:
-ratio <= 1.
+ends at a duality gap of 1e-6 of the objective. scikit-learn runs in float64 as well,
+with at most 1,000 iterations a fit, in two ways: `default`, and `matched`, where the
+tolerance is such that its objective can be near the minimum. (LogisticRegression stops
+by the largest entry of the gradient over n C; we ask for a gradient of length 0.1. At
+the default its objective is up to a hundred times the minimum where C is high.) The
+table has the largest relative excess of each side's objectives over the other's. One
+run each, since a run takes from seconds to minutes; the ratio is that of processor
+time, under `taskset -c 0` that of one core. Goal: at most 1 against `matched`.
 """
 
 import argparse
+import functools
 import time
 import warnings
 
 import jax
 import numpy as np
+from sklearn import linear_model, svm
 
 from benchmarks import timing
 from transfer_jax import shallow
@@ -53,16 +57,18 @@ def objective(kind, weight, bias, cost, data) -> float:
     return 0.5 * np.sum(weight**2) + cost * loss
 
 
-def theirs(kind, data) -> list[tuple[np.ndarray, np.ndarray]]:
+def theirs(kind, data, *, matched) -> list[tuple[np.ndarray, np.ndarray]]:
     """(weight, bias) of scikit-learn for each cost."""
-    from sklearn import linear_model, svm
-
     found = []
     for cost in COSTS:
         if kind == 'svm':
-            made = svm.LinearSVC(C=cost, max_iter=ITERATIONS)
+            tol = 1e-6 if matched else 1e-4
+            made = svm.LinearSVC(C=cost, max_iter=ITERATIONS, tol=tol)
         else:
-            made = linear_model.LogisticRegression(C=cost, max_iter=ITERATIONS)
+            entries = data.x.shape[1] * (data.label.max() + 1)
+            close = 0.1 / (len(data.x) * cost * np.sqrt(entries))
+            tol = min(1e-4, close) if matched else 1e-4
+            made = linear_model.LogisticRegression(C=cost, max_iter=ITERATIONS, tol=tol)
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # the excess says what it came to
             made.fit(data.x, data.label)
@@ -70,35 +76,39 @@ def theirs(kind, data) -> list[tuple[np.ndarray, np.ndarray]]:
     return found
 
 
+def timed(call):
+    """(what it gives, its seconds of processor and of the clock)."""
+    clock, used = time.perf_counter(), time.process_time()
+    result = call()
+    return result, time.process_time() - used, time.perf_counter() - clock
+
+
 def compare(kind: str, shape: tuple[int, int, int]) -> dict[str, float]:
-    """Seconds of both, and by how much each misses the other's objective."""
+    """Seconds of all sides, and by how much each misses the others' objective."""
     data = samples(*shape)
     fit = shallow.linear_path(kind, shape[2], COSTS)
-    start = time.perf_counter()
-    jax.block_until_ready(fit(data._replace(mask=np.zeros(shape[0]))))
-    compiled = time.perf_counter()
-    ours = jax.block_until_ready(fit(data))
-    between = time.perf_counter()
-    other = theirs(kind, data)
-    end = time.perf_counter()
-    mine = [
+    none = data._replace(mask=np.zeros(shape[0]))
+    _, row_compile, _ = timed(lambda: jax.block_until_ready(fit(none)))
+    ours, cpu, clock = timed(lambda: jax.block_until_ready(fit(data)))
+    row = {'compile': row_compile, 'ours': cpu, 'ours_clock': clock}
+    row['converged'] = int(np.sum(ours.converged))
+    mine = np.array(_objectives(kind, zip(ours.weight, ours.bias, strict=True), data))
+    for name, matched in (('default', False), ('matched', True)):
+        fitted = functools.partial(theirs, kind, data, matched=matched)
+        found, row[name], row[f'{name}_clock'] = timed(fitted)
+        excess = np.array(_objectives(kind, found, data)) / mine - 1
+        row[f'{name}_ratio'] = cpu / row[name]
+        row[f'{name}_excess'] = float(excess.max())
+        row[f'ours_excess_over_{name}'] = float(-excess.min())
+    return row
+
+
+def _objectives(kind, found, data):
+    pairs = zip(found, COSTS, strict=True)
+    return [
         objective(kind, np.asarray(w), np.asarray(b), cost, data)
-        for w, b, cost in zip(ours.weight, ours.bias, COSTS, strict=True)
+        for (w, b), cost in pairs
     ]
-    their = [
-        objective(kind, w, b, cost, data)
-        for (w, b), cost in zip(other, COSTS, strict=True)
-    ]
-    excess = np.array(their) / np.array(mine) - 1
-    return {
-        'compile': compiled - start,
-        'ours': between - compiled,
-        'sklearn': end - between,
-        'ratio': (between - compiled) / (end - between),
-        'converged': int(np.sum(ours.converged)),
-        'excess_sklearn': float(excess.max()),
-        'excess_ours': float(-excess.min()),
-    }
 
 
 def main() -> None:
@@ -120,11 +130,15 @@ def main() -> None:
             row = result['seconds'][name] = compare(kind, shape)
             lines.append(
                 f'{name}: ours {row["ours"]:.2f} s (and {row["compile"]:.1f} s to '
-                f'compile), scikit-learn {row["sklearn"]:.2f} s, ratio '
-                f'{row["ratio"]:.2f}; {row["converged"]} of {len(COSTS)} converged; '
-                f'excess of its objective {row["excess_sklearn"]:.1e}, of ours '
-                f'{row["excess_ours"]:.1e}'
+                f'compile), {row["converged"]} of {len(COSTS)} converged'
             )
+            lines += [
+                f'  scikit-learn, {other}: {row[other]:.2f} s, ratio '
+                f'{row[f"{other}_ratio"]:.2f}; its objective is above ours by up to '
+                f'{row[f"{other}_excess"]:.1e}, ours above its by up to '
+                f'{row[f"ours_excess_over_{other}"]:.1e}'
+                for other in ('default', 'matched')
+            ]
     timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
 
 
