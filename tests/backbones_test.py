@@ -2,7 +2,6 @@
 
 import csv
 import functools
-import pathlib
 
 import jax
 import numpy as np
@@ -21,6 +20,17 @@ GUESSES = {
     'mobilenet_v2': '0 40 80 120 160 200 239 280 320 360 400 440 480 520 560 600 640 '
     '731 720 760 800 635 880 920 868',
 }
+# And of every fortieth of the 1000 images of CIFAR-10.
+CIFAR_GUESSES = {
+    'resnet20_cifar': '0601122453444556667788899',
+    'resnet32_cifar': '8001122463444556667788899',
+    'resnet56_cifar': '0001132263444556667788899',
+}
+CIFAR_ACCURACY = {
+    'resnet20_cifar': 79.5,
+    'resnet32_cifar': 80.8,
+    'resnet56_cifar': 83.8,
+}
 # Measured by those who converted the files, on the same 250: top 1 and top 5 in %.
 ACCURACY = {
     'squeezenet': (64.0, 83.6),
@@ -29,16 +39,16 @@ ACCURACY = {
 }
 
 
-def _folder(file):
+def _file(name):
     try:
-        return pathlib.Path(backbones.locate(file)).parent
+        return backbones.locate(name)
     except data.MissingData as error:
         pytest.skip(str(error).splitlines()[0])
 
 
 def _photographs(every):
     """Centre crops (n, 224, 224, 3) of images with short side 256, and classes."""
-    folder = _folder('imagenet_samples/MANIFEST.csv')
+    folder = _file('imagenet_samples/MANIFEST.csv').parent
     with open(folder / 'MANIFEST.csv', encoding='utf-8') as lines:
         rows = list(csv.DictReader(lines))[::every]
     images = []
@@ -55,13 +65,39 @@ def _photographs(every):
 
 def _logits(name, images):
     chosen = backbones.PRETRAINED[name]
-    _folder(chosen.file)
+    _file(chosen.file)
     params, state = backbones.load(name)
     apply = functools.partial(chosen.module().apply, train=False)
-    predict = jax.jit(lambda x: apply({'params': params, **state}, x)[0])
+    # Compiled with little care, which takes half the time.
+    options = {'xla_backend_optimization_level': 0}
+    predict = jax.jit(lambda v, x: apply(v, x)[0], compiler_options=options)
+    variables = {'params': params, **state}
     scaled = (images / 255 - np.array(chosen.mean)) / np.array(chosen.std)
     parts = np.split(scaled.astype(np.float32), max(1, len(images) // 25))
-    return np.concatenate([predict(part) for part in parts])
+    return np.concatenate([predict(variables, part) for part in parts])
+
+
+def _cifar(every):
+    """Images (n, 32, 32, 3) and classes."""
+    with np.load(_file('cifar10_test1000/cifar10_test1000.npz')) as arrays:
+        return arrays['images'][::every], arrays['labels'][::every]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize('name', CIFAR_GUESSES)
+def test_25_small_images(name):
+    images, _ = _cifar(40)
+    found = _logits(name, images).argmax(-1)
+    assert ''.join(map(str, found)) == CIFAR_GUESSES[name]
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+@pytest.mark.parametrize('name', CIFAR_ACCURACY)
+def test_accuracy_on_small_images_is_that_of_the_files(name):
+    images, label = _cifar(1)
+    found = 100 * (_logits(name, images).argmax(-1) == label).mean()
+    np.testing.assert_allclose(found, CIFAR_ACCURACY[name], atol=0.4)
 
 
 @pytest.mark.real_data
