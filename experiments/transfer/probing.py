@@ -60,7 +60,7 @@ class Config:
     """caltech101, office_amazon or office_caltech10."""
     size: int = 224
     """Side of the images; those of Office-Caltech10 have 128."""
-    counts: str = '5,15,30'
+    counts: str = '5,30'
     """Training images of each class; at most 20 with Office-Caltech10."""
     draws: int = 3
     grid: int = 2
