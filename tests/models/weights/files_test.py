@@ -1,6 +1,5 @@
 """Files of named arrays: what is written is read, and nothing is executed."""
 
-import importlib.util
 import pickle
 
 import numpy as np
@@ -43,9 +42,8 @@ class _Evil:
         return pytest.fail, ('executed',)
 
 
-@pytest.mark.skipif(importlib.util.find_spec('torch') is None, reason='needs PyTorch')
 def test_pytorch(tmp_path):
-    import torch
+    torch = pytest.importorskip('torch')
 
     tensors = {name: torch.from_numpy(array) for name, array in NAMED.items()}
     for number, held in enumerate((tensors, {'state_dict': tensors, 'epoch': 3})):
