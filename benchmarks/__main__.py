@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ('dann_step', 'adaptation_losses', 'convolution', 'freezing')
+NAMES = ('dann_step', 'adaptation_losses', 'convolution', 'probes', 'freezing')
 
 if __name__ == '__main__':
     for name in NAMES:

@@ -1,4 +1,4 @@
-"""Features of photographs from the layers of a backbone, pooled as they are computed."""
+"""Features of photographs from layers of a backbone, pooled where they are made."""
 
 import functools
 from collections.abc import Callable, Mapping

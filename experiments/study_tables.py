@@ -11,6 +11,7 @@ from transfer_jax import summaries
 TRANSFER = (
     'transfer.descriptors',
     'transfer.probing',
+    'transfer.augmented_svm',
     'transfer.few_shot',
     'transfer.fine_tuning',
     'transfer.layer_transfer',
@@ -27,10 +28,16 @@ def text(results: Sequence[dict]) -> str:
     )
 
 
-def markdown(results: Sequence[dict]) -> str:
-    """Every study's table in GitHub's markdown, under a heading for each page."""
-    parts, pages = [], set()
+def markdown(results: Sequence[dict], page: str = '') -> str:
+    """Every study's table in GitHub's markdown, under a heading for each page.
+
+    Args:
+      page: the tables of this page alone, without heading.
+    """
+    parts, pages = [], {page}
     for result in in_order(results):
+        if page and result['experiment'] != page:
+            continue
         if result['experiment'] not in pages:
             parts.append(f'#### {_title(result)}')
             pages.add(result['experiment'])

@@ -2,7 +2,7 @@
 
 python -m experiments.table NAME [--json]     one table; an unknown NAME lists them
 python -m experiments.table readme [--check]  rewrites, or checks, those of README.md
-                                              and docs/methods.md
+                                              and of docs/
 """
 
 import dataclasses
@@ -39,7 +39,7 @@ class Command:
     check: bool = False
     """With readme: change nothing, and fail if it is not up to date."""
     readme: pathlib.Path = pathlib.Path('README.md')
-    """The page to rewrite or check, with docs/methods.md beside it."""
+    """The page to rewrite or check, with docs/ beside it."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -139,9 +139,10 @@ def rewrite(page: str, results: Sequence[dict], studies: Sequence[dict] = ()) ->
         if match[1] == 'methods':
             table = methods_page.markdown(results)
             return f'<!-- table:methods -->\n{table}\n<!-- /table -->'
-        if match[1] == TRANSFER:
-            table = study_tables.markdown(studies) or 'No result files yet.'
-            return f'<!-- table:{TRANSFER} -->\n{table}\n<!-- /table -->'
+        if match[1].partition('.')[0] == TRANSFER:
+            page = match[1] if match[1] != TRANSFER else ''
+            table = study_tables.markdown(studies, page) or 'No result files yet.'
+            return f'<!-- table:{match[1]} -->\n{table}\n<!-- /table -->'
         lines, _ = build(named(match[1]), results)
         form = 'markdown' if explained else 'explained'
         content = _content(match[1], lines, results, form)
@@ -149,7 +150,7 @@ def rewrite(page: str, results: Sequence[dict], studies: Sequence[dict] = ()) ->
         content = content or 'No result files yet.'
         return f'<!-- table:{match[1]} -->\n{content}\n<!-- /table -->'
 
-    marked = r'<!-- table:(\w+) -->\n.*?<!-- /table -->'
+    marked = r'<!-- table:([\w.]+) -->\n.*?<!-- /table -->'
     return re.sub(marked, table, page, flags=re.DOTALL)
 
 
@@ -251,9 +252,10 @@ def _as_json(name, rows, missing, left_out) -> str:
 def _readme(command: Command) -> None:
     results, _ = find(command.runs or ROOTS[:1])
     studies, _ = find(command.runs or ROOTS[:1], 'rows')
-    pages = [command.readme, command.readme.parent / 'docs' / 'methods.md']
+    docs = command.readme.parent / 'docs'
+    pages = [docs / 'methods.md', docs / 'transfer.md']
     changed = []
-    for page in pages[: 1 + pages[1].exists()]:
+    for page in [command.readme, *(page for page in pages if page.exists())]:
         try:
             before = page.read_text(encoding='utf-8')
             after = rewrite(before, results, studies)

@@ -107,7 +107,7 @@ def summarize(study: Study, rows: Sequence[Mapping[str, Any]]) -> dict:
         'experiment': study.name,
         'task': study.task,
         'fast': study.fast,
-        'config': dataclasses.asdict(study.config),
+        'config': json.loads(json.dumps(dataclasses.asdict(study.config))),
         **folder.provenance(),
         'device': f'{os.cpu_count()} cores'
         if jax.default_backend() == 'cpu'

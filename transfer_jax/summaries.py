@@ -79,16 +79,14 @@ def words(result: Mapping[str, Any]) -> tuple[str, ...]:
 
 def legend(result: Mapping[str, Any]) -> str:
     """What the numbers are, in a sentence."""
-    named = ' and '.join(value.replace('_', ' ') for value in result['values'])
+    names = [value.replace('_', ' ') for value in result['values']]
+    named = ' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))
     over = ' and '.join(_over(result))
     counts = sorted({len(group.rows) for group in groups(result)})
     if counts[-1:] == [1]:
-        return f'{named.capitalize()} in %.'
+        return f'In %: {named}.'
     many = ' or '.join(map(str, counts))
-    return (
-        f'{named.capitalize()} in %, mean ± standard deviation over {many} '
-        f'({over} differs).'
-    )
+    return f'In %: {named}, mean ± standard deviation over {many} ({over} differs).'
 
 
 def text(result: Mapping[str, Any]) -> str:

@@ -102,7 +102,7 @@ def build(config: Config) -> study.Study:
         prepare=functools.partial(_prepare, config),
         measure=functools.partial(_measure, config, side),
         across='n',
-        values=('accuracy', 'class_accuracy'),
+        values=('accuracy',),
         figures=lambda rows: {
             'Layer transfer': draw(rows, f'{config.domain}, {side} n layers copied')
         },
@@ -137,39 +137,49 @@ def halves(domain: data.Domain, seed: int | None) -> dict[str, Half]:
 
 
 def draw(rows: Sequence[Mapping[str, Any]], title: str):
-    """Accuracy on B against n, as figure 2 of the paper: means, and seeds as dots."""
+    """Accuracy on B against n, as figure 2 of the paper: means, and seeds as dots.
+
+    On the right the same, close to base B: what is frozen from A falls far below.
+    """
     from matplotlib.figure import Figure  # only when there is something to draw
 
-    figure = Figure(figsize=(5.2, 3.7), layout='constrained')
-    axes = figure.subplots()
-    base = [100 * row['accuracy'] for row in rows if row['arm'] == 'base_B']
-    axes.axhline(np.mean(base), ls=':', color='0.2', label='base B')
-    axes.plot([0] * len(base), base, 'o', color='0.2', ms=3.5)
-    shift = np.linspace(-0.09, 0.09, len(ARMS))  # side by side, not over each other
-    for arm, aside, colour in zip(ARMS, shift, figures.COLOURS, strict=False):
-        own = [row for row in rows if row['arm'] == arm]
-        depths = sorted({row['n'] for row in own})
-        found = [[100 * r['accuracy'] for r in own if r['n'] == n] for n in depths]
-        style = '-' if arm.endswith('+') else '--'
-        axes.plot(
-            np.array(depths) + aside,
-            [np.mean(values) for values in found],
-            style,
-            color=colour,
-            marker='D',
-            ms=4.5,
-            lw=1.6,
-            label=arm,
-        )
-        for n, values in zip(depths, found, strict=True):
-            axes.plot([n + aside] * len(values), values, 'o', color=colour, ms=3)
-    axes.set_xticks(range(max((row['n'] for row in rows), default=0) + 1))
-    axes.set_xlabel('n, layers copied')
-    axes.set_ylabel('accuracy on B in %')
-    axes.set_title(title, fontsize=11)
-    axes.grid(alpha=0.25)
-    axes.legend(fontsize=8, framealpha=0.8)
+    figure = Figure(figsize=(8.6, 3.7), layout='constrained')
+    wide, close = figure.subplots(1, 2)
+    points = {arm: _points(rows, arm) for arm in ('base_B', *ARMS)}
+    shift = np.linspace(-0.12, 0.12, len(ARMS))  # side by side, not over each other
+    for axes in (wide, close):
+        base = points['base_B'][0]
+        axes.axhline(np.mean(base), ls=':', color='0.2', label='base B')
+        axes.plot([0] * len(base), base, 'o', color='0.2', ms=3.5)
+        for arm, aside, colour in zip(ARMS, shift, figures.COLOURS, strict=False):
+            at = np.array(list(points[arm])) + aside
+            mean = [np.mean(values) for values in points[arm].values()]
+            style = '-D' if arm.endswith('+') else '--D'
+            axes.plot(at, mean, style, color=colour, ms=4.5, lw=1.6, label=arm)
+            for x, values in zip(at, points[arm].values(), strict=True):
+                axes.plot([x] * len(values), values, 'o', color=colour, ms=3, alpha=0.6)
+        axes.set_xticks(range(max((row['n'] for row in rows), default=0) + 1))
+        axes.set_xlabel('n, layers copied')
+        axes.grid(alpha=0.25)
+    near = [
+        v for arm in points if arm != 'AnB' for vs in points[arm].values() for v in vs
+    ]
+    margin = 0.1 * (max(near) - min(near)) or 0.5
+    close.set_ylim(min(near) - margin, max(near) + margin)
+    close.set_title('close to base B', fontsize=11)
+    wide.set_ylabel('accuracy on B in %')
+    wide.set_title(title, fontsize=11)
+    wide.legend(fontsize=8, framealpha=0.8)
     return figure
+
+
+def _points(rows, arm):
+    """{n: accuracies in %, one for each seed}"""
+    found: dict[int, list[float]] = {}
+    for row in rows:
+        if row['arm'] == arm:
+            found.setdefault(row['n'], []).append(100 * row['accuracy'])
+    return dict(sorted(found.items()))
 
 
 def _prepare(config: Config, data_dir: str | None) -> Prepared:

@@ -58,13 +58,18 @@ class Config:
     """A pretrained network, see experiments/backbones.py."""
     size: int = 96
     """Side of the images."""
+    arms: str = 'all'
+    """all, or some of them with commas between."""
     seeds: int = 3
     steps: int = 200
     batch: int = 32
-    rate: float = 1e-3
+    rate: float = 1e-2
     """Of Adam, for the heads, after a tenth of the steps; it falls to 0 as a cosine."""
-    trunk: float = 0.1
+    trunk: float = 0.03
     """Rate of the pretrained trunk over that of the heads."""
+    held_out: float = 0.0
+    """Share of the training images that is tested instead of the test images, and not
+    trained on: to choose rates by."""
 
 
 class Prepared(NamedTuple):
@@ -82,12 +87,17 @@ def build(config: Config) -> study.Study:
     if config.data not in GROUPS:
         raise ValueError(f'no data {config.data!r}; choose from {", ".join(GROUPS)}')
     encoders.build(config.backbone)  # refuses a name that is not known
+    arms = tuple(ARMS) if config.arms == 'all' else tuple(config.arms.split(','))
+    for arm in arms:
+        if arm not in ARMS:
+            raise ValueError(f'no arm {arm!r}; choose from {", ".join(ARMS)}')
     return study.Study(
         name='transfer.multi_task',
         config=config,
-        task=f'{config.data}, {config.backbone} at {config.size} pixels',
+        task=f'{config.data}, {config.backbone} at {config.size} pixels'
+        + (', training images tested' if config.held_out else ''),
         cells=tuple(
-            {'arm': arm, 'seed': seed} for arm in ARMS for seed in range(config.seeds)
+            {'arm': arm, 'seed': seed} for seed in range(config.seeds) for arm in arms
         ),
         prepare=functools.partial(prepare, config),
         measure=functools.partial(measure, config),
@@ -104,7 +114,8 @@ def sweep() -> Iterator[Config]:
 
 def fast() -> Config:
     """A run of seconds on generated images."""
-    return Config('fake', encoders.TINY, size=32, seeds=1, steps=3, batch=8)
+    few = {'size': 32, 'seeds': 1, 'steps': 3, 'batch': 8}
+    return Config('fake', encoders.TINY, arms='uncertainty,domain_alone_half', **few)
 
 
 def prepare(config: Config, data_dir: str | None) -> Prepared:
@@ -120,14 +131,20 @@ def prepare(config: Config, data_dir: str | None) -> Prepared:
     kinds = [*(domain.name for domain in found), 'not known']
     names = tuple(f'{name}, {kind}' for name in classes for kind in kinds)
 
-    def joined(parts):
+    def joined(parts) -> data.Arrays:
         label = [part.label * len(kinds) + i for i, part in enumerate(parts)]
         image = np.concatenate([part.image for part in parts])
         return data.Arrays(image, np.concatenate(label).astype(np.int32), names)
 
+    train = joined([domain.train for domain in found])
+    test = joined([domain.test for domain in found])
+    if config.held_out:
+        order = np.random.default_rng(0).permutation(len(train))
+        cut = round(config.held_out * len(train))
+        train, test = train.take(order[cut:]), train.take(order[:cut])
     return Prepared(
-        joined([domain.train for domain in found]),
-        joined([domain.test for domain in found]),
+        train,
+        test,
         {'object': len(classes), 'domain': len(found)},
         encoders.load(config.backbone, data_dir),
     )

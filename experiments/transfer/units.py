@@ -12,7 +12,8 @@ in the table). No label was used to choose units or images.
     python -m experiments.transfer.units
 
 Units are spaced evenly over the channels of a layer; drawn are those of them whose nine
-images stand out most: their mean answer over the mean answer to all images.
+images stand out most: their mean answer over the mean answer to all images. The first
+half of a fire module's channels are 1x1 convolutions and see two strides less.
 """
 
 import dataclasses
@@ -178,7 +179,8 @@ def _picture(config: Config, looked: Looked, name: str) -> 'Figure':
         excites = [field.crop(x, p, 0) for x, p in zip(by_pixel, at, strict=True)]
         excites = np.stack([_as_picture(x) for x in excites])
         groups.append((f'unit {channel}', np.stack(seen), excites))
-    title = f'{name}, places of {field.size} x {field.size} pixels and what excites'
+    width = f'{field.size} x {field.size} pixels'
+    title = f'{name}: where units answer most ({width}), and what in it excites them'
     return figures.beside(groups, title)
 
 

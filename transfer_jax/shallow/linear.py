@@ -16,9 +16,9 @@ import numpy as np
 from transfer_jax.shallow import newton
 from transfer_jax.shallow.classifiers import FARTHEST
 from transfer_jax.shallow.shallow import Classifier
-from transfer_jax.types import Array, Samples
+from transfer_jax.types import Array
 
-TOLERANCE = 1e-6  # share of the objective that the minimum may be below it
+TOLERANCE = 1e-6  # share of an objective that its minimum may be below it
 
 
 class Linear(NamedTuple):
@@ -27,7 +27,7 @@ class Linear(NamedTuple):
     weight: Array  # (d, c)
     bias: Array  # (c,), that of a class without examples so low that it never wins
     objective: Array  # (), of all classes together
-    converged: Array  # (), whether the objective is within 1e-6 of the minimum
+    converged: Array  # (), whether the objective is that near the minimum
 
 
 def linear_svm(classes: int, cost: float | Array = 1.0) -> Classifier:
@@ -59,7 +59,11 @@ def softmax_regression(classes: int, cost: float | Array = 1.0) -> Classifier:
 
 
 def linear_path(
-    kind: str, classes: int, costs: Sequence[float] | Array
+    kind: str,
+    classes: int,
+    costs: Sequence[float] | Array,
+    *,
+    tolerance: float = TOLERANCE,
 ) -> Callable[..., Linear]:
     """fit(samples, weights=None) -> Linear with a leading axis over `costs`.
 
@@ -68,13 +72,16 @@ def linear_path(
 
     Args:
       kind: 'svm' or 'softmax'.
+      tolerance: how far above the minimum an objective may be, as a share of it.
 
     Raises:
       ValueError: another kind, or a cost that is not positive.
     """
     if kind not in KINDS:
         raise ValueError(f'no linear probe {kind!r}; choose from {", ".join(KINDS)}')
-    return functools.partial(_path, KINDS[kind], classes, _positive(costs))
+    return functools.partial(
+        _path, KINDS[kind], classes, _positive(costs), tolerance=tolerance
+    )
 
 
 def linear_scores(fitted: Linear, x: Array) -> Array:
@@ -105,14 +112,14 @@ def _classifier(kind, classes, cost) -> Classifier:
     return Classifier(fit, linear_scores)
 
 
-def _path(kind, classes, costs, samples: Samples, weights: Array | None = None):
+def _path(kind, classes, costs, samples, weights=None, *, tolerance=TOLERANCE):
     chex.assert_rank([samples.x, samples.label, samples.mask], [2, 1, 1])
     with jax.enable_x64(True):
-        return _solve(kind, classes, costs, samples, weights)
+        return _solve(kind, classes, costs, samples, weights, tolerance)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _solve(kind, classes, costs, samples, weights):
+def _solve(kind, classes, costs, samples, weights, tolerance):
     counts = (samples.mask > 0) & (samples.label >= 0)
     weight = jnp.where(counts, samples.mask, 0).astype(jnp.float64)
     if weights is not None:
@@ -129,14 +136,14 @@ def _solve(kind, classes, costs, samples, weights):
             problem.loss(cost),
             start,
             joint=problem.joint,
-            tolerance=TOLERANCE,
+            tolerance=tolerance,
         )
         matrix, bias = problem.back(found.w)
         fitted = Linear(
             matrix,
             jnp.where(present, bias, FARTHEST),
             jnp.sum(found.objective),
-            jnp.all(found.gap <= TOLERANCE * found.objective),
+            jnp.all(found.gap <= tolerance * found.objective),
         )
         return found.w, fitted
 

@@ -44,6 +44,7 @@ class _Evil:
 
 def test_pytorch(tmp_path):
     torch = pytest.importorskip('torch')
+
     tensors = {name: torch.from_numpy(array) for name, array in NAMED.items()}
     for number, held in enumerate((tensors, {'state_dict': tensors, 'epoch': 3})):
         torch.save(held, tmp_path / f'{number}.pth')

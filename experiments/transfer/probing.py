@@ -1,0 +1,242 @@
+"""Linear probes of every layer of a pretrained network (Zeiler and Fergus, ECCV 2014).
+
+SVM(i) and softmax(i) are trained on the features of layer i of a network whose weights
+are fixed: pretrained on ImageNet, or drawn at random (same initialiser, one seed). At
+the last layer a head with one hidden layer stands beside them.
+
+Published (table 7), Caltech-101 with 30 images a class of 101: SVM (1) 44.8 +- 0.7, (2)
+66.2, (3) 72.3, (4) 76.6, (5) 86.2, (7) 85.5; softmax (5) 82.9, (7) 85.4. Theirs is an
+AlexNet, and its test set the rest of 101 classes. Ours are 20 of the classes with 20
+test images each, easier, and smaller networks: the rise with depth is to be reproduced,
+not the numbers.
+
+    python -m experiments.transfer.probing
+    python -m experiments.transfer.probing --config.domain office_amazon \
+        --config.network mobilenet_v1 --config.size 128
+
+Features: the means of 2 x 2 parts of a layer's map side by side (4 c numbers; 512 to
+2,048 of SqueezeNet's fires), divided by their length. The training images are drawn
+from the training part, all of it with 30 a class of Caltech-101 (so one draw there);
+the test is on the whole test part. C is chosen by 3 folds of the drawn images. Mean
+accuracy over classes.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from experiments import common, photo_features, training_cells
+from transfer_jax import data, figures, shallow, study
+from transfer_jax.data import features
+from transfer_jax.types import Samples
+
+# Every layer of SqueezeNet but the pools; every second or third block of the others
+LAYERS = {
+    'squeezenet': ('conv1', *(f'fire{i}' for i in range(2, 10))),
+    'mobilenet_v1': ('conv1', *(f'block{i}' for i in range(1, 14, 2))),
+    'mobilenet_v2': ('conv1', *(f'block{i}' for i in range(1, 17, 3)), 'conv2'),
+}
+DOMAINS = ('caltech101', 'office_amazon', 'office_caltech10', 'fake')
+PROBES = ('svm', 'softmax')
+WEIGHTS = ('pretrained', 'random')
+COSTS = (0.1, 1.0, 10.0, 100.0)  # of features of length 1
+FOLDS = 3
+HIDDEN, HIDDEN_STEPS, HIDDEN_RATE, HIDDEN_DECAY = 256, 200, 0.003, 1e-3
+WHOLE = 30  # images a class that are all of Caltech-101's training part
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Linear probes of the layers of one network on one data set."""
+
+    network: str = 'squeezenet'
+    domain: str = 'caltech101'
+    """caltech101, office_amazon or office_caltech10."""
+    size: int = 224
+    """Side of the images; those of Office-Caltech10 have 128."""
+    counts: str = '5,30'
+    """Training images of each class; at most 20 with Office-Caltech10."""
+    draws: int = 3
+    grid: int = 2
+    """Parts of a map along each side that are averaged; 1 is the global average."""
+    weights: str = 'pretrained,random'
+
+
+def build(config: Config) -> study.Study:
+    """The study of a config."""
+    photo_features.check(config.network)
+    if config.domain not in DOMAINS:
+        raise ValueError(
+            f'no domain {config.domain!r}; choose from {", ".join(DOMAINS)}'
+        )
+    weights = config.weights.split(',')
+    for name in weights:
+        if name not in WEIGHTS:
+            raise ValueError(f'no weights {name!r}; choose from {", ".join(WEIGHTS)}')
+    layers = _layers(config)
+    counts = [int(n) for n in config.counts.split(',')]
+    kinds = [(layer, probe) for layer in layers for probe in PROBES]
+    cells = [
+        {'weights': name, 'layer': layer, 'probe': probe, 'n': n, 'seed': seed}
+        for name in weights
+        for layer, probe in [*kinds, (layers[-1], 'hidden')]
+        for n in counts
+        for seed in range(_draws(config, n))
+    ]
+    title = f'{config.network} on {config.domain}, {config.size} px'
+    return study.Study(
+        name='transfer.probing',
+        config=config,
+        task=title,
+        cells=tuple(cells),
+        prepare=functools.partial(_prepare, config),
+        measure=_measure,
+        across='n',
+        values=('class_accuracy',),
+        figures=lambda rows: draw(rows, title),
+        fast=config == fast(),
+    )
+
+
+def sweep() -> Iterator[Config]:
+    """The three networks on Caltech-101 and on Amazon's images."""
+    for network in LAYERS:
+        yield Config(network)
+        yield Config(network, 'office_amazon', 128, '5,20')
+
+
+def fast() -> Config:
+    """A run of seconds: generated images, random weights."""
+    return Config('squeezenet', 'fake', 33, '2', 1, 1, 'random')
+
+
+def draw(rows: Sequence[Mapping[str, Any]], title: str) -> dict[str, Any]:
+    """Accuracy against depth, a figure for each kind of probe."""
+    layers = list(dict.fromkeys(row['layer'] for row in rows))
+    found = {}
+    for probe in PROBES:
+        lines: dict[str, dict[float, list[float]]] = {}
+        for row in rows:
+            if row['probe'] != probe:
+                continue
+            name = f'{row["weights"]}, {row["n"]} a class'
+            line = lines.setdefault(name, {})
+            place = layers.index(row['layer']) + 1
+            line.setdefault(place, []).append(row['class_accuracy'])
+        figure = figures.bands(lines, f'{probe}: {title}', 'layer')
+        axes = figure.axes[0]
+        axes.set_xticks(range(1, len(layers) + 1), layers, rotation=45)
+        found[f'Probes, {probe}'] = figure
+    return found
+
+
+def _layers(config):
+    names = LAYERS[config.network]
+    return names[:1] + names[-1:] if config.domain == 'fake' else names
+
+
+def _draws(config, n):
+    return 1 if config.domain == 'caltech101' and n == WHOLE else config.draws
+
+
+def _prepare(config: Config, data_dir: str | None):
+    """(training labels, test labels, (weights, layer) -> features of both)."""
+    domain = data.load(config.domain, size=config.size, data_dir=data_dir)
+    image = np.concatenate([domain.train.image, domain.test.image])
+    pool = functools.partial(photo_features.grid, size=config.grid)
+
+    @functools.cache
+    def extracted(weights):
+        return photo_features.features(
+            config.network,
+            image,
+            {layer: (layer, pool) for layer in _layers(config)},
+            data_dir=data_dir,
+            random=0 if weights == 'random' else None,
+        )
+
+    @functools.cache
+    def of(weights, layer):
+        x = np.float64(extracted(weights)[layer])
+        x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+        return _span(x[: len(domain.train)], x[len(domain.train) :])
+
+    return domain.train.label, domain.test.label, len(domain.classes), of
+
+
+def _span(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both in coordinates of the span of the n training images, (., n).
+
+    No L2-regularised linear classifier can tell; every layer has the same shape then,
+    and one compiled program serves them all.
+    """
+    n, d = train.shape
+    if d <= n:
+        pad = ((0, 0), (0, n - d))
+        return np.pad(train, pad), np.pad(test, pad)
+    basis, triangle = np.linalg.qr(train.T)
+    return triangle.T, test @ basis
+
+
+def _measure(prepared, cell):
+    label, test_label, classes, of = prepared
+    train, test = of(cell['weights'], cell['layer'])
+    rows = features.draw_per_class(label, cell['n'], cell['seed'])
+    samples = Samples(train[rows], label[rows], np.ones(len(rows)))
+    if cell['probe'] == 'hidden':
+        logits, facts = _hidden(samples, test, classes, cell['seed']), {}
+    else:
+        kind, key = cell['probe'], jax.random.key(cell['seed'])
+        choice = shallow.choose_cost(
+            key, samples, kind=kind, classes=classes, costs=COSTS, folds=FOLDS
+        )
+        cost = float(choice.cost)
+        fitted = shallow.linear_path(kind, classes, (cost,))(samples)
+        logits = np.asarray(shallow.linear_scores(fitted, test))[0]
+        facts = {'cost': cost, 'converged': bool(fitted.converged[0])}
+    return {**training_cells.score_logits(logits, test_label, classes), **facts}
+
+
+def _hidden(samples, test, classes, seed):
+    """Logits of a head with one hidden layer, trained by Adam on all examples."""
+    scale = np.sqrt(test.shape[1])  # components of about 1
+    x, test = (jnp.asarray(scale * a, jnp.float32) for a in (samples.x, test))
+    return np.asarray(
+        _hidden_logits(classes, jax.random.key(seed), x, samples.label, test)
+    )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _hidden_logits(classes, key, x, label, test):
+    keys = jax.random.split(key)
+    params = {
+        'hidden': jax.random.normal(keys[0], (x.shape[1], HIDDEN)) / x.shape[1] ** 0.5,
+        'out': jax.random.normal(keys[1], (HIDDEN, classes)) / HIDDEN**0.5,
+        'bias': jnp.zeros(HIDDEN),
+    }
+    tx = optax.adamw(HIDDEN_RATE, weight_decay=HIDDEN_DECAY)
+
+    def logits(params, x):
+        return jax.nn.relu(x @ params['hidden'] + params['bias']) @ params['out']
+
+    def loss(params):
+        found = logits(params, x)
+        return optax.softmax_cross_entropy_with_integer_labels(found, label).mean()
+
+    def step(_, state):
+        params, opt_state = state
+        updates, opt_state = tx.update(jax.grad(loss)(params), opt_state, params)
+        return optax.apply_updates(params, updates), opt_state
+
+    state = (params, tx.init(params))
+    return logits(jax.lax.fori_loop(0, HIDDEN_STEPS, step, state)[0], test)
+
+
+if __name__ == '__main__':
+    common.main(Config, build, __file__)
