@@ -210,3 +210,36 @@ def test_a_mapping_names_every_layer_of_its_network(name, module):
     paths = jax.tree_util.tree_leaves_with_path(params)
     ours = {jax.tree_util.keystr(k[:-1], simple=True, separator='/') for k, _ in paths}
     assert ours == set(weights.MAPPINGS[name].layers.values())
+
+
+@pytest.mark.parametrize(
+    'name, examples',
+    [
+        (
+            'mobilenet_v2',
+            {
+                'blocks.0.0.conv_pw': 'block1/project/conv',
+                'blocks.1.0.conv_pwl': 'block2/project/conv',
+                'blocks.6.0.bn2': 'block17/depthwise/norm',
+            },
+        ),
+        ('vgg16', {'pre_logits.fc1': 'fc6', 'head.fc': 'logits'}),
+        ('vgg19', {'features.34': 'conv5_4/conv'}),
+    ],
+)
+def test_the_names_of_timm(name, examples):
+    """As many layers as torchvision's, each under the name that timm gives it."""
+    theirs = weights.MAPPINGS[f'{name}_timm'].layers
+    torchvision = weights.MAPPINGS[name].layers
+    assert sorted(theirs.values()) == sorted(torchvision.values())
+    for layer, ours in examples.items():
+        assert theirs[layer] == ours
+
+
+def test_a_dense_layer_kept_as_a_convolution_is_flattened_as_ours():
+    """timm's (k, c, h, w) becomes rows in the order (h, w, c)."""
+    mapping = weights.MAPPINGS['vgg16_timm']
+    kernel = np.arange(2 * 3 * 7 * 7, dtype=np.float32).reshape(2, 3, 7, 7)
+    _, ours = mapping.place('pre_logits.fc1.weight', kernel)
+    flat = ours.reshape(7 * 7 * 3, 2)  # as convert fits it to a dense layer
+    np.testing.assert_array_equal(flat[(1 * 7 + 2) * 3 + 1], kernel[:, 1, 1, 2])

@@ -1,4 +1,4 @@
-"""The layers of each architecture in the files that exist: PyTorch's and Keras's.
+"""The layers of each architecture in files that exist: torchvision, timm, Keras.
 
 A new file is one more table here.
 """
@@ -45,6 +45,36 @@ def _mobilenet_v2() -> Mapping:
             i = len(parts)
             layers |= _pair(f'{theirs}.{i}', f'{theirs}.{i + 1}', f'{ours}/project')
     return Mapping('mobilenet_v2', PYTORCH, layers)
+
+
+def _mobilenet_v2_timm() -> Mapping:
+    """timm's mobilenetv2_100, which is built as an EfficientNet."""
+    layers = {
+        'classifier': 'logits',
+        **_pair('conv_stem', 'bn1', 'conv1'),
+        **_pair('conv_head', 'bn2', 'conv2'),
+    }
+    number = 0
+    for stage, (expansion, _, blocks, _) in enumerate(mobilenet.SECOND):
+        if expansion > 1:
+            parts = ('conv_pw', 'expand'), ('conv_dw', 'depthwise')
+            parts = (*parts, ('conv_pwl', 'project'))
+        else:
+            parts = ('conv_dw', 'depthwise'), ('conv_pw', 'project')
+        for i in range(blocks):
+            number += 1
+            theirs, ours = f'blocks.{stage}.{i}', f'block{number}'
+            for j, (conv, part) in enumerate(parts, 1):
+                layers |= _pair(f'{theirs}.{conv}', f'{theirs}.bn{j}', f'{ours}/{part}')
+    return Mapping('mobilenet_v2_timm', PYTORCH, layers)
+
+
+def _vgg_timm(depth: int) -> Mapping:
+    """timm's vgg16 and vgg19: dense layers as convolutions. Its ResNets are
+    torchvision's."""
+    named = {'fc6': 'pre_logits.fc1', 'fc7': 'pre_logits.fc2', 'logits': 'head.fc'}
+    layers = {named.get(v, k): v for k, v in _vgg(depth).layers.items()}
+    return Mapping(f'vgg{depth}_timm', PYTORCH, layers)
 
 
 def _cifar_resnet(depth: int) -> Mapping:
@@ -139,9 +169,11 @@ MAPPINGS = {
         _mobilenet_v1(),
         _mobilenet_v2(),
         _folded(_mobilenet_v2()),
+        _mobilenet_v2_timm(),
         *map(_cifar_resnet, (20, 32, 56)),
         _alexnet(),
         *map(_vgg, (16, 19)),
+        *map(_vgg_timm, (16, 19)),
         _googlenet(),
         *map(_resnet, (18, 34, 50)),
     )
