@@ -6,17 +6,16 @@ python -m experiments.weights convert FILE --to OUT.safetensors --architecture N
 A file is .safetensors, .npz, or, where PyTorch is installed, .pth, .pt, .th.
 """
 
-import contextlib
 import dataclasses
 import math
 import pathlib
-import sys
 from collections.abc import Iterator
 from typing import Annotated
 
 import rich.console
 import tyro
 
+from experiments import common
 from transfer_jax.models import weights
 
 
@@ -54,7 +53,7 @@ def main(args: list[str] | None = None) -> None:
         args=args,
     )
     console = rich.console.Console(highlight=False)
-    with _errors(console, command.debug):
+    with common.errors(command.debug):
         run = inspect if isinstance(command, Inspect) else convert
         for line in run(command):
             _say(console, line)
@@ -86,18 +85,6 @@ def convert(command: Convert) -> Iterator[str]:
     renamed = weights.rename(named, weights.MAPPINGS[command.architecture])
     weights.write(command.to, renamed)
     yield f'{command.to}: {len(renamed)} arrays of {command.architecture}'
-
-
-@contextlib.contextmanager
-def _errors(console: rich.console.Console, debug: bool) -> Iterator[None]:
-    """An error that the user can cause is one message and exit code 2."""
-    try:
-        yield
-    except ValueError as error:
-        if debug:
-            raise
-        _say(console, f'error: {error}')
-        sys.exit(2)
 
 
 def _say(console: rich.console.Console, text: str) -> None:
