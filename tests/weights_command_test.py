@@ -43,7 +43,7 @@ def test_convert_writes_our_names_and_they_are_read_again(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         page.main(command)
     assert stop.value.code == 2
-    assert 'exists already' in capsys.readouterr().out
+    assert 'exists already' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_errors_are_one_line(tmp_path, capsys, change, said):
     with pytest.raises(SystemExit) as stop:
         page.main(['convert', str(file), *flat])
     assert stop.value.code == 2
-    text = capsys.readouterr().out
+    text = capsys.readouterr().err
     assert said in text
     assert len(text.strip().splitlines()) == 1
     assert len(text) < 500
