@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from experiments import pairs
-from experiments.adaptation import photos, recipes
+from experiments.adaptation import deep_features, photos, recipes
 
 PAGES = 'python -m experiments.adaptation.'
 
@@ -183,6 +183,14 @@ def _photos() -> list[Block]:
         for arms in (commands, labelled):
             config = photos.Config(next(iter(arms)), source, target)
             blocks.append(Block(str(photos.task(config)), arms, {}))
+        for kind in deep_features.FEATURES:
+            commands = {
+                method: f'{PAGES}deep_features --config.method {method} '
+                f'--config.features {kind} {flags}'
+                for method in deep_features.METHODS
+            }
+            config = deep_features.Config('none', kind, source=source, target=target)
+            blocks.append(Block(deep_features.name_of(config), commands, {}))
     return blocks
 
 

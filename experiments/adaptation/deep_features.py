@@ -70,9 +70,7 @@ def build(config: Config) -> running.Experiment:
         value = getattr(config, name)
         if value not in known:
             raise ValueError(f'no {name} {value!r}; choose from {", ".join(known)}')
-    task = photo_pairs.Task(
-        config.source, config.target, config.backbone, config.size, 0
-    )
+    task = _task(config)
     classes = photo_pairs.count_classes(config.source)
     pipeline = shallow.pipeline(
         METHODS[config.method](config), CLASSIFIERS[config.classifier](classes)
@@ -81,13 +79,19 @@ def build(config: Config) -> running.Experiment:
         name='adaptation.deep_features',
         config=config,
         arm=config.method,
-        task=f'{task}, {config.features}, {config.classifier}'.replace('_', ' '),
+        task=name_of(config),
         seeds=tuple(range(config.seeds)),
         data=lambda seed, data_dir: load(config, task, seed, data_dir),
         held_out=feature_pairs.held_out,
         closed_form=feature_pairs.closed_form(pipeline),
         fast=config == fast(),
     )
+
+
+def name_of(config: Config) -> str:
+    """What a table calls the task: the pair, the features, the classifier."""
+    name = f'{_task(config)}, {config.features}, {config.classifier}'
+    return name.replace('_', ' ')
 
 
 def load(
@@ -114,6 +118,12 @@ def load(
         labelled(pair.source_validation),
         features.Unlabelled(target.x),
         target,
+    )
+
+
+def _task(config) -> photo_pairs.Task:
+    return photo_pairs.Task(
+        config.source, config.target, config.backbone, config.size, 0
     )
 
 
