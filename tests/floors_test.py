@@ -15,7 +15,7 @@ FLOORS = (
     {'losses', 'models', 'shallow', 'data', 'retrieval', 'features_file'},
     {'training'},
     {'evaluation', 'units', 'selection', 'methods', 'folder', 'figures', 'tables'},
-    {'watching', 'regret', 'summaries', 'markup'},
+    {'watching', 'regret', 'summaries', 'markup', 'galleries'},
     {'running', 'study'},
     {'pictures'},
     {'report'},

@@ -8,7 +8,16 @@ import jax
 import numpy as np
 import pytest
 
-from transfer_jax import data, figures, folder, methods, pictures, report, running
+from transfer_jax import (
+    data,
+    figures,
+    folder,
+    galleries,
+    methods,
+    pictures,
+    report,
+    running,
+)
 from transfer_jax.training import optim
 
 NAMES = ('disc', 'ring', '<b>', 'dot')
@@ -251,7 +260,7 @@ def test_samples_stand_where_they_belong():
     image = np.arange(1, 6, dtype=np.uint8)[:, None, None, None] * np.ones(
         (1, 4, 4, 1), np.uint8
     )
-    drawn = figures.samples(image, list('abcde'), 'grid', columns=2)
+    drawn = galleries.samples(image, list('abcde'), 'grid', columns=2)
     page = np.asarray(drawn.axes[0].images[0].get_array())
     words = [(t.get_text(), *t.get_position()) for t in drawn.axes[0].texts]
     for i, (name, x, y) in enumerate(words):

@@ -1,7 +1,6 @@
 """Figures from arrays, by matplotlib's object-oriented interface (no global state)."""
 
 import io
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,61 +29,6 @@ def png(figure: 'Figure') -> bytes:
     return content.getvalue()
 
 
-def samples(
-    images: np.ndarray, names: Sequence[str], title: str, columns: int = 8
-) -> 'Figure':
-    """Images (n, h, w, c) uint8 in a grid, each with its name below."""
-    n, height, width, channels = images.shape
-    rows = -(-n // columns)
-    gap = max(2, width // 12)
-    words = int(np.ceil(height * 0.32))  # room for the name below an image
-    tall, wide = height + words, width + gap
-    page = np.full((rows * tall, columns * wide - gap, 3), 255, np.uint8)
-    for i, image in enumerate(images):
-        y, x = divmod(i, columns)
-        place = page[y * tall : y * tall + height, x * wide : x * wide + width]
-        place[:] = image if channels == 3 else image[..., :1]
-    figure, axes = _figure(6.0, 6.0 * page.shape[0] / page.shape[1] + 0.35)
-    axes.imshow(page, interpolation='nearest')
-    axes.axis('off')
-    axes.set_title(title)
-    for i, name in enumerate(names):
-        y, x = divmod(i, columns)
-        axes.text(
-            x * wide + width / 2,
-            y * tall + height + words * 0.1,
-            _short(name, 13),
-            ha='center',
-            va='top',
-            fontsize=8 if len(name) < 6 else 6,
-        )
-    return figure
-
-
-def beside(
-    groups: Sequence[tuple[str, np.ndarray, np.ndarray]], title: str, columns: int = 2
-) -> 'Figure':
-    """Two square blocks of images side by side for each group, under its name.
-
-    Args:
-      groups: (name, images (k, h, w, 3) uint8, as many others).
-    """
-    from matplotlib.figure import Figure
-
-    rows = -(-len(groups) // columns)
-    figure = Figure(figsize=(5.5 * columns, 3.0 * rows + 0.4), layout='constrained')
-    figure.suptitle(title, fontsize=11)
-    places = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in places:
-        axes.axis('off')
-    for axes, (name, left, right) in zip(places, groups, strict=False):
-        left, right = _block(left), _block(right)
-        space = np.full((len(left), len(left) // 30, 3), 255, np.uint8)
-        axes.imshow(np.concatenate([left, space, right], 1))
-        axes.set_title(name, fontsize=9, loc='left')
-    return figure
-
-
 def curves(
     lines: Sequence[Curve],
     title: str,
@@ -100,7 +44,7 @@ def curves(
       bounds: {stage: its last step}; drawn where there are several.
       percent: the values are fractions.
     """
-    figure, axes = _figure(5.0, 3.4)
+    figure, axes = blank(5.0, 3.4)
     scale = 100 if percent else 1
     for i, curve in enumerate(lines):
         colour = COLOURS[i % len(COLOURS)]
@@ -162,7 +106,7 @@ def bands(
         it is the standard deviation.
       logarithmic: x by its logarithm, such as numbers of images.
     """
-    figure, axes = _figure(5.6, 3.8)
+    figure, axes = blank(5.6, 3.8)
     ticks = sorted({x for line in lines.values() for x in line})
     for i, (name, line) in enumerate(lines.items()):
         colour, marker = COLOURS[i % len(COLOURS)], 'osD^vPX*'[i % 8]
@@ -227,7 +171,7 @@ def by_class(
                 ls='',
                 marker='o',
                 color=colours((i + 0.5) / top),
-                label=_short(name, 18),
+                label=short(name, 18),
             )
             for i, name in enumerate(classes)
         ]
@@ -249,10 +193,10 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], title: str) -> 'Figure
     share = 100 * matrix / np.maximum(counts, 1)
     c = len(classes)
     side = min(max(4.6, 0.28 * c + 1.5), 11)
-    figure, axes = _figure(side, side)
+    figure, axes = blank(side, side)
     axes.imshow(share, cmap='Blues', vmin=0, vmax=100)
     size = 9 if c <= 12 else 7
-    names = [_short(name, 16) for name in classes]
+    names = [short(name, 16) for name in classes]
     wide = max(map(len, names)) > 3
     axes.set_xticks(range(c), names, fontsize=size, rotation=90 if wide else 0)
     axes.set_yticks(range(c), names, fontsize=size)
@@ -274,7 +218,8 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], title: str) -> 'Figure
     return figure
 
 
-def _figure(width: float, height: float):
+def blank(width: float, height: float):
+    """(figure, axes) of so many inches."""
     from matplotlib.figure import Figure  # its own canvas: no display, no state
 
     figure = Figure(figsize=(width, height), layout='constrained')
@@ -283,22 +228,8 @@ def _figure(width: float, height: float):
     return figure, axes
 
 
-def _block(images: np.ndarray) -> np.ndarray:
-    """Images (k, h, w, 3) in a square, small ones magnified."""
-    zoom = max(1, 60 // images.shape[1])
-    images = images.repeat(zoom, 1).repeat(zoom, 2)
-    k, height, width, _ = images.shape
-    side, gap = math.ceil(k**0.5), max(1, width // 30)
-    tall, wide = height + gap, width + gap
-    page = np.full((side * tall - gap, side * wide - gap, 3), 255, np.uint8)
-    for i, image in enumerate(images):
-        y, x = i // side * tall, i % side * wide
-        page[y : y + height, x : x + width] = image
-    return page
-
-
 def _plane(title: str):
-    figure, axes = _figure(5.0, 4.2)
+    figure, axes = blank(5.0, 4.2)
     axes.set_title(title)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -325,5 +256,6 @@ def _running_mean(values: np.ndarray, window: int) -> np.ndarray:
     )
 
 
-def _short(name: str, most: int) -> str:
+def short(name: str, most: int) -> str:
+    """The name, cut where it is longer than `most` characters."""
     return name if len(name) <= most else f'{name[: most - 1]}…'

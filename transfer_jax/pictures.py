@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import numpy as np
 
-from transfer_jax import evaluation, figures, running, tables
+from transfer_jax import evaluation, figures, galleries, running, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,7 +103,7 @@ def _grids(samples: Mapping[str, Any], classes: Sequence[str]) -> dict[str, 'Fig
         rows = np.random.default_rng(0).permutation(len(part.label))[:SAMPLES]
         names = [_class(classes, part.label[row]) for row in rows]
         images = np.stack([part.image[row] for row in rows])
-        answer[f'samples_{domain}'] = figures.samples(images, names, domain)
+        answer[f'samples_{domain}'] = galleries.samples(images, names, domain)
     return answer
 
 

@@ -1,8 +1,8 @@
 """Deep adaptation of real photographs, from a network trained on ImageNet.
 
 Published for other networks and whole sets (Office-Caltech10, AlexNet, mean of 12
-pairs; Long et al. 2015 and the list of REFERENCES.md): fine-tuned 86.1, DDC 88.2, DAN
-90.1. Here a smaller network sees smaller images, so that gains compare, not values.
+pairs; Long et al. 2015): fine-tuned 86.1, DDC 88.2, DAN 90.1. Here a smaller network
+sees smaller images, so that gains compare, not values.
 
     python -m experiments.adaptation.photos --config.method dann
     python -m experiments.adaptation.photos --config.method labelled_target

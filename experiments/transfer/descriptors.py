@@ -33,7 +33,7 @@ import jax
 import numpy as np
 
 from experiments import common
-from transfer_jax import data, figures, shallow, study
+from transfer_jax import data, galleries, shallow, study
 from transfer_jax.data import features
 from transfer_jax.training import log
 from transfer_jax.types import Samples
@@ -221,7 +221,7 @@ def pictures(cell: int, described: Described) -> dict[str, 'Figure']:
     drawn = np.rint(255 * (drawn / drawn.max()) ** 0.5).astype(np.uint8)
     both = np.concatenate([image, np.repeat(drawn[..., None], 3, -1)])
     title, names = 'Images and their HOG', [''] * len(both)
-    return {'hog': figures.samples(both, names, title, len(image))}
+    return {'hog': galleries.samples(both, names, title, len(image))}
 
 
 def sweep() -> Iterator[Config]:

@@ -25,7 +25,7 @@ import jax
 import numpy as np
 
 from experiments import backbones, common
-from transfer_jax import data, figures, models, ops, study, units
+from transfer_jax import data, galleries, models, ops, study, units
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -181,7 +181,7 @@ def _picture(config: Config, looked: Looked, name: str) -> 'Figure':
         groups.append((f'unit {channel}', np.stack(seen), excites))
     width = f'{field.size} x {field.size} pixels'
     title = f'{name}: where units answer most ({width}), and what in it excites them'
-    return figures.beside(groups, title)
+    return galleries.beside(groups, title)
 
 
 def _channels(config: Config, count: int) -> np.ndarray:
