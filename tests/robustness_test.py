@@ -38,6 +38,8 @@ def test_constant_images_few_targets_and_bfloat16_leave_numbers(name, networks, 
 def test_images_of_unequal_size_are_refused(name, networks, batch):
     if name == 'adda':
         pytest.skip('its two encoders never see one batch')
+    if name.startswith('multi_task'):
+        pytest.skip('it reads one domain')
     method = CASES[name].make(*networks(), SGD)
     both = batch()
     state = jax.eval_shape(method.init, jax.random.key(0), both)

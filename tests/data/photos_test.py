@@ -111,10 +111,11 @@ def test_floating_point_pixels_are_named():
 
 
 @pytest.mark.real_data
-def test_the_real_sets():
-    domain = data.load('caltech101', size=16)
+def test_the_real_sets(data_dir):
+    path = data_dir('caltech101', 'office_caltech10')
+    domain = data.load('caltech101', size=16, data_dir=path)
     assert len(domain.train) == 30 * len(domain.classes)
-    dslr = data.load('office_dslr', size=16)
+    dslr = data.load('office_dslr', size=16, data_dir=path)
     assert len(dslr.train) + len(dslr.test) == 157
 
 

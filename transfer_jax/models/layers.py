@@ -24,12 +24,12 @@ class Conv(nn.Module):
     dilation: int = 1
     groups: int = 1
     direct: bool = False
-    init: Callable[..., Array] = nn.initializers.lecun_normal()
+    kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (self.window, self.window, x.shape[-1] // self.groups, self.features)
-        kernel = self.param('kernel', self.init, shape)
+        kernel = self.param('kernel', self.kernel_init, shape)
         x = ops.convolve(
             x.astype(self.dtype),
             kernel.astype(self.dtype),
@@ -80,7 +80,7 @@ class Unit(nn.Module):
             dilation=self.dilation,
             groups=self.groups,
             direct=self.direct,
-            init=nn.initializers.he_normal(),
+            kernel_init=nn.initializers.he_normal(),
             name='conv',
         )(x)
         if self.norm is not None:
