@@ -20,7 +20,7 @@ import numpy as np
 
 from experiments import common, encoders, feature_pairs, photo_pairs
 from experiments.adaptation import photos
-from transfer_jax import running, shallow
+from transfer_jax import ops, running, shallow
 from transfer_jax.data import features
 
 METHODS = {
@@ -105,8 +105,7 @@ def load(
 
     def extract(image):
         x = encoders.extract(config.backbone, encoder, image)
-        length = np.linalg.norm(x, axis=1, keepdims=True)
-        return x / np.maximum(length, 1e-12)
+        return np.asarray(ops.l2_normalise(x))
 
     def labelled(part):
         return features.Features(extract(part.image), part.label, part.classes)

@@ -24,7 +24,7 @@ import jax
 import numpy as np
 
 from experiments import common, encoders, training_cells
-from transfer_jax import data, figures, shallow
+from transfer_jax import data, figures, ops, shallow
 from transfer_jax.data import features
 from transfer_jax.study import Study
 from transfer_jax.types import Samples
@@ -142,9 +142,9 @@ def measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, floa
 
 
 def unit_length(x: np.ndarray, power: float) -> np.ndarray:
-    """sign(x) |x|^power, divided by its length along the last axis."""
-    x = np.sign(x) * np.abs(np.float64(x)) ** power
-    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+    """sign(x) |x|^power, divided by its length along the last axis, in float64."""
+    with jax.enable_x64(True):
+        return np.asarray(ops.l2_normalise(ops.signed_power(np.float64(x), power)))
 
 
 def draw(rows: Sequence[dict]) -> dict[str, 'Figure']:

@@ -25,7 +25,7 @@ import jax
 import numpy as np
 
 from experiments import common, encoders, training_cells
-from transfer_jax import data, figures, methods, models, shallow, training
+from transfer_jax import data, figures, methods, models, ops, shallow, training
 from transfer_jax.data import features
 from transfer_jax.study import Study
 from transfer_jax.training import optim
@@ -121,7 +121,7 @@ def prepare(config: Config, data_dir: str | None) -> Prepared:
         encoders.extract(config.backbone, encoder, part.image)
         for part in (domain.train, domain.test)
     ]
-    return Prepared(domain, encoder, *map(_unit_length, found))
+    return Prepared(domain, encoder, *map(_scaled, found))
 
 
 def measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, float]:
@@ -204,10 +204,9 @@ def _svm(config, prepared, rows, classes) -> dict[str, float]:
     )
 
 
-def _unit_length(x: np.ndarray) -> np.ndarray:
+def _scaled(x: np.ndarray) -> np.ndarray:
     """Rows of (n, d) of length sqrt(d)."""
-    length = np.linalg.norm(x, axis=1, keepdims=True)
-    return x / np.maximum(length, 1e-12) * np.sqrt(x.shape[1])
+    return np.asarray(ops.l2_normalise(x)) * np.sqrt(x.shape[1])
 
 
 def sweep() -> Iterator[Config]:

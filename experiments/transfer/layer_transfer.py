@@ -19,8 +19,8 @@ number for it.
     python -m experiments.transfer.layer_transfer --config.domain gtsrb
     python -m experiments.transfer.layer_transfer --config.copy last:2
 
-MNIST-M: digits 0-4 are A and 5-9 are B. GTSRB: random halves of the 43 classes, drawn
-once.
+MNIST-M: digits 0-4 are A and 5-9 are B. GTSRB, and CIFAR-10 where tensorflow-datasets
+has prepared it: random halves of the classes, drawn once.
 
 Frozen layers keep their running batch statistics too (models.BatchNorm, frozen). Bases
 and transferred nets are trained alike; of a seed, all transferred nets draw the same
@@ -38,11 +38,13 @@ from experiments import common, training_cells
 from transfer_jax import data, figures, methods, models, study
 from transfer_jax.training import optim
 
-SIZES = {'mnist_m': 28, 'gtsrb': 32, 'fake': 28}  # {--config.domain: image side}
+# {--config.domain: image side}
+SIZES = {'mnist_m': 28, 'gtsrb': 32, 'tfds:cifar10': 32, 'fake': 28}
+IN_ORDER = ('mnist_m', 'fake')  # the first half of the classes is A
 LAYERS = models.LayeredNet.LAYERS
 ARMS = ('BnB', 'BnB+', 'AnB', 'AnB+')
 BASES = ('base_A', 'base_B')  # each measured on the test set of its own half
-SPLIT_SEED = 0  # of the halves of GTSRB's classes
+SPLIT_SEED = 0  # of the halves of the others' classes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Config:
     """Layers of a net of five, copied between two halves of a data set's classes."""
 
     domain: str = 'mnist_m'
-    """mnist_m (digits 0-4 and 5-9) or gtsrb (random halves of its classes)."""
+    """mnist_m (digits 0-4 and 5-9), gtsrb or tfds:cifar10 (random halves of the
+    classes)."""
     copy: str = 'first'
     """Which layers are copied: first (every n), first:N, last or last:N."""
     seeds: int = 2
@@ -184,7 +187,7 @@ def _points(rows, arm):
 
 def _prepare(config: Config, data_dir: str | None) -> Prepared:
     domain = data.load(config.domain, size=SIZES[config.domain], data_dir=data_dir)
-    made = halves(domain, SPLIT_SEED if config.domain == 'gtsrb' else None)
+    made = halves(domain, None if config.domain in IN_ORDER else SPLIT_SEED)
 
     @functools.cache
     def base(half: str, seed: int):

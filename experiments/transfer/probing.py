@@ -32,7 +32,7 @@ import numpy as np
 import optax
 
 from experiments import common, photo_features, training_cells
-from transfer_jax import data, figures, shallow, study
+from transfer_jax import data, figures, ops, shallow, study
 from transfer_jax.data import features
 from transfer_jax.types import Samples
 
@@ -163,8 +163,8 @@ def _prepare(config: Config, data_dir: str | None):
 
     @functools.cache
     def of(weights, layer):
-        x = np.float64(extracted(weights)[layer])
-        x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+        with jax.enable_x64(True):
+            x = np.asarray(ops.l2_normalise(np.float64(extracted(weights)[layer])))
         return _span(x[: len(domain.train)], x[len(domain.train) :])
 
     return domain.train.label, domain.test.label, len(domain.classes), of

@@ -1,6 +1,6 @@
 """Mathematics on arrays, without losses, networks or training."""
 
-from transfer_jax.ops import collective
+from transfer_jax.ops import collective, host
 from transfer_jax.ops.convolution import Padding, convolve
 from transfer_jax.ops.correlation import cross_correlation
 from transfer_jax.ops.descriptors import gem_pool, l2_normalise, signed_power
@@ -30,6 +30,7 @@ __all__ = [
     'gem_pool',
     'l2_normalise',
     'guided_relu',
+    'host',
     'linear_kernel',
     'max_pool',
     'median_variance',

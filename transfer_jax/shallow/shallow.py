@@ -11,11 +11,16 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from transfer_jax.shallow import checks
 from transfer_jax.types import Array, Batch, Key, PyTree, Samples
 
 
 class Shallow(NamedTuple):
-    """A closed-form adaptation: how it is fitted, and what it makes of features."""
+    """A closed-form adaptation: how it is fitted, and what it makes of features.
+
+    `fit` is given float64. The target's labels are -1 but for the examples that were
+    handed over as `target_labelled`, which come first.
+    """
 
     fit: Callable[[Key, Samples, Samples], PyTree]  # (key, source, target)
     source: Callable[[PyTree, Array], Array]  # (n, d) -> (n, k)
@@ -24,7 +29,8 @@ class Shallow(NamedTuple):
     weights: Callable[[PyTree], Array] | None = None
     # (n, d) -> (n, c) logits: methods that are classifiers themselves
     predict: Callable[[PyTree, Array], Array] | None = None
-    host: bool = False  # calls SciPy or a solver: no jit, no vmap promised
+    semi_supervised: bool = False  # cannot do without labelled target examples
+    host: bool = False  # calls a solver on NumPy arrays: no jit, no vmap promised
 
 
 class Classifier(NamedTuple):
@@ -33,6 +39,7 @@ class Classifier(NamedTuple):
     # (key, source with features (n, k), weights (n,) or None)
     fit: Callable[[Key, Samples, Array | None], PyTree]
     logits: Callable[[PyTree, Array], Array]  # (n, k) -> (n, c)
+    host: bool = False  # as in Shallow
 
 
 class Fitted(NamedTuple):
@@ -49,7 +56,8 @@ class Pipeline(NamedTuple):
     {'logits': (n, c), 'features': (n, k)}, float32.
     """
 
-    fit: Callable[[Key, Samples, Samples], Fitted]  # (key, source, target)
+    # (key, source, target, target_labelled=None)
+    fit: Callable[..., Fitted]
     predict: Callable[[Fitted, Batch], dict[str, Array]]  # of target examples
     predict_source: Callable[[Fitted, Batch], dict[str, Array]]
 
@@ -57,33 +65,61 @@ class Pipeline(NamedTuple):
 def pipeline(align: Shallow, classify: Classifier | None = None) -> Pipeline:
     """Adapt, then train `classify` on the adapted source examples.
 
-    The labels of the target are taken away before `align` sees it. Arithmetic is in
-    float64; predictions leave in float32, the precision of everything around them.
+    `fit(key, source, target, target_labelled=None)` takes the labels of `target` away
+    before `align` sees it. Labels of a target domain enter as `target_labelled` alone
+    (the semi-supervised protocol): those examples join the target's, and, adapted, the
+    source's that `classify` is trained on. Arithmetic is in float64; predictions leave
+    in float32, the precision of everything around them. The fit is compiled unless the
+    method or the classifier calls a solver on the host.
 
     Raises:
-      ValueError: neither or both of `align` and `classify` can classify.
+      ValueError: neither or both of `align` and `classify` can classify. `fit` raises
+        it for features that are not finite, domains without examples, and a method that
+        needs `target_labelled` without it.
     """
     if (align.predict is None) == (classify is None):
         raise ValueError(
             'a pipeline needs one classifier: pass `classify`, unless the method '
             'classifies by itself'
         )
+    host = align.host or (classify is not None and classify.host)
 
-    def fit(key, source, target):
-        for samples in (source, target):
+    def train(key, source, target, target_labelled):
+        first, second = jax.random.split(key)
+        source, target = _double(source), _double(target)
+        target = target._replace(label=jnp.full_like(target.label, -1))
+        if target_labelled is not None:
+            target_labelled = _double(target_labelled)
+            target = _join(target_labelled, target)
+        alignment = align.fit(first, source, target)
+        if classify is None:
+            return Fitted(alignment, ())
+        weights = align.weights(alignment) if align.weights else None
+        adapted = source._replace(x=align.source(alignment, source.x))
+        if target_labelled is not None:
+            own = align.target(alignment, target_labelled.x)
+            adapted = _join(adapted, target_labelled._replace(x=own))
+            if weights is not None:
+                weights = jnp.concatenate([weights, jnp.ones(len(own))])
+        return Fitted(alignment, classify.fit(second, adapted, weights))
+
+    compiled = train if host else jax.jit(train)
+
+    def fit(key, source, target, target_labelled=None):
+        parts = [source, target]
+        parts += [] if target_labelled is None else [target_labelled]
+        for samples in parts:
             chex.assert_rank([samples.x, samples.label, samples.mask], [2, 1, 1])
             chex.assert_equal_shape_prefix(samples, 1)
-        chex.assert_equal_shape_suffix([source.x, target.x], 1)
-        first, second = jax.random.split(key)
+        chex.assert_equal_shape_suffix([samples.x for samples in parts], 1)
+        if align.semi_supervised and target_labelled is None:
+            raise ValueError(
+                'this method needs labelled target examples: pass them '
+                'as `target_labelled`'
+            )
+        checks.samples(source, target, target_labelled)
         with jax.enable_x64(True):
-            source, target = _double(source), _double(target)
-            target = target._replace(label=jnp.full_like(target.label, -1))
-            alignment = align.fit(first, source, target)
-            if classify is None:
-                return Fitted(alignment, ())
-            weights = align.weights(alignment) if align.weights else None
-            adapted = source._replace(x=align.source(alignment, source.x))
-            return Fitted(alignment, classify.fit(second, adapted, weights))
+            return compiled(key, source, target, target_labelled)
 
     def predictor(adapt):
         def predict(fitted, batch):
@@ -110,3 +146,7 @@ def _double(samples: Samples) -> Samples:
         jnp.asarray(samples.label, jnp.int32),
         jnp.asarray(samples.mask, jnp.float64),
     )
+
+
+def _join(first: Samples, second: Samples) -> Samples:
+    return Samples(*(jnp.concatenate(pair) for pair in zip(first, second, strict=True)))
