@@ -1,8 +1,16 @@
 """Closed-form methods: fitted pytrees that predict as deep methods do."""
 
+from transfer_jax.shallow.adaptive_svm import adaptive_svm
 from transfer_jax.shallow.class_means import nearest_class_mean, prototypes
 from transfer_jax.shallow.classifiers import nearest_neighbour
+from transfer_jax.shallow.dasvm import dasvm
+from transfer_jax.shallow.easy_adapt import (
+    easy_adapt,
+    easy_adapt_kernel,
+    mark_domain,
+)
 from transfer_jax.shallow.folds import Choice, choose_cost, stratified_folds
+from transfer_jax.shallow.kernel_svm import kernel_svm
 from transfer_jax.shallow.linear import (
     Linear,
     linear_path,
@@ -29,11 +37,17 @@ __all__ = [
     'Pipeline',
     'Scaling',
     'Shallow',
+    'adaptive_svm',
     'choose_cost',
+    'dasvm',
+    'easy_adapt',
+    'easy_adapt_kernel',
     'fit_scaling',
+    'kernel_svm',
     'linear_path',
     'linear_scores',
     'linear_svm',
+    'mark_domain',
     'nearest_class_mean',
     'nearest_neighbour',
     'none',
