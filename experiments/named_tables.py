@@ -65,22 +65,6 @@ PUBLISHED = {
     },
 }
 DIGITS = 'adaptation.digits'
-# Protocol oc20, 10 draws, dimension 80 (github.com/LeoGautheron/
-# OfficeCaltechDomainAdaptation): (no adaptation, Subspace Alignment).
-SUBSPACE_ALIGNMENT = {
-    'C-A': (0.222, 0.352),
-    'C-W': (0.202, 0.300),
-    'C-D': (0.225, 0.352),
-    'A-C': (0.231, 0.339),
-    'A-W': (0.265, 0.312),
-    'A-D': (0.239, 0.321),
-    'W-C': (0.189, 0.287),
-    'W-A': (0.234, 0.302),
-    'W-D': (0.520, 0.834),
-    'D-C': (0.253, 0.306),
-    'D-A': (0.266, 0.320),
-    'D-W': (0.522, 0.794),
-}
 
 
 class Block(NamedTuple):
@@ -127,19 +111,6 @@ def _adda() -> list[Block]:
         published = {'source_only': low, 'dann': dann, 'adda': adda}
         block = Block(f'{pair}, adda', commands, published)
         blocks.append(block)
-    return blocks
-
-
-def _subspace_alignment() -> list[Block]:
-    blocks = []
-    for pair, values in SUBSPACE_ALIGNMENT.items():
-        commands = {
-            arm: f'{PAGES}subspace_alignment --config.pair {pair} '
-            f'--config.method {arm} --config.protocol oc20 --config.seeds 20'
-            for arm in ('none', 'subspace_alignment')
-        }
-        published = dict(zip(commands, values, strict=True))
-        blocks.append(Block(f'{pair}, oc20', commands, published))
     return blocks
 
 
@@ -206,7 +177,6 @@ NAMED: dict[str, Callable[[], list[Block]]] = {
     'demo': _demo,
     'ganin': _ganin,
     'adda': _adda,
-    'subspace_alignment': _subspace_alignment,
     'digits': _digits,
     'regret': _regret,
     'photos': _photos,

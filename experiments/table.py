@@ -17,10 +17,16 @@ import tyro
 
 from experiments import common, methods_page, pairs, study_tables
 from experiments.named_tables import DIGITS, NAMED, Block
+from experiments.shallow import tables as shallow_tables
 from transfer_jax import regret, tables
 
 ROOTS = (pathlib.Path('results'), pathlib.Path('runs'))
 TRANSFER = 'transfer'  # the name of the tables of studies
+# Tables of closed-form methods, and the page that each is made by
+SHALLOW = {
+    'office_caltech': 'shallow.office_caltech',
+    'shallow_digits': 'shallow.digits',
+}
 SKIPPED = ('checkpoints', 'events', 'figures')  # of a run folder: no results in there
 
 
@@ -29,8 +35,8 @@ class Command:
     """Print a table, from result files only."""
 
     name: tyro.conf.Positional[str]
-    """demo, ganin, adda, subspace_alignment, digits, regret, photos, transfer; or
-    readme, to rewrite README.md."""
+    """demo, ganin, adda, digits, regret, photos, transfer, office_caltech,
+    shallow_digits; or readme, to rewrite README.md."""
     json: bool = False
     """Print JSON."""
     runs: tuple[pathlib.Path, ...] | None = None
@@ -53,8 +59,8 @@ def main(args: Sequence[str] | None = None) -> None:
         if command.name == 'readme':
             _readme(command)
             return
-        if command.name == TRANSFER:
-            _transfer(command)
+        if command.name in (TRANSFER, *SHALLOW):
+            _studies(command)
             return
         blocks = named(command.name)
         results, left_out = find(command.runs or ROOTS)
@@ -72,7 +78,7 @@ def named(name: str) -> list[Block]:
       ValueError: there is no such table.
     """
     if name not in NAMED:
-        choices = ', '.join((*NAMED, TRANSFER, 'readme'))
+        choices = ', '.join((*NAMED, TRANSFER, *SHALLOW, 'readme'))
         raise ValueError(f'no table {name!r}; there are: {choices}')
     return NAMED[name]()
 
@@ -139,6 +145,10 @@ def rewrite(page: str, results: Sequence[dict], studies: Sequence[dict] = ()) ->
         if match[1] == 'methods':
             table = methods_page.markdown(results)
             return f'<!-- table:methods -->\n{table}\n<!-- /table -->'
+        if match[1] in SHALLOW:
+            table = shallow_tables.markdown(studies, SHALLOW[match[1]])
+            table = table or 'No result files yet.'
+            return f'<!-- table:{match[1]} -->\n{table}\n<!-- /table -->'
         if match[1].partition('.')[0] == TRANSFER:
             page = match[1] if match[1] != TRANSFER else ''
             table = study_tables.markdown(studies, page) or 'No result files yet.'
@@ -154,16 +164,21 @@ def rewrite(page: str, results: Sequence[dict], studies: Sequence[dict] = ()) ->
     return re.sub(marked, table, page, flags=re.DOTALL)
 
 
-def _transfer(command: Command) -> None:
-    """Print the tables of the studies."""
+def _studies(command: Command) -> None:
+    """Print the tables of studies."""
     studies, left_out = find(command.runs or ROOTS, 'rows')
-    lacking = study_tables.missing(studies)
-    if command.json:
-        rows = study_tables.in_order(studies)
-        _say(_as_json(TRANSFER, rows, lacking, left_out))
+    name = command.name
+    if name == TRANSFER:
+        rows, shown = study_tables.in_order(studies), study_tables.text(studies)
+        lacking = study_tables.missing(studies)
     else:
-        shown = study_tables.text(studies)
-        _say(_as_text(TRANSFER, shown, lacking, left_out))
+        page = SHALLOW[name]
+        rows = shallow_tables.of(studies, page)
+        shown = shallow_tables.text(studies, page)
+        lacking = shallow_tables.missing(studies, page)
+    content = rows if command.json else shown
+    show = _as_json if command.json else _as_text
+    _say(show(name, content, lacking, left_out))
 
 
 def _regrets(results: Sequence[dict]) -> list[dict]:
@@ -253,7 +268,7 @@ def _readme(command: Command) -> None:
     results, _ = find(command.runs or ROOTS[:1])
     studies, _ = find(command.runs or ROOTS[:1], 'rows')
     docs = command.readme.parent / 'docs'
-    pages = [docs / 'methods.md', docs / 'transfer.md']
+    pages = [docs / f'{name}.md' for name in ('methods', 'transfer', 'shallow')]
     changed = []
     for page in [command.readme, *(page for page in pages if page.exists())]:
         try:

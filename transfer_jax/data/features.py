@@ -29,6 +29,17 @@ SURF = {
     'webcam': 'webcam_SURF_L10.mat',
     'dslr': 'dslr_SURF_L10.mat',
 }
+SURF_ABOUT = (
+    'SURF features of Office-Caltech10 (Gong et al., CVPR 2012)',
+    'the authors of "Geodesic flow kernel for unsupervised domain adaptation" (GFK, '
+    'features of October 2011)',
+)
+SMALL_DIGITS = 'tjm_jda_pairs/mnist_vs_usps.npz'
+SMALL_DIGITS_ABOUT = (
+    '2,000 digits of MNIST and 1,800 of USPS, 16x16 (Long et al., ICCV 2013)',
+    'MNIST_vs_USPS.mat of the code of "Transfer Feature Learning with Joint '
+    'Distribution Adaptation", as an .npz of mnist_x, mnist_y, usps_x, usps_y',
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,11 +90,41 @@ def office_caltech10(
         raise ValueError(
             f'no Office-Caltech10 domain {domain!r}; choose from {", ".join(SURF)}'
         )
-    counts, label = _read(_locate(SURF[domain], files.data_dirs(data_dir)))
+    name = f'office_caltech10/surf/{SURF[domain]}'
+    counts, label = _read(_locate(name, files.data_dirs(data_dir), SURF_ABOUT))
     total = counts.sum(1, keepdims=True)
     share = counts / np.where(total > 0, total, 1)
     return Features(
         standardise(share).astype(np.float32), label.astype(np.int32), OFFICE_CALTECH10
+    )
+
+
+def small_digits(domain: str, data_dir: str | os.PathLike | None = None) -> Features:
+    """'mnist' (2,000) or 'usps' (1,800) of 16x16 pixels, (n, 256), rows of length 1.
+
+    The pairs that Long et al. (ICCV 2013, CVPR 2014) drew, with their normalisation.
+
+    Raises:
+      ValueError: an unknown domain, or a file that is not such a table.
+      MissingData: the file is not there.
+    """
+    names = ('mnist', 'usps')
+    if domain not in names:
+        raise ValueError(f'no domain {domain!r}; choose from {", ".join(names)}')
+    path = _locate(SMALL_DIGITS, files.data_dirs(data_dir), SMALL_DIGITS_ABOUT)
+    try:
+        with np.load(path) as content:
+            x, label = content[f'{domain}_x'], content[f'{domain}_y']
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(
+            f'{path}: cannot be read as an .npz of {domain}_x (n, 256) and {domain}_y '
+            f'(n,) ({type(error).__name__}: {error})'
+        ) from None
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    return Features(
+        (x / np.where(length > 0, length, 1)).astype(np.float32),
+        label.astype(np.int32).ravel() - 1,  # 1 is the digit 0
+        tuple('0123456789'),
     )
 
 
@@ -128,18 +169,19 @@ def fake(shift: float, *, n: int = 60, d: int = 12) -> Features:
     return Features(x.astype(np.float32), label, ('0', '1', '2'))
 
 
-def _locate(name: str, dirs: tuple[pathlib.Path, ...]) -> pathlib.Path:
+def _locate(
+    name: str, dirs: tuple[pathlib.Path, ...], about: tuple[str, str]
+) -> pathlib.Path:
+    """The file under a data folder; `about` says what it is and where it comes from."""
     for folder in dirs:
-        path = folder / 'office_caltech10' / 'surf' / name
+        path = folder / name
         if path.is_file():
             return path
-    layout = ', '.join(f'office_caltech10/surf/{file}' for file in SURF.values())
+    what, where = about
     raise files.MissingData(
-        f'{name} is missing: SURF features of Office-Caltech10 (Gong et al., CVPR '
-        '2012).\n'
-        '  Get it from: the authors of "Geodesic flow kernel for unsupervised domain '
-        'adaptation" (GFK, features of October 2011).\n'
-        f'  Expected: {layout}\n'
+        f'{pathlib.Path(name).name} is missing: {what}.\n'
+        f'  Get it from: {where}.\n'
+        f'  Expected: {name}\n'
         f'  under: {", ".join(str(folder) for folder in dirs)} (--data-dir, else '
         f'${files.VARIABLE}, else {files.DEFAULT_DIR})'
     )

@@ -7,6 +7,7 @@ reported to show what choosing costs. Diagnostics say, once per run, how far apa
 domains are in the end; no rule reads them.
 """
 
+from transfer_jax.selection.circular import circular_validation
 from transfer_jax.selection.diagnostics import DIAGNOSTICS, diagnose
 from transfer_jax.selection.mixing import mix, partners
 from transfer_jax.selection.rules import RULES, best, choose
@@ -28,6 +29,7 @@ __all__ = [
     'Evidence',
     'best',
     'choose',
+    'circular_validation',
     'density_ratio',
     'diagnose',
     'mix',

@@ -1,0 +1,95 @@
+"""The pairs of feature domains that the tables of closed-form methods stand on.
+
+Protocols:
+  full   all source examples; the fit sees the whole target without labels and is
+         tested on the same
+  oc20   20 examples of each source class, 8 of DSLR's, drawn by seed (Gong et al.,
+         CVPR 2012)
+  semi   as oc20, 8 of Webcam's too, and 3 labelled examples of each target class, which
+         are no part of the test (Saenko et al., ECCV 2010)
+
+Source validation is on examples that the fit which predicts them has not seen. With
+draws these are the ones that were not drawn. With full none are left over: there a
+second fit leaves a random tenth of the source out, and predicts that tenth alone.
+"""
+
+import numpy as np
+
+from experiments import feature_pairs
+from transfer_jax.data import features
+
+OFFICE = {'C': 'caltech10', 'A': 'amazon', 'W': 'webcam', 'D': 'dslr'}
+DIGITS = {'M': 'mnist', 'U': 'usps'}
+FAKE = 'fake'
+PROTOCOLS = ('full', 'oc20', 'semi')
+LABELLED = 3  # of a target class
+HELD_OUT = 0.1  # of the source, with protocol full
+FEW = {'oc20': 'D', 'semi': 'DW'}  # source domains of which 8 are drawn
+
+
+def office_pairs() -> tuple[str, ...]:
+    """The 12 pairs in the order of the papers' tables."""
+    return tuple(f'{s}-{t}' for s in 'CAWD' for t in 'CAWD' if s != t)
+
+
+def load(
+    pair: str, protocol: str, seed: int, data_dir: str | None = None
+) -> feature_pairs.Pair:
+    """Both domains of 'C-A', 'M-U', ... or 'fake', as a protocol shows them.
+
+    Raises:
+      ValueError: an unknown pair or protocol.
+      MissingData: a file is not there.
+    """
+    if protocol not in PROTOCOLS:
+        raise ValueError(
+            f'no protocol {protocol!r}; choose from {", ".join(PROTOCOLS)}'
+        )
+    source, target = (domain(name, data_dir) for name in _domains(pair))
+    rng = np.random.default_rng([seed, 1])
+    kept = np.ones(len(source), np.float32)
+    if protocol == 'full':
+        left_out = rng.permutation(len(source))[: round(HELD_OUT * len(source))]
+        kept[left_out] = 0
+        drawn, validation = source, source.take(left_out)
+    else:
+        few = pair[0] in FEW[protocol]
+        rows = features.draw_per_class(source.label, 8 if few else 20, seed)
+        drawn, kept = source.take(rows), kept[rows]
+        validation = source.take(np.setdiff1d(np.arange(len(source)), rows))
+    labelled = None
+    if protocol == 'semi':
+        rows = features.draw_per_class(target.label, LABELLED, seed)
+        labelled = target.take(rows)
+        target = target.take(np.setdiff1d(np.arange(len(target)), rows))
+    return feature_pairs.Pair(
+        drawn, kept, validation, features.Unlabelled(target.x), target, labelled
+    )
+
+
+def domain(name: str, data_dir: str | None = None) -> features.Features:
+    """A domain by its letter, or one of the generated ones."""
+    if name in OFFICE:
+        return features.office_caltech10(OFFICE[name], data_dir)
+    if name in DIGITS:
+        return features.small_digits(DIGITS[name], data_dir)
+    return features.fake(0.0 if name == 'source' else 0.5, n=120, d=100)
+
+
+def check(pair: str) -> None:
+    """There must be such a pair.
+
+    Raises:
+      ValueError: there is none.
+    """
+    known = (*office_pairs(), 'M-U', 'U-M', FAKE)
+    if pair not in known:
+        raise ValueError(f'no pair {pair!r}; choose from {", ".join(known)}')
+
+
+def _domains(pair: str) -> tuple[str, str]:
+    check(pair)
+    if pair == FAKE:
+        return 'source', 'target'
+    source, _, target = pair.partition('-')
+    return source, target
