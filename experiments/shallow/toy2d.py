@@ -1,0 +1,264 @@
+"""Classical adaptation in the plane: the classifier that fails, the aligned space.
+
+Two domains, blue and red, in two dimensions; a classifier trained on the source, its
+regions and its accuracy on the target; the space that a closed-form method makes, with
+the classifier trained there; what that one answers in the target's own plane.
+
+    python -m experiments.shallow.toy2d
+    python -m experiments.shallow.toy2d --config.problem rotation \
+        --config.method subspace_alignment
+
+No number is published for these domains: the page is to look at. Problems
+(transfer_jax/data/toy.py): rotation, two Gaussian blobs turned by 70 degrees;
+covariate_shift, a curved boundary of which the domains see different parts; moons, two
+half circles turned by 40 degrees.
+
+The classifier is softmax regression for rotation and covariate_shift and an SVM with a
+Gaussian kernel for moons; methods that classify by themselves have their own. Three
+target examples of each class are set apart. Semi-supervised methods see their labels;
+to the others they are not there, and nobody is scored on them. Hyper-parameters are
+those of METHODS for all problems; no target label chose one.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import common
+from experiments.shallow import planes
+from transfer_jax import shallow
+from transfer_jax.data import features, toy
+from transfer_jax.study import Study
+from transfer_jax.types import Samples
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CLASSES = len(toy.CLASSES)
+LABELLED = 3  # target examples of each class
+ALL = 'all'
+
+
+class Problem(NamedTuple):
+    """Domains in the plane, and the classifier that fits their shape."""
+
+    draw: Callable[[int, int], toy.Pair]  # (seed, examples of a domain)
+    classify: Callable[[], shallow.Classifier]
+
+
+PROBLEMS = {
+    'rotation': Problem(
+        toy.rotation, lambda: shallow.softmax_regression(CLASSES, 100.0)
+    ),
+    'covariate_shift': Problem(
+        toy.covariate_shift, lambda: shallow.softmax_regression(CLASSES, 100.0)
+    ),
+    'moons': Problem(toy.moons, lambda: shallow.kernel_svm(CLASSES, cost=10.0)),
+}
+METHODS: dict[str, Callable[[], shallow.Shallow]] = {
+    'none': shallow.none,
+    'subspace_alignment': lambda: shallow.subspace_alignment(1),
+    'adaptive_svm': lambda: shallow.adaptive_svm(CLASSES, cost=10.0),
+    'dasvm': lambda: shallow.dasvm(CLASSES),
+    'easy_adapt': shallow.easy_adapt,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Classical adaptation, drawn."""
+
+    problem: str = ALL
+    """rotation, covariate_shift, moons, or all."""
+    method: str = ALL
+    """One of METHODS, or all."""
+    n: int = 150
+    """Examples of a domain."""
+    seeds: int = 5
+    """Draws of the domains; the first is drawn."""
+
+
+class Solved(NamedTuple):
+    """A method on a problem: accuracies on the target, and what to draw."""
+
+    before: float
+    after: float
+    panels: tuple[planes.Plane, ...]
+    labels: planes.Labels
+
+
+def build(config: Config) -> Study:
+    """The study of a config."""
+    problems = _chosen('problem', config.problem, PROBLEMS)
+    methods = _chosen('method', config.method, METHODS)
+    return Study(
+        name='shallow.toy2d',
+        config=config,
+        task=f'{config.problem}, {config.method}',
+        cells=tuple(
+            {'problem': problem, 'method': method, 'seed': seed}
+            for problem in problems
+            for method in methods
+            for seed in range(config.seeds)
+        ),
+        # What the cells read is a function that remembers what it has solved.
+        prepare=lambda data_dir: functools.cache(functools.partial(solve, n=config.n)),
+        measure=measure,
+        across='problem',
+        values=('before', 'after'),
+        pictures=functools.partial(pictures, problems, methods),
+        fast=config == fast(),
+    )
+
+
+def measure(solved: Callable[..., Solved], cell: Mapping[str, Any]) -> dict[str, float]:
+    """Accuracies on the target, of the source's classifier and after adaptation."""
+    found = solved(*cell.values())
+    return {'before': found.before, 'after': found.after}
+
+
+def pictures(problems, methods, solved) -> dict[str, 'Figure']:
+    """A figure for each method on each problem, of the first draw."""
+    drawn = {}
+    for problem in problems:
+        for method in methods:
+            found = solved(problem, method, 0)
+            title = f'{problem}: {method}'.replace('_', ' ')
+            name = f'{problem}_{method}'
+            drawn[name] = planes.draw(found.panels, found.labels, title)
+    return drawn
+
+
+def solve(problem: str, method: str, seed: int, *, n: int) -> Solved:
+    """Fits the source's classifier and the method on a draw of the problem."""
+    source, target, labelled = _domains(problem, seed, n)
+    plain, plain_fit = _pipeline(problem, 'none')[1], _fit(problem, 'none', seed, n)
+    align, made, classify = _pipeline(problem, method)
+    fitted = _fit(problem, method, seed, n)
+    own = labelled.x if align.semi_supervised else labelled.x[:0]
+    true = np.concatenate([labelled.label[: len(own)], target.label])
+    x = np.concatenate([own, target.x])
+
+    def wrong(pipeline, fit):
+        answer = _answer(pipeline, fit, x)
+        return (answer != true) & (np.arange(len(x)) >= len(own))
+
+    miss = [wrong(plain, plain_fit), wrong(made, fitted)]
+    before, after = (1 - m[len(own) :].mean() for m in miss)
+    weights = None
+    with jax.enable_x64(True):
+        if align.weights:
+            weights = np.asarray(align.weights(fitted.alignment))
+        wide = [jnp.asarray(part, jnp.float64) for part in (source.x, x)]
+        maps = (align.source, align.target)
+        spaces = [
+            np.asarray(f(fitted.alignment, part))
+            for f, part in zip(maps, wide, strict=True)
+        ]
+    panels = [
+        planes.Plane(
+            f'Classifier of the source: {before:.0%} of the target right',
+            source.x,
+            x,
+            functools.partial(_answer, plain, plain_fit),
+        )
+    ]
+    moved = any(
+        one.shape != other.shape or not np.allclose(one, other, atol=1e-6)
+        for one, other in zip(spaces, (source.x, x), strict=True)
+    )
+    if classify is not None and moved and spaces[0].shape[1] <= 2:
+
+        def adapted(grid):
+            with jax.enable_x64(True):
+                logits = classify.logits(fitted.classifier, jnp.asarray(grid))
+                return np.asarray(logits).argmax(1)
+
+        panels.append(
+            planes.Plane(
+                f'After adaptation: {after:.0%} right',
+                *spaces,
+                adapted,
+                weights,
+                equal=False,
+            )
+        )
+        miss.insert(1, miss[1])
+    if method != 'none':
+        panels.append(
+            planes.Plane(
+                'The same in the plane of the target'
+                if len(panels) > 1
+                else f'After adaptation: {after:.0%} right',
+                source.x,
+                x,
+                functools.partial(_answer, made, fitted),
+                weights,
+                with_source=len(panels) == 1,
+            )
+        )
+    labels = planes.Labels(source.label, true, miss[: len(panels)], len(own))
+    return Solved(before, after, tuple(panels), labels)
+
+
+@functools.cache
+def _domains(problem: str, seed: int, n: int):
+    """(source, target without its labelled examples, those)."""
+    source, target = PROBLEMS[problem].draw(seed, n + CLASSES * LABELLED)
+    rows = features.draw_per_class(target.label, LABELLED, seed)
+    rest = np.setdiff1d(np.arange(len(target)), rows)
+    return source, target.take(rest), target.take(rows)
+
+
+@functools.cache
+def _pipeline(problem: str, method: str):
+    """(method, pipeline, classifier or None), compiled once for all draws."""
+    align, classify = METHODS[method](), PROBLEMS[problem].classify()
+    if align.predict:
+        classify = None
+    return align, shallow.pipeline(align, classify), classify
+
+
+@functools.cache
+def _fit(problem: str, method: str, seed: int, n: int) -> shallow.Fitted:
+    source, target, labelled = _domains(problem, seed, n)
+    align, made, _ = _pipeline(problem, method)
+    parts = [_samples(source.x, source.label), _samples(target.x, -1)]
+    if align.semi_supervised:
+        parts.append(_samples(labelled.x, labelled.label))
+    return made.fit(jax.random.key(seed), *parts)
+
+
+def _answer(made: shallow.Pipeline, fitted: shallow.Fitted, x) -> np.ndarray:
+    return np.asarray(made.predict(fitted, {'x': x})['logits']).argmax(1)
+
+
+def _samples(x, label) -> Samples:
+    return Samples(x, np.broadcast_to(label, len(x)), np.ones(len(x)))
+
+
+def _chosen(field: str, value: str, table: Mapping[str, Any]) -> tuple[str, ...]:
+    if value == ALL:
+        return tuple(table)
+    if value not in table:
+        raise ValueError(f'no {field} {value!r}; choose from {", ".join(table)}, {ALL}')
+    return (value,)
+
+
+def sweep() -> Iterator[Config]:
+    """All methods on all problems."""
+    yield Config()
+
+
+def fast() -> Config:
+    """A run of seconds."""
+    return Config('rotation', 'subspace_alignment', n=30, seeds=1)
+
+
+if __name__ == '__main__':
+    common.main(Config, build, __file__)
