@@ -4,12 +4,19 @@ from transfer_jax.shallow.adaptive_svm import adaptive_svm
 from transfer_jax.shallow.class_means import nearest_class_mean, prototypes
 from transfer_jax.shallow.classifiers import nearest_neighbour
 from transfer_jax.shallow.dasvm import dasvm
+from transfer_jax.shallow.dip import dip
 from transfer_jax.shallow.easy_adapt import (
     easy_adapt,
     easy_adapt_kernel,
     mark_domain,
 )
 from transfer_jax.shallow.folds import Choice, choose_cost, stratified_folds
+from transfer_jax.shallow.gfk import (
+    Disagreement,
+    gfk,
+    rank_of_domain,
+    subspace_disagreement,
+)
 from transfer_jax.shallow.kernel_svm import kernel_svm
 from transfer_jax.shallow.linear import (
     Linear,
@@ -19,7 +26,9 @@ from transfer_jax.shallow.linear import (
     softmax_regression,
 )
 from transfer_jax.shallow.none import none
+from transfer_jax.shallow.pca import pca
 from transfer_jax.shallow.scaling import Scaling, fit_scaling, standardise
+from transfer_jax.shallow.sgf import sgf
 from transfer_jax.shallow.shallow import (
     Classifier,
     Fitted,
@@ -28,10 +37,12 @@ from transfer_jax.shallow.shallow import (
     pipeline,
 )
 from transfer_jax.shallow.subspace_alignment import subspace_alignment
+from transfer_jax.shallow.subspace_bound import stable_dimension
 
 __all__ = [
     'Choice',
     'Classifier',
+    'Disagreement',
     'Fitted',
     'Linear',
     'Pipeline',
@@ -40,9 +51,11 @@ __all__ = [
     'adaptive_svm',
     'choose_cost',
     'dasvm',
+    'dip',
     'easy_adapt',
     'easy_adapt_kernel',
     'fit_scaling',
+    'gfk',
     'kernel_svm',
     'linear_path',
     'linear_scores',
@@ -51,10 +64,15 @@ __all__ = [
     'nearest_class_mean',
     'nearest_neighbour',
     'none',
+    'pca',
     'pipeline',
     'prototypes',
+    'rank_of_domain',
+    'sgf',
     'softmax_regression',
+    'stable_dimension',
     'standardise',
     'stratified_folds',
     'subspace_alignment',
+    'subspace_disagreement',
 ]

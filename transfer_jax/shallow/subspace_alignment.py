@@ -2,8 +2,7 @@
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
-
+from transfer_jax.shallow import subspaces
 from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array
 
@@ -30,17 +29,13 @@ def subspace_alignment(dimension: int) -> Shallow:
     Raises:
       ValueError: a dimension below 1, or above that of the features.
     """
-    if dimension < 1:
-        raise ValueError(f'dimension {dimension}: a subspace needs at least 1')
+    subspaces.check_dimension(dimension)
 
     def fit(key, source, target):
         del key
-        if dimension > source.x.shape[1]:
-            raise ValueError(
-                f'dimension {dimension}: the features have {source.x.shape[1]}'
-            )
-        xs = _principal_directions(source.x, source.mask, dimension)
-        xt = _principal_directions(target.x, target.mask, dimension)
+        subspaces.check_dimension(dimension, source.x.shape[1])
+        xs = subspaces.principal_directions(source.x, source.mask, dimension)
+        xt = subspaces.principal_directions(target.x, target.mask, dimension)
         return SubspaceAlignment(xs @ (xs.T @ xt), xt)
 
     def map_source(fitted, x):
@@ -50,19 +45,3 @@ def subspace_alignment(dimension: int) -> Shallow:
         return x @ fitted.target
 
     return Shallow(fit, map_source, map_target)
-
-
-def _principal_directions(x: Array, mask: Array, count: int) -> Array:
-    """Orthonormal columns (d, count) by falling variance, 0 where there is none."""
-    n, d = x.shape
-    centred = (x - mask @ x / jnp.sum(mask)) * mask[:, None]
-    # The smaller of the two matrices with the same eigenvalues.
-    few = n < d
-    gram = centred @ centred.T if few else centred.T @ centred
-    value, vector = jnp.linalg.eigh(gram)
-    value, vector = value[::-1][:count], vector[:, ::-1][:, :count]
-    varies = value > max(n, d) * jnp.finfo(x.dtype).eps * value[0]
-    if few:
-        vector = centred.T @ vector / jnp.sqrt(jnp.where(varies, value, 1))
-    found = jnp.where(varies, vector, 0)
-    return jnp.pad(found, ((0, 0), (0, count - found.shape[1])))

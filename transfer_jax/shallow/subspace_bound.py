@@ -1,0 +1,73 @@
+"""Up to which dimension a principal subspace is reliable (Fernando et al., 2013)."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from transfer_jax.shallow import checks
+from transfer_jax.types import Samples
+
+
+def stable_dimension(
+    source: Samples,
+    target: Samples,
+    *,
+    deviation: float,
+    risk: float = 0.1,
+    bound: float | None = None,
+) -> int:
+    """The largest dimension at which Subspace Alignment's answer is near its limit.
+
+    With lambda_d the falling eigenvalues of a domain's covariance, the largest d with
+    lambda_d - lambda_{d+1} >= (1 + sqrt(ln(2 / delta) / 2)) 16 d^{3/2} B / (gamma
+    sqrt(n)) in both domains, n the number of examples of the smaller one (Fernando et
+    al., ICCV 2013, section 3.4). Then, with probability 1 - delta, the aligned
+    similarity matrix X_S M X_T^T differs by at most gamma from that of infinitely many
+    examples. It rests on the bound of Zwald and Blanchard (NIPS 2005), where B bounds
+    the squared length of the examples; the factor is loose, so gamma is a large number
+    (the paper takes 1e5 beside delta = 0.1).
+
+    Args:
+      deviation: gamma, in the units of the theorem.
+      risk: delta, in (0, 1).
+      bound: B; the largest squared length of an example about its domain's mean where
+        not given.
+
+    Raises:
+      ValueError: a deviation or bound that is not positive, a risk outside of (0, 1),
+        or no dimension that is stable.
+    """
+    checks.positive('deviation', deviation)
+    if not 0 < risk < 1:
+        raise ValueError(f'risk {risk}: a probability between 0 and 1')
+    domains = [_spectrum(s) for s in (source, target)]
+    if bound is None:
+        bound = max(longest for _, longest, _ in domains)
+    else:
+        checks.positive('bound', bound)
+    n = min(count for _, _, count in domains)
+    gap = np.minimum(*(-np.diff(value, append=0) for value, _, _ in domains))
+    d = np.arange(1, len(gap) + 1)
+    factor = (1 + np.sqrt(np.log(2 / risk) / 2)) * 16 * bound / (deviation * np.sqrt(n))
+    stable = d[(gap >= factor * d**1.5) & (gap > 0)]
+    if not len(stable):
+        raise ValueError(
+            f'deviation {deviation}: no dimension is stable; the first needs '
+            f'{factor * deviation / max(gap[0], np.finfo(float).tiny):.4g}'
+        )
+    return int(stable[-1])
+
+
+def _spectrum(samples):
+    """Falling eigenvalues of the covariance, the largest squared length, the count."""
+    there = np.asarray(samples.mask) > 0
+    x = np.asarray(samples.x, np.float64)[there]
+    centred = x - x.mean(0)
+    n, d = centred.shape
+    gram = centred @ centred.T if n < d else centred.T @ centred
+    with jax.enable_x64(True):
+        value = np.asarray(jnp.linalg.eigvalsh(gram / n))[::-1]
+    rounding = max(n, d) * np.finfo(float).eps * max(value[0], 0)
+    value = np.where(value > rounding, value, 0)
+    value = np.pad(value, (0, d - len(value)))
+    return value, np.max(np.sum(centred**2, 1)), n
