@@ -10,7 +10,7 @@ from transfer_jax import figures
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SOURCE, TARGET = figures.COLOURS[:2]  # blue, red
+SOURCE, TARGET = figures.COLOURS[0], '#c8142d'  # blue, red
 MARKERS = ('o', '^')  # of the classes
 TINTS = ('#e3eedd', '#f8ead0')  # of their regions
 FINE = 240  # points of a side, at which the classifier is asked
