@@ -11,7 +11,10 @@ from transfer_jax.ops.kernels import Kernel
 from transfer_jax.shallow.classifiers import FARTHEST
 from transfer_jax.types import Array
 
-TOLERANCE = 1e-6  # violation of the optimality conditions, in units of the margin
+# Violation of the optimality conditions, in units of the margin. LIBSVM keeps the kernel
+# in float32, so that it goes round in circles at tolerances much below.
+TOLERANCE = 1e-5
+STEPS = 1_000_000  # of its working set, at most; past them scikit-learn warns
 
 
 class KernelMachine(NamedTuple):
@@ -68,7 +71,7 @@ def solve(
     coefficient = np.zeros(len(sign))
     if (sign == sign[0]).all():
         return coefficient, float(sign[0])
-    machine = SVC(C=1.0, kernel='precomputed', tol=TOLERANCE)
+    machine = SVC(C=1.0, kernel='precomputed', tol=TOLERANCE, max_iter=STEPS)
     machine.fit(values, sign, sample_weight=bound)
     coefficient[machine.support_] = machine.dual_coef_[0]
     return coefficient, float(machine.intercept_[0])
