@@ -3,8 +3,10 @@
 from transfer_jax.shallow.adaptive_svm import adaptive_svm
 from transfer_jax.shallow.class_means import nearest_class_mean, prototypes
 from transfer_jax.shallow.classifiers import nearest_neighbour
+from transfer_jax.shallow.coral import coral
 from transfer_jax.shallow.dasvm import dasvm
 from transfer_jax.shallow.dip import dip
+from transfer_jax.shallow.dscm import dscm, dscm_metric
 from transfer_jax.shallow.easy_adapt import (
     easy_adapt,
     easy_adapt_kernel,
@@ -17,6 +19,8 @@ from transfer_jax.shallow.gfk import (
     rank_of_domain,
     subspace_disagreement,
 )
+from transfer_jax.shallow.itml import itml
+from transfer_jax.shallow.jda import jda
 from transfer_jax.shallow.kernel_svm import kernel_svm
 from transfer_jax.shallow.linear import (
     Linear,
@@ -25,6 +29,7 @@ from transfer_jax.shallow.linear import (
     linear_svm,
     softmax_regression,
 )
+from transfer_jax.shallow.nbnn import da_nbnn, nbnn
 from transfer_jax.shallow.none import none
 from transfer_jax.shallow.pca import pca
 from transfer_jax.shallow.scaling import Scaling, fit_scaling, standardise
@@ -38,6 +43,9 @@ from transfer_jax.shallow.shallow import (
 )
 from transfer_jax.shallow.subspace_alignment import subspace_alignment
 from transfer_jax.shallow.subspace_bound import stable_dimension
+from transfer_jax.shallow.tca import semi_supervised_tca, tca
+from transfer_jax.shallow.tjm import tjm
+from transfer_jax.shallow.two_sample import MmdTest, mmd_test, proxy_a_distance
 
 __all__ = [
     'Choice',
@@ -45,29 +53,40 @@ __all__ = [
     'Disagreement',
     'Fitted',
     'Linear',
+    'MmdTest',
     'Pipeline',
     'Scaling',
     'Shallow',
     'adaptive_svm',
     'choose_cost',
+    'coral',
+    'da_nbnn',
     'dasvm',
     'dip',
+    'dscm',
+    'dscm_metric',
     'easy_adapt',
     'easy_adapt_kernel',
     'fit_scaling',
     'gfk',
+    'itml',
+    'jda',
     'kernel_svm',
     'linear_path',
     'linear_scores',
     'linear_svm',
     'mark_domain',
+    'mmd_test',
+    'nbnn',
     'nearest_class_mean',
     'nearest_neighbour',
     'none',
     'pca',
     'pipeline',
     'prototypes',
+    'proxy_a_distance',
     'rank_of_domain',
+    'semi_supervised_tca',
     'sgf',
     'softmax_regression',
     'stable_dimension',
@@ -75,4 +94,6 @@ __all__ = [
     'stratified_folds',
     'subspace_alignment',
     'subspace_disagreement',
+    'tca',
+    'tjm',
 ]

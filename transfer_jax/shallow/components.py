@@ -1,0 +1,235 @@
+"""The projection that TCA, JDA and TJM share: components of the pooled examples.
+
+The rows of Z (n, p) are the examples of both domains: their features (primal, p = d),
+or their kernel values K (dual, p = n). The columns of A (p, k) are the k leading
+solutions of
+
+    Z^T H Z a = mu (lambda diag(g) + Z^T M Z) a,
+
+where H centres, and M = E E^T is of the few columns of E: the differences of means that
+a method makes small. With P P^T the inverse of the matrix on the right, P in closed
+form, the vectors wanted are P y, y the leading eigenvectors of P^T Z^T H Z P. Only k of
+them are computed, from products with K; with a linear kernel from a matrix (d, d).
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from transfer_jax import ops
+from transfer_jax.ops.kernels import Kernel
+from transfer_jax.shallow import checks, leading
+from transfer_jax.shallow.shallow import Shallow
+from transfer_jax.types import Array, Key, Samples
+
+
+class Components(NamedTuple):
+    """Directions, and the examples that a kernel compares with."""
+
+    weight: Array  # (d, k), of features; (m, k), of kernel values
+    reference: Array  # (m, d), 0 in padding; (0, d) where features are mapped
+
+
+class Settings(NamedTuple):
+    """Which problem it is, but for its numbers."""
+
+    dimension: int
+    kernel: Kernel | None  # None: primal
+    unit_rows: bool  # the examples are divided by their length
+    unit_output: bool  # and so are the projected ones
+    whiten: bool  # each component has scatter 1; otherwise each column of A length 1
+
+
+class Pool(NamedTuple):
+    """The examples of both domains in the form that the problem is solved in."""
+
+    x: Array  # (n, d), those of the source first; 0 in padding
+    mask: Array  # (n,), 1 where there is an example
+    # Primal: X^T H X (d, d). Linear kernel, n > d: its root (d, d). Any other: K (n, n)
+    matrix: Array
+
+
+class Solution(NamedTuple):
+    """The leading components; columns beyond those that the examples span are 0."""
+
+    a: Array  # (p, k), the largest entry of each column is positive
+    fitted: Components
+    z: Array  # (n, k), the examples projected
+
+
+def method(
+    settings: Settings,
+    regularisation: float | Array,
+    fit: Callable[[Key, Samples, Samples], Components],
+) -> Shallow:
+    """A method of both domains alike, after checks of what is known before a fit.
+
+    Raises:
+      ValueError: a dimension below 1, a regularisation that is not positive.
+    """
+    if settings.dimension < 1:
+        raise ValueError(f'dimension {settings.dimension}: must be 1 or more')
+    checks.positive('regularisation', regularisation)
+    project = functools.partial(_project, settings)
+    return Shallow(fit, project, project)
+
+
+def pool(settings: Settings, source: Samples, target: Samples) -> Pool:
+    """Both domains as one sample.
+
+    Raises:
+      ValueError: more components than features, or with a kernel than examples.
+    """
+    x, mask = rows(settings, source, target)
+    if settings.kernel is not None and not _factored(settings, x):
+        return Pool(x, mask, kernel_matrix(settings, x, mask))
+    centred = (x - mask @ x / jnp.sum(mask)) * mask[:, None]
+    matrix = centred.T @ centred
+    return Pool(x, mask, matrix if settings.kernel is None else _root(matrix))
+
+
+def rows(settings: Settings, source: Samples, target: Samples) -> tuple[Array, Array]:
+    """(examples (n, d), 0 in padding, and the mask (n,)).
+
+    Raises:
+      ValueError: more components than features, or with a kernel than examples.
+    """
+    mask = jnp.concatenate([source.mask, target.mask]) > 0
+    x = jnp.concatenate([source.x, target.x])
+    if settings.kernel is None:
+        checks.dimension(settings.dimension, x.shape[1])
+    else:
+        checks.dimension(settings.dimension, x.shape[0], 'examples')
+    x = jnp.where(mask[:, None], x, 0)
+    return ops.l2_normalise(x) if settings.unit_rows else x, mask.astype(x.dtype)
+
+
+def kernel_matrix(settings: Settings, x: Array, mask: Array) -> Array:
+    """K (n, n), 0 in padding."""
+    return jnp.where((mask[:, None] * mask) > 0, settings.kernel(x, x), 0)
+
+
+def between_means(source: Samples, target: Samples) -> Array:
+    """E (n, 1) of the domains' means: 1/n_S in a row of the source, or -1/n_T."""
+    return between_class_means(
+        (source.mask > 0)[:, None].astype(source.x.dtype),
+        (target.mask > 0)[:, None].astype(target.x.dtype),
+    )
+
+
+def between_class_means(source: Array, target: Array) -> Array:
+    """E (n, c) with a difference of means for each column.
+
+    Args:
+      source: (ns, c), 1 where a row belongs to the mean.
+      target: (nt, c).
+    """
+
+    def mean(own):
+        count = jnp.sum(own, 0)
+        return own / jnp.where(count > 0, count, 1)
+
+    return jnp.concatenate([mean(source), -mean(target)])
+
+
+def normalised(differences: Array) -> Array:
+    """E such that M = E E^T has Frobenius norm 1."""
+    return differences / jnp.sqrt(jnp.linalg.norm(differences.T @ differences))
+
+
+def solve(
+    settings: Settings,
+    pool: Pool,
+    differences: Array,
+    regularisation: float | Array,
+    g: Array | None = None,
+) -> Solution:
+    """The leading components.
+
+    Args:
+      differences: E (n, c).
+      regularisation: lambda, positive.
+      g: (p,), positive; 1 if not given.
+    """
+    x, k = pool.x, settings.dimension
+    primal, factored = settings.kernel is None, _factored(settings, x)
+    if primal:
+        u = x.T @ differences
+    elif factored:
+        u = x @ (x.T @ differences)
+    else:
+        u = pool.matrix @ differences
+    # P = diag(scale) (I + b b^T)^-1/2 = diag(scale) (I - low low^T)
+    scale = jax.lax.rsqrt(regularisation * (jnp.ones(len(u)) if g is None else g))
+    low = _low(scale[:, None] * u)
+
+    def half(v):
+        return v - low @ (low.T @ v)
+
+    if primal:
+        value, y = leading.of_matrix(
+            half(half(scale[:, None] * pool.matrix * scale).T), k
+        )
+    elif factored:
+        # P^T K H K P = F F^T, whose vectors come from those of F^T F (d, d)
+        f = half(scale[:, None] * (x @ pool.matrix))
+        value, y = leading.of_matrix(f.T @ f, k)
+        y = f @ (y / jnp.sqrt(jnp.where(value > 0, value, 1)))
+    else:
+        value, y = leading.of_kernel(pool.matrix, pool.mask, scale, low, k)
+    return finish(settings, pool, value, scale[:, None] * half(y))
+
+
+def finish(settings: Settings, pool: Pool, value: Array, a: Array) -> Solution:
+    """Length and sign of the components, and what they make of the examples.
+
+    Args:
+      value: (k,), the scatter of each component; 0 where there is none.
+      a: (p, k).
+    """
+    if settings.whiten:
+        a = a / jnp.sqrt(jnp.where(value > 0, value, 1))
+    else:
+        a = ops.l2_normalise(a, 0)
+    largest = jnp.take_along_axis(a, jnp.argmax(jnp.abs(a), 0)[None], 0)
+    a = jnp.where(value > 0, jnp.where(largest < 0, -a, a), 0)
+    if settings.kernel in (None, ops.linear_kernel):
+        weight = a if settings.kernel is None else pool.x.T @ a
+        fitted, z = Components(weight, pool.x[:0]), pool.x @ weight
+    else:
+        fitted, z = Components(a, pool.x), pool.matrix @ a
+    return Solution(a, fitted, ops.l2_normalise(z) if settings.unit_output else z)
+
+
+def _project(settings: Settings, fitted: Components, x: Array) -> Array:
+    """(n, d) -> (n, k)."""
+    if settings.unit_rows:
+        x = ops.l2_normalise(x)
+    if len(fitted.reference):
+        x = settings.kernel(x, fitted.reference)
+    z = x @ fitted.weight
+    return ops.l2_normalise(z) if settings.unit_output else z
+
+
+def _factored(settings: Settings, x: Array) -> bool:
+    """Whether K = X X^T is worth leaving unformed."""
+    return settings.kernel is ops.linear_kernel and x.shape[0] > x.shape[1]
+
+
+def _low(b: Array) -> Array:
+    """l with (I + b b^T)^-1/2 = I - l l^T.
+
+    I - b h(b^T b) b^T with h(t) = (1 - 1 / sqrt(1 + t)) / t, without its division.
+    """
+    value, vector = jnp.linalg.eigh(b.T @ b)
+    t = jnp.maximum(value, 0)
+    return b @ (vector * jax.lax.rsqrt(1 + t + jnp.sqrt(1 + t)))
+
+
+def _root(c: Array) -> Array:
+    """The symmetric root of a matrix without negative eigenvalues."""
+    value, vector = jnp.linalg.eigh(c)
+    return (vector * jnp.sqrt(jnp.maximum(value, 0))) @ vector.T

@@ -1,0 +1,132 @@
+"""A few eigenvectors of a large symmetric matrix.
+
+On CPU by SciPy on the host, which computes no others; elsewhere by a whole
+decomposition, which XLA does faster there.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.linalg
+import scipy.sparse.linalg
+
+from transfer_jax import ops
+from transfer_jax.types import Array
+
+SMALL = 200  # rows of a matrix that is not worth an iteration, nor is one of which
+SHARE = 1 / 12  # more than this share of the vectors is wanted
+
+
+def of_matrix(s: Array, k: int) -> tuple[Array, Array]:
+    """The k largest eigenvalues (k,), falling, and their vectors (p, k), of s (p, p).
+
+    Eigenvalues that are 0 up to rounding are 0, and so is all that lies beyond p.
+    """
+    p = len(s)
+    most = min(k, p)
+    s = (s + s.T) / 2
+    if jax.default_backend() == 'cpu':
+        found = ops.host.call(
+            functools.partial(_of_matrix, k=most), [(most,), (p, most)], s
+        )
+    else:
+        value, vector = jnp.linalg.eigh(s)
+        found = value[::-1][:most], vector[:, ::-1][:, :most]
+    return _cut(*found, k)
+
+
+def of_kernel(
+    kernel: Array, mask: Array, scale: Array, low: Array, k: int
+) -> tuple[Array, Array]:
+    """Those of P^T K H K P with P = diag(scale) (I - low low^T), H centring.
+
+    Args:
+      kernel: K (n, n), 0 in padding.
+      mask: (n,), 1 where there is an example.
+      scale: (n,).
+      low: (n, c).
+    """
+    n = len(kernel)
+    most = min(k, n)
+    if jax.default_backend() == 'cpu':
+        found = ops.host.call(
+            functools.partial(_of_kernel, k=most),
+            [(most,), (n, most)],
+            kernel,
+            mask,
+            scale,
+            low,
+        )
+        return _cut(*found, k)
+    f = (kernel - mask[:, None] * (mask @ kernel) / jnp.sum(mask)) * scale
+    f = f - (f @ low) @ low.T
+    return of_matrix(f.T @ f, k)
+
+
+def of_pencil(s: Array, t: Array, k: int) -> tuple[Array, Array]:
+    """Those of s v = mu t v, v^T t v = 1; s and t (p, p), t positive definite."""
+    p = len(s)
+    most = min(k, p)
+    s, t = (s + s.T) / 2, (t + t.T) / 2
+    if jax.default_backend() == 'cpu':
+        found = ops.host.call(
+            functools.partial(_dense, k=most), [(most,), (p, most)], s, t
+        )
+        return _cut(*found, k)
+    lower = jnp.linalg.cholesky(t)
+    inner = jax.scipy.linalg.solve_triangular(lower, s, lower=True)
+    inner = jax.scipy.linalg.solve_triangular(lower, inner.T, lower=True)
+    value, vector = of_matrix(inner, k)
+    return value, jax.scipy.linalg.solve_triangular(lower.T, vector, lower=False)
+
+
+def _cut(value, vector, k):
+    rounding = len(vector) * jnp.finfo(value.dtype).eps * value[0]
+    value = jnp.where(value > rounding, value, 0)
+    beyond = k - len(value)
+    return jnp.pad(value, (0, beyond)), jnp.pad(vector, ((0, 0), (0, beyond)))
+
+
+def _of_matrix(s: np.ndarray, *, k: int):
+    found = _iterate(s, k) if s.any() else None
+    return found or _dense(s, k=k)
+
+
+def _of_kernel(kernel, mask, scale, low, *, k: int):
+    n = len(kernel)
+
+    def product(v):
+        v = v.reshape(n, -1)
+        v = scale[:, None] * (v - low @ (low.T @ v))
+        v = kernel @ v
+        v = kernel @ (v - mask[:, None] * (mask @ v) / mask.sum())
+        v = scale[:, None] * v
+        return v - low @ (low.T @ v)
+
+    operator = scipy.sparse.linalg.LinearOperator((n, n), product, dtype=float)
+    found = _iterate(operator, k) if kernel.any() else None
+    if found:
+        return found
+    s = product(np.eye(n))
+    return _dense((s + s.T) / 2, k=k)
+
+
+def _iterate(s, k):
+    """By Lanczos; None where that is slower, or loses directions that are alike."""
+    p = s.shape[0]
+    if p <= SMALL or k > SHARE * p:
+        return None
+    start = np.random.default_rng(0).normal(size=p)
+    try:
+        value, vector = scipy.sparse.linalg.eigsh(s, k, v0=start)
+    except scipy.sparse.linalg.ArpackError:
+        return None
+    return value[::-1], vector[:, ::-1]
+
+
+def _dense(s, t=None, *, k: int):
+    p = len(s)
+    value, vector = scipy.linalg.eigh(s, t, subset_by_index=[p - k, p - 1])
+    return value[::-1], vector[:, ::-1]
