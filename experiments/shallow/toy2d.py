@@ -62,7 +62,11 @@ PROBLEMS = {
 }
 METHODS: dict[str, Callable[[], shallow.Shallow]] = {
     'none': shallow.none,
+    'pca': lambda: shallow.pca(1),
     'subspace_alignment': lambda: shallow.subspace_alignment(1),
+    'gfk': lambda: shallow.gfk(1),
+    'sgf': lambda: shallow.sgf(1, components=2, classes=CLASSES),
+    'dip': lambda: shallow.dip(1),
     'adaptive_svm': lambda: shallow.adaptive_svm(CLASSES, cost=10.0),
     'dasvm': lambda: shallow.dasvm(CLASSES),
     'easy_adapt': shallow.easy_adapt,
@@ -81,6 +85,14 @@ class Config:
     """Examples of a domain."""
     seeds: int = 5
     """Draws of the domains; the first is drawn."""
+
+
+class Made(NamedTuple):
+    """A method, the classifier that it needs, and both together."""
+
+    align: shallow.Shallow
+    classify: shallow.Classifier | None
+    whole: shallow.Pipeline
 
 
 class Solved(NamedTuple):
@@ -137,73 +149,67 @@ def pictures(problems, methods, solved) -> dict[str, 'Figure']:
 def solve(problem: str, method: str, seed: int, *, n: int) -> Solved:
     """Fits the source's classifier and the method on a draw of the problem."""
     source, target, labelled = _domains(problem, seed, n)
-    plain, plain_fit = _pipeline(problem, 'none')[1], _fit(problem, 'none', seed, n)
-    align, made, classify = _pipeline(problem, method)
-    fitted = _fit(problem, method, seed, n)
-    own = labelled.x if align.semi_supervised else labelled.x[:0]
-    true = np.concatenate([labelled.label[: len(own)], target.label])
+    made, fitted = _pipeline(problem, method), _fit(problem, method, seed, n)
+    own = labelled.x if made.align.semi_supervised else labelled.x[:0]
     x = np.concatenate([own, target.x])
-
-    def wrong(pipeline, fit):
-        answer = _answer(pipeline, fit, x)
-        return (answer != true) & (np.arange(len(x)) >= len(own))
-
-    miss = [wrong(plain, plain_fit), wrong(made, fitted)]
-    before, after = (1 - m[len(own) :].mean() for m in miss)
-    weights = None
-    with jax.enable_x64(True):
-        if align.weights:
-            weights = np.asarray(align.weights(fitted.alignment))
-        wide = [jnp.asarray(part, jnp.float64) for part in (source.x, x)]
-        maps = (align.source, align.target)
-        spaces = [
-            np.asarray(f(fitted.alignment, part))
-            for f, part in zip(maps, wide, strict=True)
-        ]
-    panels = [
-        planes.Plane(
-            f'Classifier of the source: {before:.0%} of the target right',
-            source.x,
-            x,
-            functools.partial(_answer, plain, plain_fit),
-        )
-    ]
-    moved = any(
-        one.shape != other.shape or not np.allclose(one, other, atol=1e-6)
-        for one, other in zip(spaces, (source.x, x), strict=True)
+    label = np.concatenate([labelled.label[: len(own)], target.label])
+    plain = functools.partial(
+        _answer, _pipeline(problem, 'none').whole, _fit(problem, 'none', seed, n)
     )
-    if classify is not None and moved and spaces[0].shape[1] <= 2:
-
-        def adapted(grid):
-            with jax.enable_x64(True):
-                logits = classify.logits(fitted.classifier, jnp.asarray(grid))
-                return np.asarray(logits).argmax(1)
-
-        panels.append(
-            planes.Plane(
-                f'After adaptation: {after:.0%} right',
-                *spaces,
-                adapted,
-                weights,
-                equal=False,
-            )
-        )
-        miss.insert(1, miss[1])
+    adapted = functools.partial(_answer, made.whole, fitted)
+    # The examples whose labels a method saw count neither as right nor as wrong.
+    before, after = (
+        (answer(x) != label) & (np.arange(len(x)) >= len(own))
+        for answer in (plain, adapted)
+    )
+    right = [1 - wrong[len(own) :].mean() for wrong in (before, after)]
+    title = f'Classifier of the source: {100 * right[0]:.0f} % of the target right'
+    panels = [planes.Plane(title, source.x, x, plain)]
+    space = _space(made, fitted, source.x, x)
+    title = f'After adaptation: {100 * right[1]:.0f} % right'
+    if space:
+        panels.append(space._replace(title=title))
+        title = 'The same in the plane of the target'
     if method != 'none':
-        panels.append(
-            planes.Plane(
-                'The same in the plane of the target'
-                if len(panels) > 1
-                else f'After adaptation: {after:.0%} right',
-                source.x,
-                x,
-                functools.partial(_answer, made, fitted),
-                weights,
-                with_source=len(panels) == 1,
-            )
-        )
-    labels = planes.Labels(source.label, true, miss[: len(panels)], len(own))
-    return Solved(before, after, tuple(panels), labels)
+        weights = _weights(made, fitted)
+        panels.append(planes.Plane(title, source.x, x, adapted, weights))
+        # Where the source has moved, it has no place in the target's plane.
+        panels[-1] = panels[-1]._replace(with_source=space is None)
+    wrong = [before, *[after] * (len(panels) - 1)]
+    labels = planes.Labels(source.label, label, wrong, len(own))
+    return Solved(*right, tuple(panels), labels)
+
+
+def _space(made, fitted, source, target) -> planes.Plane | None:
+    """The space of the adapted examples, where that is another and can be drawn."""
+    with jax.enable_x64(True):
+        wide = jnp.asarray(source, jnp.float64), jnp.asarray(target, jnp.float64)
+        maps = made.align.source, made.align.target
+        after = [
+            np.asarray(f(fitted.alignment, x)) for f, x in zip(maps, wide, strict=True)
+        ]
+    if made.classify is None or after[0].shape[1] > 2:
+        return None
+    same = (
+        one.shape == other.shape and np.allclose(one, other, atol=1e-6)
+        for one, other in zip(after, (source, target), strict=True)
+    )
+    if all(same):
+        return None
+
+    def answer(grid):
+        with jax.enable_x64(True):
+            logits = made.classify.logits(fitted.classifier, jnp.asarray(grid))
+            return np.asarray(logits).argmax(1)
+
+    return planes.Plane('', *after, answer, _weights(made, fitted), equal=False)
+
+
+def _weights(made, fitted) -> np.ndarray | None:
+    if not made.align.weights:
+        return None
+    with jax.enable_x64(True):
+        return np.asarray(made.align.weights(fitted.alignment))
 
 
 @functools.cache
@@ -216,22 +222,22 @@ def _domains(problem: str, seed: int, n: int):
 
 
 @functools.cache
-def _pipeline(problem: str, method: str):
-    """(method, pipeline, classifier or None), compiled once for all draws."""
+def _pipeline(problem: str, method: str) -> Made:
+    """One for all draws, so that it compiles once."""
     align, classify = METHODS[method](), PROBLEMS[problem].classify()
     if align.predict:
         classify = None
-    return align, shallow.pipeline(align, classify), classify
+    return Made(align, classify, shallow.pipeline(align, classify))
 
 
 @functools.cache
 def _fit(problem: str, method: str, seed: int, n: int) -> shallow.Fitted:
     source, target, labelled = _domains(problem, seed, n)
-    align, made, _ = _pipeline(problem, method)
+    made = _pipeline(problem, method)
     parts = [_samples(source.x, source.label), _samples(target.x, -1)]
-    if align.semi_supervised:
+    if made.align.semi_supervised:
         parts.append(_samples(labelled.x, labelled.label))
-    return made.fit(jax.random.key(seed), *parts)
+    return made.whole.fit(jax.random.key(seed), *parts)
 
 
 def _answer(made: shallow.Pipeline, fitted: shallow.Fitted, x) -> np.ndarray:
