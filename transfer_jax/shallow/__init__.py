@@ -21,7 +21,9 @@ from transfer_jax.shallow.gfk import (
 )
 from transfer_jax.shallow.itml import itml
 from transfer_jax.shallow.jda import jda
+from transfer_jax.shallow.jdot import jdot
 from transfer_jax.shallow.kernel_svm import kernel_svm
+from transfer_jax.shallow.label_propagation import label_propagation
 from transfer_jax.shallow.linear import (
     Linear,
     linear_path,
@@ -45,6 +47,13 @@ from transfer_jax.shallow.subspace_alignment import subspace_alignment
 from transfer_jax.shallow.subspace_bound import stable_dimension
 from transfer_jax.shallow.tca import semi_supervised_tca, tca
 from transfer_jax.shallow.tjm import tjm
+from transfer_jax.shallow.transport import (
+    class_transport,
+    entropic_transport,
+    exact_transport,
+    group_lasso_transport,
+    laplacian_transport,
+)
 from transfer_jax.shallow.two_sample import MmdTest, mmd_test, proxy_a_distance
 
 __all__ = [
@@ -59,6 +68,7 @@ __all__ = [
     'Shallow',
     'adaptive_svm',
     'choose_cost',
+    'class_transport',
     'coral',
     'da_nbnn',
     'dasvm',
@@ -67,11 +77,17 @@ __all__ = [
     'dscm_metric',
     'easy_adapt',
     'easy_adapt_kernel',
+    'entropic_transport',
+    'exact_transport',
     'fit_scaling',
     'gfk',
+    'group_lasso_transport',
     'itml',
     'jda',
+    'jdot',
     'kernel_svm',
+    'label_propagation',
+    'laplacian_transport',
     'linear_path',
     'linear_scores',
     'linear_svm',

@@ -7,9 +7,7 @@ b (m,). Rows and columns of weight 0 get nothing.
 from typing import NamedTuple
 
 import chex
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from transfer_jax.ops import host
@@ -104,6 +102,9 @@ def entropic_plan(
         u, v = lax.fori_loop(0, CHUNK, iterate, (state.u, state.v))
         error = jnp.sum(jnp.abs(u * (state.kernel @ v) - a))
         error += jnp.sum(jnp.abs(v * (u @ state.kernel) - b))
+        # From potentials that are far off a scaling might still overflow: back to them.
+        sound = jnp.isfinite(error)
+        u, v = jnp.where(sound, u, 1), jnp.where(sound, v, 1)
         moved = _steer(state._replace(u=u, v=v, count=state.count + CHUNK), error)
         wide = jnp.maximum(_spread(u, a), _spread(v, b)) > RANGE
         return lax.cond(wide, absorb, lambda s: s, moved)

@@ -1,0 +1,299 @@
+"""Adaptation by optimal transport of the source onto the target.
+
+Courty, Flamary, Tuia and Rakotomamonjy, "Optimal Transport for Domain Adaptation",
+TPAMI 2017. A transport plan between the examples of the domains, of equal weight each,
+moves a source example to the mean of what it is sent to, its barycentre; the
+target stays. The cost of a pair is its squared Euclidean distance, divided by the
+largest of all pairs: every `regularisation` and weight is relative to that.
+
+Labelled target examples only receive from their own class, at the price
+of a cost that the whole of the rest cannot outweigh.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from transfer_jax import ops
+from transfer_jax.shallow import checks, transport_plans, transport_regularised
+from transfer_jax.shallow.shallow import Shallow
+from transfer_jax.types import Array, Samples
+
+GAP = 1e-8  # of objectives, in units of the largest cost
+
+
+class Transport(NamedTuple):
+    """Where the source examples go."""
+
+    x: Array  # (n, d), source examples
+    weight: Array  # (n,), of sum 1, 0 for padding
+    barycentre: Array  # (n, d)
+    # (), what the solver left: the error of the marginals (entropic_transport), the gap
+    # of the objective (group_lasso_transport, laplacian_transport)
+    residual: Array
+
+
+class Problem(NamedTuple):
+    """A transport problem between two domains."""
+
+    cost: Array  # (n, m), at most 1 where labels do not forbid the pair
+    a: Array  # (n,), weights of the source examples, of sum 1
+    b: Array  # (m,)
+    scale: Array  # (), the largest squared distance
+
+
+def exact_transport() -> Shallow:
+    """OT without regularisation: argmin_P <P, cost>, by POT's network simplex.
+
+    Runs on the host. Where several plans are optimal it is one of them.
+    """
+
+    def solve(problem, source, target):
+        del source, target
+        plan = transport_plans.exact_plan(problem.cost, problem.a, problem.b)
+        return plan, jnp.zeros((), plan.dtype)
+
+    return _transport(solve, host=True)
+
+
+def entropic_transport(regularisation: Array | float) -> Shallow:
+    """OT with entropy: argmin_P <P, cost> + regularisation sum P log P.
+
+    Sinkhorn's algorithm until the errors of the marginals sum to 1e-9; see
+    `transport_plans.entropic_plan`. No regularisation is too small for it, but the
+    smaller the longer.
+
+    Args:
+      regularisation: in units of the largest cost.
+
+    Raises:
+      ValueError: a regularisation that is not positive.
+    """
+    checks.positive('regularisation', regularisation)
+
+    def solve(problem, source, target):
+        del source, target
+        plan = transport_plans.entropic_plan(
+            problem.cost, problem.a, problem.b, regularisation
+        )
+        return plan.matrix, plan.error
+
+    return _transport(solve)
+
+
+def group_lasso_transport(
+    regularisation: Array | float,
+    group_regularisation: Array | float,
+    *,
+    classes: int,
+    iterations: int = 100,
+    tolerance: float = GAP,
+) -> Shallow:
+    """OT with entropy and a group lasso over classes, OT-GL.
+
+    argmin_P <P, cost> + regularisation sum P log P
+        + group_regularisation sum_jc |P_(c, j)|_2
+
+    so that a target example receives from few classes; P_(c, j) are the masses that it
+    gets from source examples of class c. The objective is convex, and the plan is its
+    minimum up to `tolerance`, unless `iterations` of generalised conditional gradient
+    end first. (POT 0.9 searches along its steps with an objective that lacks the
+    entropy, and stops above the minimum.) Unlabelled source examples belong to no
+    group.
+
+    Args:
+      tolerance: of the objective, in units of the largest cost.
+
+    Raises:
+      ValueError: a regularisation that is not positive, a negative
+        group_regularisation.
+    """
+    checks.positive('regularisation', regularisation)
+    checks.not_negative('group_regularisation', group_regularisation)
+
+    def solve(problem, source, target):
+        del target
+        own = _classes(source, classes, problem.cost.dtype)
+        found = transport_regularised.conditional_gradient(
+            problem.cost,
+            problem.a,
+            problem.b,
+            transport_regularised.group_lasso(own, group_regularisation),
+            regularisation,
+            tolerance=tolerance,
+            iterations=iterations,
+        )
+        return found.matrix, found.gap
+
+    return _transport(solve)
+
+
+def class_transport(
+    regularisation: Array | float,
+    group_regularisation: Array | float,
+    *,
+    classes: int,
+    iterations: int = 10,
+    offset: float = 1e-3,
+) -> Shallow:
+    """OT with entropy and a concave penalty over classes, OT-LpLq.
+
+    argmin_P <P, cost> + regularisation sum P log P
+        + group_regularisation sum_jc (sum of P_(c, j) + offset)^(1/2)
+
+    by `iterations` of majorisation and minimisation (Courty, Flamary and Tuia, ECML
+    2014), the first without penalty. Their number, exponent and offset are those of
+    POT. The minimum is a local one. A column holds a mass of 1 / m in all: with many
+    target examples the offset is no small number beside it, and the penalty nears a
+    linear one. Unlabelled source examples belong to no class.
+
+    Raises:
+      ValueError: a regularisation or offset that is not positive, a negative
+        group_regularisation, no iteration.
+    """
+    checks.positive('regularisation', regularisation)
+    checks.not_negative('group_regularisation', group_regularisation)
+    checks.positive('iterations', iterations)
+    checks.positive('offset', offset)
+
+    def solve(problem, source, target):
+        del target
+        found = transport_regularised.class_concave(
+            problem.cost,
+            problem.a,
+            problem.b,
+            _classes(source, classes, problem.cost.dtype),
+            regularisation,
+            group_regularisation,
+            iterations=iterations,
+            offset=offset,
+        )
+        return found.matrix, found.error
+
+    return _transport(solve)
+
+
+def laplacian_transport(
+    graph_regularisation: Array | float,
+    regularisation: Array | float | None = None,
+    *,
+    source_share: Array | float = 0.5,
+    neighbours: int = 3,
+    iterations: int = 100,
+    tolerance: float = GAP,
+) -> Shallow:
+    """OT that keeps neighbours together, OT-Laplace.
+
+     argmin_P <P, cost> + regularisation sum P log P + graph_regularisation (
+         source_share tr(x_t^T P^T L_s P x_t)
+         + (1 - source_share) tr(x_s^T P L_t P^T x_s))
+
+     with the Laplacians of the graphs of nearest neighbours; features are
+     in units of the square root of the largest cost. Generalised conditional gradient
+    , whose inner problem is entropic, or, without `regularisation`, exact, as
+     in POT; then it runs on the host. Neighbours are those of features alone, of any
+     class, as in POT.
+
+     Args:
+       neighbours: of each example.
+       tolerance: of the objective, in units of the largest cost.
+
+     Raises:
+       ValueError: a negative graph_regularisation, a source_share outside of [0, 1], a
+         regularisation that is not positive, no neighbours.
+    """
+    checks.not_negative('graph_regularisation', graph_regularisation)
+    checks.not_negative('source_share', source_share)
+    checks.not_negative('1 - source_share', 1 - source_share)
+    checks.positive('neighbours', neighbours)
+    if regularisation is not None:
+        checks.positive('regularisation', regularisation)
+
+    def solve(problem, source, target):
+        root = jnp.sqrt(problem.scale)
+        xs, xt = _present(source) / root, _present(target) / root
+        graphs = tuple(
+            transport_regularised.neighbour_graph(x, part.mask, neighbours)
+            for x, part in ((xs, source), (xt, target))
+        )
+        found = transport_regularised.conditional_gradient(
+            problem.cost,
+            problem.a,
+            problem.b,
+            transport_regularised.laplacian(
+                xs, xt, graphs, graph_regularisation, source_share
+            ),
+            regularisation,
+            tolerance=tolerance,
+            iterations=iterations,
+        )
+        return found.matrix, found.gap
+
+    return _transport(solve, host=regularisation is None)
+
+
+def transport_problem(source: Samples, target: Samples) -> Problem:
+    """Costs and weights of all pairs; pairs of different labels are walled off.
+
+    A wall costs as much as there are examples: to tear it down never pays, because an
+    exchange of masses along any cycle of pairs costs less.
+    """
+    a, b = (part.mask / jnp.sum(part.mask) for part in (source, target))
+    there = (a > 0)[:, None] & (b > 0)
+    cost = ops.squared_distances(_present(source), _present(target))
+    scale = jnp.max(jnp.where(there, cost, 0))
+    scale = jnp.where(scale > 0, scale, 1)
+    labelled = (source.label >= 0)[:, None] & (target.label >= 0)
+    forbidden = labelled & (source.label[:, None] != target.label)
+    wall = jnp.sum(source.mask > 0) + jnp.sum(target.mask > 0)
+    cost = jnp.where(there, cost / scale, 0) + jnp.where(forbidden, wall, 0)
+    return Problem(cost, a, b, scale)
+
+
+def _transport(
+    solve: Callable[[Problem, Samples, Samples], tuple[Array, Array]], host=False
+) -> Shallow:
+    def fit(key, source, target):
+        del key
+        problem = transport_problem(source, target)
+        plan, residual = solve(problem, source, target)
+        there = problem.a > 0
+        share = plan / jnp.where(there, jnp.sum(plan, 1), 1)[:, None]
+        barycentre = share @ _present(target)
+        barycentre = jnp.where(there[:, None], barycentre, source.x)
+        return Transport(source.x, problem.a, barycentre, residual)
+
+    return Shallow(fit, _map_source, lambda fitted, x: x, host=host)
+
+
+def _map_source(fitted, x):
+    """Barycentres of the examples fitted to; others move with the nearest of them.
+
+    (Courty et al. 2017; Ferradans et al., SIAM Journal on Imaging Sciences 2014.)
+    """
+
+    def displaced():
+        there = (fitted.weight > 0)[:, None]
+        distance = ops.squared_distances(jnp.where(there, fitted.x, 0), x)
+        distance = jnp.where(there, distance, jnp.inf)
+        nearest = jnp.argmin(distance, 0)
+        return fitted.barycentre[nearest] + (x - fitted.x[nearest])
+
+    if x.shape != fitted.x.shape:
+        return displaced()
+    # Of equal examples each has its own barycentre, which no distance can tell.
+    same = jnp.all(x == fitted.x)
+    return lax.cond(same, lambda: fitted.barycentre, displaced)
+
+
+def _classes(source, classes, dtype):
+    """(n, c) memberships, without padding and unlabelled examples."""
+    label = jnp.where(source.mask > 0, source.label, -1)
+    return jax.nn.one_hot(label, classes, dtype=dtype)
+
+
+def _present(samples):
+    return jnp.where((samples.mask > 0)[:, None], samples.x, 0)
