@@ -25,7 +25,7 @@ def tjm(
     unit_output: bool = False,
     whiten: bool = False,
 ) -> Shallow:
-    """Components under which the domains' means meet, from the source examples that fit.
+    """Components under which the domains' means meet, from sources that fit the target.
 
     Minimises tr(A^T K M K A) + lambda (|A_S|_{2,1} + |A_T|_F^2) where A^T K H K A = I,
     A_S and A_T being the rows of A that belong to source and target. By turns, A holds
@@ -39,12 +39,13 @@ def tjm(
 
     The defaults are the authors' code: examples of length 1, and columns of A of length
     1, where the paper's constraint gives each component scatter 1 (`whiten`). This sets
-    how the weights of the sources compare with 1. So does G, 1 / |a_i| in the code (with
-    machine precision added under the root), half of it in the paper (`sparsity`=0.5).
+    how the weights of the sources compare with 1. So does G: 1 / |a_i| in the
+    code, machine precision added under the root; half of it in the paper
+    (`sparsity`=0.5).
 
-    On Office-Caltech10 (SURF, 1-NN) the defaults give all twelve published values to the
-    digit. `whiten` loses up to 9 points of them (2.4 on average); `unit_output` moves
-    single pairs by up to 3.
+    On Office-Caltech10 (SURF, 1-NN) the defaults give all twelve published values, to
+    the digit. `whiten` loses up to 9 points of them (2.4 on average); `unit_output`
+    moves single pairs by up to 3.
 
     Args:
       dimension: k.
