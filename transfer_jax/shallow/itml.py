@@ -10,7 +10,6 @@ from transfer_jax.shallow import checks
 from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array
 
-
 BLOCK = 32  # constraints between two updates of the whole matrix
 
 
@@ -96,11 +95,16 @@ def _draw(key, counts, domain, constraints, across):
     first, second = counts, counts
     if across:
         first, second = counts * domain, counts * ~domain
-    rows = [
-        jax.random.choice(k, len(counts), (constraints,), p=p / jnp.sum(p))
-        for k, p in zip(jax.random.split(key), (first, second), strict=True)
-    ]
-    return jnp.stack(rows, 1)
+
+    def rows(key, share):
+        # 32 bits: 64 are not drawn alike in every mode of JAX.
+        bits = jax.random.bits(key, (constraints,), jnp.uint32).astype(share.dtype)
+        total = jnp.cumsum(share)
+        place = jnp.searchsorted(total, bits / 2.0**32 * total[-1], side='right')
+        return jnp.minimum(place, len(share) - 1)
+
+    one, two = jax.random.split(key)
+    return jnp.stack([rows(one, first), rows(two, second)], 1)
 
 
 def _quantile(value, counts, q):

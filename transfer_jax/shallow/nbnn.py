@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 
 from transfer_jax import ops
-from transfer_jax.shallow import checks
+from transfer_jax.shallow import checks, curation
 from transfer_jax.shallow.classifiers import FARTHEST
 from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array
@@ -88,10 +88,10 @@ def da_nbnn(
 
     p the label, w = 1 - t / 10 for source images and t / 10 for target images, by
     `rounds` subgradient steps of length 1 / (sqrt(round) n), each followed by a
-    projection onto positive semidefinite matrices. Values by default are those of the
-    authors' code. Logits are -D_c. `margin` is in squared units of the features, summed
-    over descriptors: scale matters. Labelled target examples are target images from the
-    start on, and stay.
+    projection onto positive semidefinite matrices; a fall below 0.1 ends them. Values
+    by default are those of the authors' code. Logits are -D_c. `margin` is in squared
+    units of the features, summed over descriptors: scale matters. Labelled target
+    examples are target images from the start on, and stay.
 
     Deviations from the authors' code, which shows one iteration: where fewer than
     `per_class` candidates are below the margin, it takes arbitrary images, here those
@@ -155,13 +155,17 @@ def da_nbnn(
         chosen = state.chosen & stay
         free = mask & (domain == 1) & (label == classes)
         below = jnp.where(certain <= margin, margin - certain, margin + certain)
-        joins = _first(jnp.where(free, below, jnp.inf), guess, classes, per_class)
+        joins = curation.first_of_class(
+            jnp.where(free, below, jnp.inf), guess, per_class
+        )
         label = jnp.where(joins, guess, label)
         # Source images: out, as long as their class keeps enough.
         count = jnp.sum(label[:, None] == jnp.arange(classes), 0)
         used = (domain == 0) & (label < classes)
         spare = jnp.clip(count - 2, 0, per_class)
-        leaves = _first(jnp.where(used, -certain, jnp.inf), label, classes, spare)
+        leaves = curation.first_of_class(
+            jnp.where(used, -certain, jnp.inf), jnp.where(used, label, 0), spare
+        )
         label = jnp.where(leaves, classes, label)
         return state._replace(label=label, chosen=chosen | joins)
 
@@ -169,7 +173,9 @@ def da_nbnn(
         c, k, _ = state.metric.shape
 
         def on_host(apart, label, weight):
-            return learn_metrics(apart, label.astype(int), weight, trade, margin, rounds)
+            return learn_metrics(
+                apart, label.astype(int), weight, trade, margin, rounds
+            )
 
         shapes = (c, k, k), (2,)
         metric, objective = ops.host.call(
@@ -197,13 +203,15 @@ def learn_metrics(apart, label, weight, trade, margin, rounds):
     """
     n, c, m, k = apart.shape
     eye = np.eye(k)
-    used = np.flatnonzero((label < c) & (np.bincount(label, minlength=c + 1)[label] > 1))
+    used = np.flatnonzero(
+        (label < c) & (np.bincount(label, minlength=c + 1)[label] > 1)
+    )
     if not len(used):
         return np.broadcast_to(eye, (c, k, k)).copy(), np.zeros(2)
+    known = np.bincount(label, minlength=c + 1)[:c, None] > 0
     label, weight = label[used], weight[used]
     apart = apart[used].transpose(1, 0, 2, 3).reshape(c, -1, k)  # (c, images * m, k)
     own = np.eye(c, dtype=bool)[label].T  # (c, images)
-    known = own.any(1)[:, None]
     basis = None
     if apart.shape[1] < k:  # the metrics are the identity outside of the differences
         basis, triangle = np.linalg.qr(apart.transpose(0, 2, 1))
@@ -226,7 +234,9 @@ def learn_metrics(apart, label, weight, trade, margin, rounds):
             break
         before = objective
         active = lack >= 0
-        push = np.where(own, 1 - trade + trade * active.sum(0), -trade * active) * weight
+        push = (
+            np.where(own, 1 - trade + trade * active.sum(0), -trade * active) * weight
+        )
         slope = (np.repeat(push, m, 1)[..., None] * apart).transpose(0, 2, 1) @ apart
         value, vector = np.linalg.eigh(metric - slope / (np.sqrt(t) * len(label)))
         metric = (vector * np.maximum(value, 0)[:, None]) @ vector.transpose(0, 2, 1)
@@ -235,16 +245,6 @@ def learn_metrics(apart, label, weight, trade, margin, rounds):
         change = metric - np.eye(metric.shape[1])
         metric = eye + basis @ change @ basis.transpose(0, 2, 1)
     return metric, np.array([first, objective])
-
-
-def _first(score, group, classes, count):
-    """(n,), whether a row is among the `count` of least finite score of its group."""
-    order = jnp.argsort(score)
-    member = (group[order, None] == jnp.arange(classes)) & jnp.isfinite(score)[
-        order, None
-    ]
-    within = jnp.any(member & (jnp.cumsum(member, 0) <= count), 1)
-    return jnp.zeros(len(score), bool).at[order].set(within)
 
 
 def _join(source, target, classes):
@@ -278,10 +278,14 @@ def _differences(x, images, classes, descriptors, itself=None):
     support = images.x.reshape(len(images.x) * descriptors, -1)
     owner = jnp.repeat(jnp.arange(len(images.x)), descriptors)
     label = jnp.repeat(images.label, descriptors)
+    # Far from the origin squared lengths would cancel to noise.
+    middle = jnp.mean(support, 0)
+    support = support - middle
+    length = jnp.sum(support**2, 1)
 
     def one(query, itself):
-        query = query.reshape(descriptors, -1)
-        distance = ops.squared_distances(query, support)
+        query = query.reshape(descriptors, -1) - middle
+        distance = length - 2 * query @ support.T  # and |query|^2, alike for all
 
         def nearest(c):
             usable = (label == c) & (owner != itself)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from transfer_jax import ops
+from transfer_jax.ops.kernels import Kernel
 from transfer_jax.shallow import linear
 from transfer_jax.types import Array, Key, Samples
 
@@ -28,7 +29,7 @@ def mmd_test(
     source_x: Array,
     target_x: Array,
     *,
-    kernel: ops.Kernel | None = None,
+    kernel: Kernel | None = None,
     permutations: int = 1000,
     source_mask: Array | None = None,
     target_mask: Array | None = None,
@@ -122,8 +123,7 @@ def _mmd_test(key, x, domain, mask, kernel, permutations):
         return jnp.where(mask[:, None], jnp.where(source, 1 / n, -1 / m), 0)
 
     def some(key):
-        order = jax.random.uniform(key, (CHUNK, len(x)), jnp.float64)
-        order = jnp.where(mask, order, 1)
+        order = jnp.where(mask, _order(key, (CHUNK, len(x))), jnp.inf)
         last = jax.vmap(lambda row: ops.order_statistic(row, n - 1))(order)
         return statistic(weights((order <= last[:, None]).T))
 
@@ -134,6 +134,12 @@ def _mmd_test(key, x, domain, mask, kernel, permutations):
     rounding = 1e-12 * jnp.max(jnp.abs(matrix))
     above = jnp.sum(permuted >= found - rounding)
     return MmdTest(jnp.maximum(found, 0), (1 + above) / (1 + permutations), permuted)
+
+
+def _order(key, shape):
+    """Random numbers, no two of a row equal, from bits of the same width in any mode."""
+    bits = jax.random.bits(key, shape, jnp.uint32).astype(jnp.float64)
+    return bits + jnp.arange(shape[-1]) / shape[-1]
 
 
 def _median_kernel(x, mask):
@@ -152,9 +158,11 @@ def _median_kernel(x, mask):
 @jax.jit
 def _proxy_a_distance(key, x, domain, mask, cost):
     # Halves of either domain, by the rank of random numbers.
-    order = jax.random.uniform(key, (len(x),), jnp.float64)
+    order = _order(key, (len(x),))
     own = [mask & (domain == d) for d in (0, 1)]
-    rank = sum(o * (jnp.argsort(jnp.argsort(jnp.where(o, order, 2)))) for o in own)
+    rank = sum(
+        o * (jnp.argsort(jnp.argsort(jnp.where(o, order, jnp.inf)))) for o in own
+    )
     size = jnp.stack([jnp.sum(o) for o in own])
     trained = mask & (rank < (size // 2)[domain])
     measured = mask & ~trained
