@@ -1,0 +1,211 @@
+"""Convex quadratic programs over a box and one bound on the sum."""
+
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from transfer_jax.types import Array
+
+ROUNDS = 200  # at most
+PRODUCTS = 50  # at most, of conjugate gradients in one round
+SHARE = 0.1  # of a face's gradient that its conjugate gradients may leave
+HALVINGS = 30  # at most, along one step
+DECREASE = 1e-4  # share of the linear decrease that a step must bring
+
+
+class Solution(NamedTuple):
+    """Where the search ended."""
+
+    x: Array  # (n,)
+    residual: Array  # (), max |x - P(x - gradient)|, 0 at the minimum
+    products: Array  # (), with the matrix
+
+
+class _State(NamedTuple):
+    x: Array
+    gradient: Array
+    residual: Array
+    moves: Array  # False once no step lowers the objective
+    cut: Array  # whether the last step to the minimum of a face was shortened
+    products: Array
+    rounds: Array
+
+
+def project(v: Array, upper: Array, low: Array, high: Array) -> Array:
+    """The nearest x with 0 <= x <= upper and low <= sum x <= high, (n,) -> (n,).
+
+    It is clip(v - t, 0, upper), where t = 0 if that sum is within its bounds and
+    otherwise makes it meet the one that it violates. Bisection brackets t until it is
+    known which entries are clipped; the sum is linear in t from there.
+    """
+
+    def clipped(shift):
+        return jnp.clip(v - shift, 0, upper)
+
+    total = jnp.sum(clipped(0))
+    goal = jnp.clip(total, low, high)
+    # At the ends of the bracket all entries are at `upper`, and at 0.
+    start = jnp.min(v - upper), jnp.max(v)
+
+    def halve(_, bracket):
+        left, right = bracket
+        middle = (left + right) / 2
+        above = jnp.sum(clipped(middle)) > goal
+        return jnp.where(above, middle, left), jnp.where(above, right, middle)
+
+    left, right = jax.lax.fori_loop(0, 60, halve, start)
+    shift = (left + right) / 2
+    moved = clipped(shift)
+    free = (moved > 0) & (moved < upper)
+    count = jnp.sum(free)
+    shift += (jnp.sum(moved) - goal) / jnp.where(count > 0, count, 1)
+    # Rounding of a sum that is met already must not lift entries off their bounds.
+    met = jnp.abs(total - goal) <= 1e-12 * jnp.abs(goal)
+    return clipped(jnp.where(met, 0, shift))
+
+
+def minimise(
+    matrix: Array,
+    linear: Array,
+    upper: Array,
+    low: Array,
+    high: Array,
+    *,
+    tolerance: float,
+) -> Solution:
+    """Minimises 1/2 x^T M x - l^T x with 0 <= x <= upper, low <= sum x <= high.
+
+    Gradient projection finds out which bounds hold with equality, conjugate gradients
+    minimise over the face of the others, and the step to that minimum is projected
+    (More and Toraldo, SIAM J. Optimization 1991). The objective falls with every step.
+    It ends where max |x - P(x - gradient)| <= `tolerance`, with P the projection onto
+    the constraints: that is 0 exactly where the KKT conditions hold.
+
+    Args:
+      matrix: (n, n) symmetric, positive semidefinite.
+      linear: (n,).
+      upper: (n,), 0 where an entry must be 0.
+    """
+    chex.assert_rank([matrix, linear, upper], [2, 1, 1])
+
+    def onto(v):
+        return project(v, upper, low, high)
+
+    def product(v):
+        return v @ matrix
+
+    def residual(x, gradient):
+        return jnp.max(jnp.abs(x - onto(x - gradient)))
+
+    def face(x, gradient):
+        """Projector onto the directions that keep the constraints that hold."""
+        free = (x > 0) & (x < upper)
+        total = jnp.sum(x)
+        width = 1e-12 * jnp.sum(jnp.abs(x))
+        # The sum is held at a bound only while the gradient pushes it outwards.
+        count = jnp.sum(free)
+        mean = jnp.sum(jnp.where(free, gradient, 0)) / jnp.where(count > 0, count, 1)
+        held = ((total <= low + width) & (mean > 0)) | (
+            (total >= high - width) & (mean < 0)
+        )
+
+        def along(v):
+            v = jnp.where(free, v, 0)
+            mean = jnp.sum(v) / jnp.where(count > 0, count, 1)
+            return jnp.where(free & held, v - mean, v)
+
+        return along
+
+    def search(x, gradient, step, length):
+        """The first of `length`, half of it, ... whose projection lowers enough."""
+
+        def attempt(length):
+            reached = onto(x + length * step)
+            moved = reached - x
+            image = product(moved)
+            slope = gradient @ moved
+            change = slope + 0.5 * moved @ image
+            return reached, image, change <= DECREASE * slope, slope
+
+        def going(state):
+            *_, good, slope, count = state
+            return ~good & (count < HALVINGS)
+
+        def advance(state):
+            length, *_, count = state
+            length = length / 2
+            return (length, *attempt(length), count + 1)
+
+        state = (length, *attempt(length), 0)
+        state = jax.lax.while_loop(going, advance, state)
+        _, reached, image, good, slope, count = state
+        good = good & (slope < 0)
+        x = jnp.where(good, reached, x)
+        return x, jnp.where(good, gradient + image, gradient), good, count + 1
+
+    def within(gradient, along):
+        """Conjugate gradients for the minimum over the face, from 0."""
+        right = along(-gradient)
+        first = right @ right
+        enough = jnp.maximum(SHARE**2 * first, (0.1 * tolerance) ** 2)
+
+        def going(state):
+            *_, error, count = state
+            return (error > enough) & (count < PRODUCTS)
+
+        def advance(state):
+            step, left, direction, error, count = state
+            image = along(product(direction))
+            bend = direction @ image
+            length = error / jnp.where(bend > 0, bend, jnp.inf)
+            step = step + length * direction
+            left = left - length * image
+            new = left @ left
+            direction = left + new / jnp.where(error > 0, error, 1) * direction
+            return step, left, direction, new, count + 1
+
+        state = (jnp.zeros_like(right), right, right, first, 0)
+        step, *_, count = jax.lax.while_loop(going, advance, state)
+        return step, count
+
+    def leave(x, gradient, away):
+        """Against the gradient, as far as the exact minimum along its projection."""
+        bend = away @ product(away)
+        length = -(gradient @ away) / jnp.where(bend > 0, bend, jnp.inf)
+        length = jnp.clip(length, 1e-12, 1)
+        x, gradient, good, count = search(x, gradient, -gradient, length)
+        return x, gradient, good, count + 1
+
+    def stay(x, gradient, away):
+        del away
+        return x, gradient, True, 0
+
+    def going(state):
+        return (state.residual > tolerance) & state.moves & (state.rounds < ROUNDS)
+
+    def advance(state):
+        x, gradient = state.x, state.gradient
+        away = onto(x - gradient) - x
+        inside = jnp.sum(jnp.where((x > 0) & (x < upper), away**2, 0))
+        # While the bounds that hold are nearly right, the gradient step is left out.
+        wrong = (jnp.sum(away**2) > 2 * inside) | state.cut
+        x, gradient, one, many = jax.lax.cond(wrong, leave, stay, x, gradient, away)
+        step, more = within(gradient, face(x, gradient))
+        x, gradient, two, most = search(x, gradient, step, jnp.ones((), x.dtype))
+        return _State(
+            x,
+            gradient,
+            residual(x, gradient),
+            one | two,
+            most > 1,
+            state.products + many + more + most,
+            state.rounds + 1,
+        )
+
+    x = onto(jnp.where(upper > 0, 1.0, 0.0).astype(matrix.dtype))
+    gradient = product(x) - linear
+    state = _State(x, gradient, residual(x, gradient), True, True, 1, 0)
+    state = jax.lax.while_loop(going, advance, state)
+    return Solution(state.x, state.residual, state.products)

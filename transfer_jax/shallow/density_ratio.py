@@ -1,0 +1,97 @@
+"""Density ratio of two domains from a classifier (Bickel et al., ICML 2007)."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from transfer_jax.shallow import checks, newton
+from transfer_jax.shallow.shallow import Shallow
+from transfer_jax.types import Array
+
+TOLERANCE = 1e-12  # share of the objective that its minimum may be below it
+LARGEST = 50.0  # logarithm of odds; beyond it nothing is told apart
+
+
+class DensityRatio(NamedTuple):
+    """w(x) = exp(x normal + offset)."""
+
+    normal: Array  # (d,), of the logarithm of the odds
+    offset: Array  # (), log n/m included
+    weight: Array  # (n,), of the source examples, 0 where padding
+    converged: Array  # (), 1 where the regression is at its minimum
+
+
+def density_ratio(*, cost: float | Array = 1.0) -> Shallow:
+    """Weighs source examples by the odds that they are target examples.
+
+    w(x) = n/m P(target | x) / P(source | x) = p_target(x) / p_source(x), with n source
+    and m target examples. P is a logistic regression of the domain that minimises
+    1/2 |normal|^2 + `cost` sum_i log(1 + exp(-y_i f(x_i))), y = 1 for target and -1 for
+    source examples, the bias free: scikit-learn's LogisticRegression(C=cost). Log odds
+    are cut off at +-50, so that no weight is infinite.
+
+    Bickel et al. derive the ratio so and then fit it together with the classifier of
+    the labels; here it is fitted before. For validation there is the same ratio on few
+    directions, transfer_jax.selection.weights.density_ratio.
+
+    Raises:
+      ValueError: a cost that is not positive.
+    """
+    checks.positive('cost', cost)
+
+    def fit(key, source, target):
+        del key
+        x = jnp.concatenate([source.x, target.x])
+        there = jnp.concatenate([source.mask, target.mask])[:, None] > 0
+        sign = jnp.repeat(
+            jnp.array([-1.0, 1.0]),
+            jnp.array([len(source.x), len(target.x)]),
+            total_repeat_length=len(x),
+        )[:, None]
+        normal, bias, converged = _regression(x, there, sign, cost)
+        n, m = jnp.sum(source.mask > 0), jnp.sum(target.mask > 0)
+        fitted = DensityRatio(
+            normal,
+            bias + jnp.log(n) - jnp.log(m),
+            jnp.zeros(len(source.x)),
+            converged,
+        )
+        weight = jnp.where(source.mask > 0, density_ratio_weights(fitted, source.x), 0)
+        return fitted._replace(weight=weight)
+
+    def unchanged(fitted, x):
+        del fitted
+        return x
+
+    return Shallow(fit, unchanged, unchanged, weights=lambda fitted: fitted.weight)
+
+
+def density_ratio_weights(fitted: DensityRatio, x: Array) -> Array:
+    """w(x) anywhere, (n, d) -> (n,)."""
+    return jnp.exp(jnp.clip(x @ fitted.normal + fitted.offset, -LARGEST, LARGEST))
+
+
+def _regression(x, there, sign, cost):
+    """Normal (d,), bias, and 1 where the minimum is reached, of rows that are there."""
+    # The bias is free, so centring changes nothing but the conditioning.
+    x = jnp.where(there, x, 0)
+    mean = jnp.sum(x, 0) / jnp.sum(there)
+    z = jnp.concatenate([jnp.where(there, x - mean, 0), there.astype(x.dtype)], 1)
+    ridge = jnp.ones((z.shape[1], 1), x.dtype).at[-1].set(0)
+    scale = jnp.where(there, cost, 0.0)
+
+    def diagonal(f):
+        return scale * jax.nn.sigmoid(f) * jax.nn.sigmoid(-f)
+
+    loss = newton.Loss(
+        value=lambda f: scale * jnp.logaddexp(0, -sign * f),
+        slope=lambda f: -scale * sign * jax.nn.sigmoid(-sign * f),
+        curvature=lambda f, u: diagonal(f) * u,
+        diagonal=diagonal,
+    )
+    start = jnp.zeros_like(ridge)
+    found = newton.minimise(z, ridge, loss, start, joint=False, tolerance=TOLERANCE)
+    converged = found.gap <= TOLERANCE * found.objective
+    normal = found.w[:-1, 0]
+    return normal, found.w[-1, 0] - mean @ normal, jnp.where(converged[0, 0], 1.0, 0.0)

@@ -1,0 +1,122 @@
+"""TrAdaBoost (Dai, Yang, Xue and Yu, ICML 2007)."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from transfer_jax.shallow import linear
+from transfer_jax.shallow.shallow import Classifier, Shallow
+from transfer_jax.types import Array, PyTree, Samples
+
+LEAST, MOST = 1e-10, 0.49  # an error that is not 0, and one below 1/2
+
+
+class TrAdaBoost(NamedTuple):
+    """The learners that vote, and the course of the weights."""
+
+    learners: PyTree  # of the classifier, leading axis (l,)
+    vote: Array  # (l,), log 1/beta_t
+    error: Array  # (iterations,), weighted, of the labelled target examples
+    source: Array  # (iterations, n), shares before each fit; 0 where not labelled
+    target: Array  # (iterations, m)
+
+
+def tradaboost(
+    classes: int, *, iterations: int = 20, classify: Classifier | None = None
+) -> Shallow:
+    """Boosting that trusts source examples the less, the more often they are wrong.
+
+    In each of N = `iterations` rounds `classify` is trained on the labelled examples of
+    both domains with weights w, and e is its weighted error on the target's, with
+    b = e / (1 - e). A source example that it gets wrong has its weight multiplied by
+    1 / (1 + sqrt(2 ln n / N)), n the number of source examples; a target example that
+    it gets wrong by 1 / b. Learners from round ceil(N/2) on vote for the final answer,
+    each with log 1/b (figure 1 of the paper). Logits are the votes of the classes.
+
+    The paper has two classes. More are handled as in AdaBoost.M1 (Freund and Schapire,
+    JCSS 1997): the same formulas with errors 0 and 1, and the class with the most
+    votes; equal votes go to the lowest class. e is held between 1e-10 and 0.49, because
+    the paper needs 0 < e < 1/2. All weights are 1 at the start; `classify` (a linear
+    SVM of cost 1 unless given) receives them with mean 1. Unlabelled examples play no
+    part.
+
+    Raises:
+      ValueError: less than one iteration; what `classify` raises, for one that takes no
+        instance weights.
+    """
+    if iterations < 1:
+        raise ValueError(f'iterations {iterations}: need at least 1')
+    learner = linear.linear_svm(classes) if classify is None else classify
+    first = -(-iterations // 2) - 1  # of those that vote
+
+    def fit(key, source, target):
+        both = Samples(
+            *(jnp.concatenate(pair) for pair in zip(source, target, strict=True))
+        )
+        counts = (both.mask > 0) & (both.label >= 0)
+        own = jnp.arange(len(both.x)) >= len(source.x)
+        n = jnp.sum(counts & ~own)
+        shrink = 1 / (1 + jnp.sqrt(2 * jnp.log(jnp.maximum(n, 1)) / iterations))
+
+        def advance(weight, key):
+            weight = weight / jnp.sum(weight)
+            fitted = learner.fit(key, both, weight * jnp.sum(counts))
+            answer = jnp.argmax(learner.logits(fitted, both.x), -1)
+            wrong = (answer != both.label) & counts
+            share = jnp.where(own, weight, 0)
+            error = jnp.sum(jnp.where(wrong, share, 0)) / jnp.sum(share)
+            used = jnp.clip(error, LEAST, MOST)
+            beta = used / (1 - used)
+            factor = jnp.where(own, 1 / beta, shrink)
+            after = jnp.where(wrong, weight * factor, weight)
+            return after, (fitted, -jnp.log(beta), error, weight)
+
+        start = jnp.where(counts, 1.0, 0.0).astype(both.x.dtype)
+        keys = jax.random.split(key, iterations)
+        scan = _loop if learner.host else jax.lax.scan
+        fitted, vote, error, weight = scan(advance, start, keys)[1]
+        return TrAdaBoost(
+            jax.tree.map(lambda leaf: leaf[first:], fitted),
+            vote[first:],
+            error,
+            weight[:, : len(source.x)],
+            weight[:, len(source.x) :],
+        )
+
+    def predict(fitted, x):
+        def poll(one):
+            learned, vote = one
+            answer = jnp.argmax(learner.logits(learned, x), -1)
+            return vote * jax.nn.one_hot(answer, classes, dtype=x.dtype)
+
+        ballots = (fitted.learners, fitted.vote)
+        if learner.host:
+            each = [
+                poll(jax.tree.map(lambda leaf, i=i: leaf[i], ballots))
+                for i in range(len(fitted.vote))
+            ]
+            return sum(each)
+        return jnp.sum(jax.lax.map(poll, ballots), 0)
+
+    def unchanged(fitted, x):
+        del fitted
+        return x
+
+    return Shallow(
+        fit,
+        unchanged,
+        unchanged,
+        predict=predict,
+        semi_supervised=True,
+        host=learner.host,
+    )
+
+
+def _loop(step, carry, xs):
+    """lax.scan in Python, for learners that do not compile."""
+    rows = []
+    for x in xs:
+        carry, row = step(carry, x)
+        rows.append(row)
+    return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
