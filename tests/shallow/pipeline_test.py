@@ -14,7 +14,15 @@ CLASSES = 3
 KEY = jax.random.key(0)
 CASES = {
     'none': shallow.none,
+    'dip': lambda: shallow.dip(3, steps=5),
+    'gfk': lambda: shallow.gfk(4),
+    'gfk_pls': lambda: shallow.gfk(2, classes=CLASSES),
+    'pca': lambda: shallow.pca(4),
+    'sgf': lambda: shallow.sgf(3, components=4, classes=CLASSES),
     'subspace_alignment': lambda: shallow.subspace_alignment(4),
+    'class_transport': lambda: shallow.class_transport(0.01, 0.01, classes=CLASSES),
+    'entropic_transport': lambda: shallow.entropic_transport(0.01),
+    'exact_transport': shallow.exact_transport,
 }
 
 

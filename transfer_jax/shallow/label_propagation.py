@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from transfer_jax import ops
 from transfer_jax.shallow import checks, transport, transport_plans
 from transfer_jax.shallow.classifiers import FARTHEST
 from transfer_jax.shallow.shallow import Shallow
@@ -24,9 +23,9 @@ class Propagated(NamedTuple):
     """Target examples and the shares of classes in what they received."""
 
     x: Array  # (m, d)
-    there: Array  # (m,), False for padding
+    weight: Array  # (m,), of sum 1, 0 for padding
     share: Array  # (m, c), of sum 1
-    present: Array  # (c,), whether the source has the class
+    present: Array  # (c,), 1 where the source has the class, or 0
 
 
 def label_propagation(
@@ -63,15 +62,15 @@ def label_propagation(
         own = jax.nn.one_hot(label, classes, dtype=plan.dtype)
         mass = plan.T @ own
         total = jnp.sum(mass, 1, keepdims=True)
-        present = jnp.any(own > 0, 0)
+        present = jnp.max(own, 0)
         even = present / jnp.sum(present)
         share = jnp.where(total > 0, mass / jnp.where(total > 0, total, 1), even)
-        return Propagated(target.x, problem.b > 0, share, present)
+        return Propagated(target.x, problem.b, share, present)
 
     def predict(fitted, x):
         share = _of_nearest(fitted, x)
         logits = jnp.log(jnp.maximum(share, LEAST))
-        return jnp.where(fitted.present, logits, FARTHEST)
+        return jnp.where(fitted.present > 0, logits, FARTHEST)
 
     def same(fitted, x):
         return x
@@ -82,10 +81,7 @@ def label_propagation(
 
 def _of_nearest(fitted, x):
     def nearest():
-        known = jnp.where(fitted.there[:, None], fitted.x, 0)
-        distance = ops.squared_distances(known, x)
-        distance = jnp.where(fitted.there[:, None], distance, jnp.inf)
-        return fitted.share[jnp.argmin(distance, 0)]
+        return fitted.share[transport.nearest(fitted.x, fitted.weight, x)]
 
     if x.shape != fitted.x.shape:
         return nearest()

@@ -253,6 +253,19 @@ def transport_problem(source: Samples, target: Samples) -> Problem:
     return Problem(cost, a, b, scale)
 
 
+def nearest(x: Array, weight: Array, to: Array) -> Array:
+    """The first of the nearest rows of x (n, d), of weight > 0, -> (m,) int32.
+
+    Without argmin, which a program compiled outside of jax_enable_x64 cannot hold.
+    """
+    there = (weight > 0)[:, None]
+    distance = ops.squared_distances(jnp.where(there, x, 0), to)
+    distance = jnp.where(there, distance, jnp.inf)
+    n = x.shape[0]
+    index = jnp.arange(n, dtype=jnp.int32)[:, None]
+    return jnp.min(jnp.where(distance <= jnp.min(distance, 0), index, n - 1), 0)
+
+
 def _transport(
     solve: Callable[[Problem, Samples, Samples], tuple[Array, Array]], host=False
 ) -> Shallow:
@@ -276,11 +289,8 @@ def _map_source(fitted, x):
     """
 
     def displaced():
-        there = (fitted.weight > 0)[:, None]
-        distance = ops.squared_distances(jnp.where(there, fitted.x, 0), x)
-        distance = jnp.where(there, distance, jnp.inf)
-        nearest = jnp.argmin(distance, 0)
-        return fitted.barycentre[nearest] + (x - fitted.x[nearest])
+        index = nearest(fitted.x, fitted.weight, x)
+        return fitted.barycentre[index] + (x - fitted.x[index])
 
     if x.shape != fitted.x.shape:
         return displaced()
