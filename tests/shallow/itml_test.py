@@ -134,18 +134,18 @@ def test_it_separates_classes_that_noise_hides():
 
     def noisy(n, shift):
         label = np.arange(n) % 2
-        x = rng.normal(size=(n, 6)) * [0.3, 6, 6, 6, 6, 6] + shift
-        x[:, 0] += label
+        x = rng.normal(size=(n, 6)) * [0.3, 2, 2, 2, 2, 2] + shift
+        x[:, 0] += 1.5 * label
         return Samples(x, label, np.ones(n))
 
     source, labelled, target = noisy(40, 0), noisy(10, 0.1), noisy(100, 0.1)
     hits = []
-    for align in (shallow.none(), shallow.itml(500)):
+    for align in (shallow.none(), shallow.itml(400)):
         made = shallow.pipeline(align, shallow.nearest_neighbour(2))
         given = made.fit(jax.random.key(0), source, target, labelled)
         guess = np.argmax(made.predict(given, {'x': target.x})['logits'], 1)
         hits.append(np.mean(guess == target.label))
-    assert hits[0] < 0.7 and hits[1] > 0.85
+    assert hits[0] < 0.7 and hits[1] > 0.9
 
 
 def test_equal_rows_are_a_defined_result():

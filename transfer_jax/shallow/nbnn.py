@@ -148,7 +148,7 @@ def da_nbnn(
     def _move(state, distance, domain, mask):
         ordered = jnp.sort(distance, 1)
         certain = ordered[:, 1] - ordered[:, 0]
-        guess = jnp.argmin(distance, 1)
+        guess = jnp.argmin(distance, 1).astype(state.label.dtype)
         # Target images: back, then in.
         stay = ~state.chosen | (guess == state.label)
         label = jnp.where(stay, state.label, classes)

@@ -137,7 +137,7 @@ def _mmd_test(key, x, domain, mask, kernel, permutations):
 
 
 def _order(key, shape):
-    """Random numbers, no two of a row equal, from bits of the same width in any mode."""
+    """Random numbers, no two of a row equal; of 32 bits, as JAX has in any mode."""
     bits = jax.random.bits(key, shape, jnp.uint32).astype(jnp.float64)
     return bits + jnp.arange(shape[-1]) / shape[-1]
 
@@ -160,9 +160,8 @@ def _proxy_a_distance(key, x, domain, mask, cost):
     # Halves of either domain, by the rank of random numbers.
     order = _order(key, (len(x),))
     own = [mask & (domain == d) for d in (0, 1)]
-    rank = sum(
-        o * (jnp.argsort(jnp.argsort(jnp.where(o, order, jnp.inf)))) for o in own
-    )
+    ranks = [jnp.argsort(jnp.argsort(jnp.where(o, order, jnp.inf))) for o in own]
+    rank = jnp.where(own[0], *ranks)
     size = jnp.stack([jnp.sum(o) for o in own])
     trained = mask & (rank < (size // 2)[domain])
     measured = mask & ~trained
