@@ -23,6 +23,11 @@ CASES = {
     'class_transport': lambda: shallow.class_transport(0.01, 0.01, classes=CLASSES),
     'entropic_transport': lambda: shallow.entropic_transport(0.01),
     'exact_transport': shallow.exact_transport,
+    'coral': shallow.coral,
+    'jda': lambda: shallow.jda(4, classes=CLASSES, iterations=3),
+    'semi_supervised_tca': lambda: shallow.semi_supervised_tca(4, classes=CLASSES),
+    'tca': lambda: shallow.tca(4),
+    'tjm': lambda: shallow.tjm(4, iterations=3),
 }
 
 

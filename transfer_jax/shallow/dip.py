@@ -38,8 +38,9 @@ def dip(
     W (d, k) with W^T W = I (section 3.2), biased, with the kernel
     exp(-|u - v|^2 / sigma), or (1 + u^T v)^2 for kernel='polynomial'. The latter is a
     difference of first and second moments, so it needs no matrix of kernel values. Both
-    depend on the span of W alone: the search is by conjugate gradients on the Grassmann
-    manifold, from the principal directions of the pooled examples, which are centred.
+    depend on the span of W alone: the search is on the Grassmann manifold, from the
+    principal directions of the pooled examples, which are centred. The authors take
+    conjugate gradients; L-BFGS needs fewer evaluations.
 
     With `clustering` = lambda above 0 (DIP-CC) it adds (lambda / sigma) times the sum
     of squared distances of projected source examples to the mean of their class
@@ -90,7 +91,11 @@ def dip(
         start = grassmann.orthonormal(pooled.directions)
         found = grassmann.minimise(objective, start, steps=steps, tolerance=tolerance)
         return InvariantProjection(
-            pooled.mean, found.point, found.value, found.slope, found.steps
+            pooled.mean,
+            found.point,
+            found.value,
+            found.slope,
+            found.steps.astype(found.value.dtype),
         )
 
     def project(fitted, x):

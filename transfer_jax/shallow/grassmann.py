@@ -1,4 +1,4 @@
-"""Minimisation over subspaces: conjugate gradients on the Grassmann manifold."""
+"""Minimisation over subspaces: L-BFGS on the Grassmann manifold."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from transfer_jax.types import Array
 
 DECREASE = 1e-4  # share of the slope that a step must gain (Armijo)
 TRIALS = 25  # steps that a line search tries
+MEMORY = 8  # steps that are remembered
 
 
 class Minimum(NamedTuple):
@@ -27,8 +28,8 @@ class _Search(NamedTuple):
     point: Array
     value: Array
     gradient: Array  # tangent to the manifold
-    direction: Array
-    reach: Array  # (), length of the step to try first
+    moves: Array  # (MEMORY, d, k), tangent, the newest last; 0 where there is none
+    changes: Array  # (MEMORY, d, k), of the gradient along them
     stuck: Array  # (), whether no step down was found
     steps: Array
 
@@ -53,10 +54,11 @@ def minimise(
 
     The objective must be the same for all bases of a subspace. The gradient is its
     Euclidean one without its part in the subspace; a step goes along W + s H and back
-    by QR; old directions become tangent by the same projection, and combine by Polak
-    and Ribiere's coefficient, never below 0 (Absil, Mahony and Sepulchre, Optimization
-    Algorithms on Matrix Manifolds, 2008, algorithm 13). The objective never rises. Ends
-    at `tolerance`, or where rounding leaves no step down.
+    by QR; remembered steps become tangent to where the search is by the same
+    projection (Absil, Mahony and Sepulchre, Optimization Algorithms on Matrix
+    Manifolds, 2008, sections 3.6, 4.1, 8.1). The direction H is that of L-BFGS (Nocedal
+    and Wright, Numerical Optimization, 2006, algorithm 7.4). The objective never rises.
+    Ends at `tolerance`, or where rounding leaves no step down.
 
     Args:
       steps: at most.
@@ -67,58 +69,75 @@ def minimise(
     value, gradient = evaluate(start)
     gradient = tangent(start, gradient)
     first = jnp.linalg.norm(gradient)
+    nothing = jnp.zeros((MEMORY, *start.shape), start.dtype)
 
     def unfinished(state):
         above = jnp.linalg.norm(state.gradient) > tolerance * first
         return above & ~state.stuck & (state.steps < steps)
 
     def step(state):
-        length = jnp.linalg.norm(state.direction)
-        slope = jnp.sum(state.gradient * state.direction)
-        found = _line_search(
-            evaluate, state, slope, state.reach / jnp.where(length > 0, length, 1)
-        )
+        known = jnp.any(state.moves[-1] != 0)
+        direction = -_quasi_newton(state)
+        slope = jnp.sum(direction * state.gradient)
+        length = jnp.linalg.norm(direction)
+        # A tenth of a radian where nothing is known of the curvature; never beyond 1.
+        reach = jnp.where(known, jnp.minimum(length, 1), 0.1)
+        scale = reach / jnp.where(length > 0, length, 1)
+        found = _line_search(evaluate, state, direction, slope, scale)
         gradient = tangent(found.point, found.gradient)
-        old = tangent(found.point, state.gradient)
-        squared = jnp.sum(state.gradient**2)
-        blend = jnp.maximum(jnp.sum(gradient * (gradient - old)) / squared, 0)
-        direction = -gradient + blend * tangent(found.point, state.direction)
-        down = jnp.sum(direction * gradient) < 0
-        direction = jnp.where(down, direction, -gradient)
-        # The step whose model gains as much as the last step did, a little longer.
-        slope = jnp.sum(direction * gradient)
-        gain = 2.02 * (found.value - state.value) / jnp.where(slope < 0, slope, -1)
-        reach = jnp.clip(gain * jnp.linalg.norm(direction), 1e-8, 1.0)
+        move = tangent(found.point, found.scale * direction)
+        change = gradient - tangent(found.point, state.gradient)
         moved = _Search(
             found.point,
             found.value,
             gradient,
-            direction,
-            reach,
-            ~found.good,
+            _remember(found.point, state.moves, move),
+            _remember(found.point, state.changes, change),
+            jnp.asarray(False),
             state.steps + 1,
         )
         # A failed search is tried again straight down before it is given up.
-        straight = jnp.all(state.direction == -state.gradient)
-        again = state._replace(
-            direction=-state.gradient,
-            reach=jnp.full_like(state.reach, 0.1),
-            stuck=straight,
-        )
-        return jax.tree.map(lambda a, b: jnp.where(found.good, a, b), moved, again)
+        forgetful = state._replace(moves=nothing, changes=nothing, stuck=~known)
+        return jax.tree.map(lambda a, b: jnp.where(found.good, a, b), moved, forgetful)
 
     state = _Search(
         start,
         value,
         gradient,
-        -gradient,
-        jnp.asarray(0.5, value.dtype),
+        nothing,
+        nothing,
         jnp.asarray(False),
         jnp.asarray(0),
     )
     end = lax.while_loop(unfinished, step, state)
     share = jnp.linalg.norm(end.gradient) / jnp.where(first > 0, first, 1)
     return Minimum(end.point, end.value, share, end.steps)
+
+
+def _remember(point, vectors, newest) -> Array:
+    """The vectors without the oldest, with the newest, tangent at `point`."""
+    kept = jax.vmap(tangent, (None, 0))(point, vectors[1:])
+    return jnp.concatenate([kept, newest[None]])
+
+
+def _quasi_newton(state) -> Array:
+    """The gradient times the inverse Hessian that the remembered steps suggest."""
+    along = jnp.sum(state.moves * state.changes, (1, 2))
+    sizes = jnp.sum(state.changes**2, (1, 2))
+    # Where the curvature is not positive, a step teaches nothing.
+    useful = along > jnp.finfo(along.dtype).eps * sizes
+    rho = jnp.where(useful, 1 / jnp.where(useful, along, 1), 0)
+    found, shares = state.gradient, []
+    for i in reversed(range(MEMORY)):
+        shares.append(rho[i] * jnp.sum(state.moves[i] * found))
+        found = found - shares[-1] * state.changes[i]
+    newest = jnp.where(useful[-1], along[-1] / jnp.where(useful, sizes, 1)[-1], 1)
+    found = found * newest
+    for i in range(MEMORY):
+        back = rho[i] * jnp.sum(state.changes[i] * found)
+        found = found + state.moves[i] * (shares.pop() - back)
+    down = jnp.sum(found * state.gradient) > 0
+    return jnp.where(down, found, state.gradient)
 
 
 def tangent(point: Array, vector: Array) -> Array:
@@ -132,7 +151,7 @@ def orthonormal(basis: Array) -> Array:
     return q * jnp.where(jnp.diag(r) < 0, -1, 1)
 
 
-def _line_search(evaluate, state, slope, scale) -> _Trial:
+def _line_search(evaluate, state, direction, slope, scale) -> _Trial:
     """Shorter and shorter steps until one gains enough."""
 
     def shorter(trial):
@@ -144,7 +163,7 @@ def _line_search(evaluate, state, slope, scale) -> _Trial:
 
     def attempt(trial):
         scaled = jnp.where(trial.count > 0, shorter(trial), scale)
-        point = orthonormal(state.point + scaled * state.direction)
+        point = orthonormal(state.point + scaled * direction)
         value, gradient = evaluate(point)
         good = value <= state.value + DECREASE * scaled * slope
         return _Trial(point, value, gradient, scaled, good, trial.count + 1)

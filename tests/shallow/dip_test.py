@@ -1,0 +1,211 @@
+"""Domain invariant projection: its objective, its constraint, its minimum."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import optimize
+from scipy.spatial import distance
+
+from transfer_jax import shallow
+from transfer_jax.shallow import grassmann
+from transfer_jax.types import Samples
+
+CLASSES = 3
+
+
+def samples(seed, n, d, mean=0.0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(0, 1, (n, d)) * np.linspace(2, 0.5, d)
+    x[:, 0] += mean  # the domains differ in the direction of most variance
+    x[:, 1] *= 1 + mean / 3
+    return Samples(x, np.arange(n) % CLASSES, np.ones(n))
+
+
+SOURCE, TARGET = samples(0, 30, 8), samples(1, 25, 8, mean=3)
+
+
+@functools.cache
+def fitted(dimension=3, **options):
+    align = shallow.dip(dimension, **options)
+    made = shallow.pipeline(align, shallow.nearest_neighbour(CLASSES))
+    alignment = made.fit(jax.random.key(0), SOURCE, TARGET).alignment
+    return jax.tree.map(np.asarray, alignment)
+
+
+def gaussian(u, v, sigma):
+    return np.exp(-distance.cdist(u, v, 'sqeuclidean') / sigma)
+
+
+def polynomial(u, v, sigma):
+    return (1 + u @ v.T) ** 2
+
+
+def discrepancy(w, kernel, sigma):
+    mean = np.concatenate([SOURCE.x, TARGET.x]).mean(0)
+    u, v = (SOURCE.x - mean) @ w, (TARGET.x - mean) @ w
+    own = kernel(u, u, sigma).mean() + kernel(v, v, sigma).mean()
+    return own - 2 * kernel(u, v, sigma).mean()
+
+
+def start(count):
+    pooled = np.concatenate([SOURCE.x, TARGET.x])
+    return np.linalg.svd(pooled - pooled.mean(0))[2][:count].T
+
+
+def slope(w, objective):
+    """Central differences, made tangent: the gradient on the manifold."""
+    found = np.zeros_like(w)
+    for i in np.ndindex(w.shape):
+        step = np.zeros_like(w)
+        step[i] = 1e-6
+        found[i] = (objective(w + step) - objective(w - step)) / 2e-6
+    return np.linalg.norm(found - w @ (w.T @ found))
+
+
+SIGMA = np.median(distance.pdist(SOURCE.x, 'sqeuclidean'))
+KERNELS = {'gaussian': gaussian, 'polynomial': polynomial}
+
+
+@pytest.mark.parametrize('name', KERNELS)
+def test_the_minimum_is_one_of_the_discrepancy(name):
+    found = fitted(kernel=name, steps=500, tolerance=1e-6)
+    sigma = np.sort(distance.pdist(SOURCE.x, 'sqeuclidean'))[(30 * 29 // 2 - 1) // 2]
+
+    def objective(w):
+        return discrepancy(w, KERNELS[name], sigma)
+
+    w = found.projection
+    np.testing.assert_allclose(w.T @ w, np.eye(3), atol=1e-13)
+    np.testing.assert_allclose(found.objective, objective(w), atol=1e-12)
+    first = objective(start(3))
+    assert found.objective < 0.1 * first
+    assert found.slope <= 1e-6 and found.steps < 500
+    share = slope(w, objective) / slope(start(3), objective)
+    assert share < 2e-5  # differences have an error of 1e-6 of their own
+
+
+def test_no_direction_from_the_minimum_leads_down():
+    found = fitted(steps=500, tolerance=1e-6)
+    rng = np.random.default_rng(0)
+    for size in (1e-3, 1e-2):
+        for _ in range(10):
+            moved = found.projection + size * rng.normal(size=(8, 3))
+            moved = np.linalg.qr(moved)[0]
+            assert discrepancy(moved, gaussian, SIGMA) > found.objective - 1e-9
+
+
+def test_each_step_more_is_no_worse_and_none_is_the_joint_pca():
+    objectives = [float(fitted(steps=s).objective) for s in (0, 1, 5)]
+    np.testing.assert_allclose(
+        objectives[0], discrepancy(start(3), gaussian, SIGMA_LOWER), rtol=1e-10
+    )
+    assert objectives[0] > objectives[1] > objectives[2]
+    w = fitted(steps=0).projection
+    np.testing.assert_allclose(w @ w.T, start(3) @ start(3).T, atol=1e-12)
+
+
+SIGMA_LOWER = np.sort(distance.pdist(SOURCE.x, 'sqeuclidean'))[(30 * 29 // 2 - 1) // 2]
+
+
+def test_clustering_adds_the_scatter_about_class_means():
+    options = {'clustering': 0.02, 'classes': CLASSES, 'width': 7.0}
+    found = fitted(steps=300, **options)
+    w = found.projection
+
+    def objective(w):
+        within = sum(
+            np.sum(((x - x.mean(0)) @ w) ** 2)
+            for x in (SOURCE.x[SOURCE.label == c] for c in range(CLASSES))
+        )
+        return discrepancy(w, gaussian, 7.0) + 0.02 / 7 * within
+
+    np.testing.assert_allclose(found.objective, objective(w), rtol=1e-10)
+    assert slope(w, objective) < 2e-5 * slope(start(3), objective)
+    without = fitted(steps=300, width=7.0).projection
+    assert objective(w) < objective(without)
+
+
+def test_padding_and_target_labels_change_nothing():
+    def fill(given, rows, value):
+        more = np.full((rows, 8), value)
+        return Samples(
+            np.concatenate([given.x, more]),
+            np.concatenate([given.label, np.zeros(rows, int)]),
+            np.concatenate([given.mask, np.zeros(rows)]),
+        )
+
+    align = shallow.dip(3, clustering=0.01, classes=CLASSES, steps=5)
+    made = shallow.pipeline(align, shallow.nearest_neighbour(CLASSES))
+    key = jax.random.key(0)
+    plain = made.fit(key, SOURCE, TARGET).alignment
+    filled = made.fit(key, fill(SOURCE, 4, 90.0), fill(TARGET, 3, -70.0)).alignment
+    np.testing.assert_allclose(
+        *(np.asarray(f.projection) for f in (plain, filled)), atol=1e-9
+    )
+
+
+def test_equal_domains_stay_in_their_principal_subspace():
+    align = shallow.dip(2)
+    made = shallow.pipeline(align, shallow.nearest_neighbour(CLASSES))
+    found = made.fit(jax.random.key(0), SOURCE, SOURCE).alignment
+    assert abs(float(found.objective)) < 1e-14 and int(found.steps) <= 3
+    assert np.all(np.isfinite(np.asarray(found.projection)))
+
+
+@pytest.mark.parametrize('kernel', KERNELS)
+def test_few_equal_or_constant_examples_give_an_orthonormal_projection(kernel):
+    one = jax.tree.map(lambda leaf: leaf[:1], TARGET)
+    same = SOURCE._replace(x=np.full_like(SOURCE.x, 0.3))
+    align = shallow.dip(4, kernel=kernel, steps=20)
+    made = shallow.pipeline(align, shallow.nearest_neighbour(CLASSES))
+    for source in (SOURCE, same):
+        fit = made.fit(jax.random.key(0), source, one)
+        w = np.asarray(fit.alignment.projection)
+        np.testing.assert_allclose(w.T @ w, np.eye(4), atol=1e-12)
+        assert np.all(np.isfinite(made.predict(fit, {'x': one.x})['logits']))
+
+
+def test_the_search_finds_the_subspace_of_the_smallest_eigenvalues():
+    with jax.enable_x64(True):
+        rng = np.random.default_rng(0)
+        basis = np.linalg.qr(rng.normal(size=(9, 9)))[0]
+        value = np.arange(1.0, 10)
+        matrix = jnp.asarray((basis * value) @ basis.T)
+        first = grassmann.orthonormal(jnp.asarray(rng.normal(size=(9, 3))))
+        found = jax.jit(
+            lambda w: grassmann.minimise(
+                lambda w: jnp.sum(w * (matrix @ w)), w, steps=200, tolerance=1e-7
+            )
+        )(first)
+        np.testing.assert_allclose(found.value, 6, rtol=1e-12)
+        own = basis[:, :3] @ basis[:, :3].T
+        np.testing.assert_allclose(found.point @ found.point.T, own, atol=1e-6)
+        assert found.slope <= 1e-7 and found.steps < 60
+
+
+def test_a_search_for_one_direction_agrees_with_a_general_minimiser():
+    found = fitted(1, steps=500, tolerance=1e-6, width=5.0)
+
+    def objective(w):
+        return discrepancy(w[:, None] / np.linalg.norm(w), gaussian, 5.0)
+
+    other = optimize.minimize(objective, start(1)[:, 0], tol=1e-12)
+    np.testing.assert_allclose(found.objective, other.fun, atol=1e-7)
+
+
+def test_hyper_parameters_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match='dimension 0'):
+        shallow.dip(0)
+    with pytest.raises(ValueError, match="no kernel 'linear'"):
+        shallow.dip(2, kernel='linear')
+    with pytest.raises(ValueError, match='width'):
+        shallow.dip(2, width=0.0)
+    with pytest.raises(ValueError, match='clustering'):
+        shallow.dip(2, clustering=-1.0)
+    with pytest.raises(ValueError, match='classes'):
+        shallow.dip(2, clustering=1.0)
+    with pytest.raises(ValueError, match='dimension 9.*have 8'):
+        fitted(9)
