@@ -49,7 +49,7 @@ def dasvm(
     Iteration i weighs a remaining source example's hinge by
     max(C', C - (C - C') (i / growth)^2), and that of a target example labelled k
     iterations ago by min(C, C' + (C - C') (k / growth)^2), C = `cost`,
-    C' = `start` * C (Bruzzone and Marconcini, TPAMI 32(5), 2010, section 3). It has
+    C' = `start` * C (Bruzzone and Marconcini, TPAMI 32(5), 2010). It has
     converged once no source example is left and labels were given to and taken from at
     most a `share` of the target. Without convergence it ends after `iterations`, or
     where the next training set would have one side only.

@@ -18,7 +18,7 @@ def easy_adapt() -> Shallow:
     """Triples the features: common ones, the source's own, the target's own.
 
     A source example x becomes (x, x, 0), a target example (x, 0, x) (Daume III,
-    "Frustratingly Easy Domain Adaptation", ACL 2007, section 3.1). A classifier of
+    "Frustratingly Easy Domain Adaptation", ACL 2007, section 3). A classifier of
     source and labelled target examples then divides its weights between what both
     domains share and what is one's own. Without labelled target examples, the
     weights of the target's own features would be those of no examples.
@@ -56,7 +56,7 @@ def mark_domain() -> Shallow:
 def easy_adapt_kernel(kernel: Kernel) -> Kernel:
     """EasyAdapt in the space of a kernel, for rows with `mark_domain`'s last feature.
 
-    2 k(x, y) within a domain and k(x, y) across (Daume III 2007, section 3.2). With
+    2 k(x, y) within a domain and k(x, y) across (Daume III 2007, section 3). With
     ops.linear_kernel that is the inner product of the features of `easy_adapt`:
 
         pipeline(mark_domain(), kernel_svm(10, kernel=easy_adapt_kernel(kernel)))
