@@ -3,7 +3,14 @@
 import subprocess
 import sys
 
-NAMES = ('dann_step', 'adaptation_losses', 'convolution', 'probes', 'freezing')
+NAMES = (
+    'dann_step',
+    'adaptation_losses',
+    'convolution',
+    'probes',
+    'freezing',
+    'shallow',
+)
 
 if __name__ == '__main__':
     for name in NAMES:

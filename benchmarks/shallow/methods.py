@@ -1,0 +1,166 @@
+"""Which sides a method has, and how their answers are compared with ours."""
+
+import functools
+import importlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.shallow import problem as problems
+from benchmarks.shallow.problem import Problem, Side
+
+PACKAGES = {'skada': 'skada', 'POT': 'ot', 'scikit-learn PCA': 'sklearn'}
+
+
+class Method(NamedTuple):
+    """Sides are 'module.function', with arguments after a space."""
+
+    packages: Mapping[str, str] = {}  # skada and POT, whom we want to be ahead of
+    arrays: Mapping[str, str] = {}  # what one would write with NumPy and SciPy
+    kind: str = 'values'  # of answers, in DIFFERENCES
+    note: str = ''
+
+
+def _relative(a, b):
+    return np.max(np.abs(a - b)) / np.max(np.abs(a))
+
+
+# By how much another side's answer differs from ours.
+DIFFERENCES = {
+    'values': _relative,  # of the largest
+    'objective': lambda a, b: float((b - a) / np.abs(a)),  # above 0: ours is lower
+    'labels': lambda a, b: np.mean(a != b),  # share of the target
+}
+
+_EIGEN = {
+    'SciPy eigh': 'projections.{} eigh',
+    'SciPy eigsh': 'projections.{} eigsh',
+}
+
+
+def _eigen(name):
+    return {side: path.format(name) for side, path in _EIGEN.items()}
+
+
+METHODS = {
+    'pca': Method({'scikit-learn PCA': 'packages.sklearn_pca'}, _eigen('pca')),
+    'subspace_alignment': Method(
+        {'skada': 'packages.subspace_alignment'},
+        _eigen('subspace_alignment'),
+        note='PCA in skada may be randomised, and so inexact',
+    ),
+    'gfk': Method({}, _eigen('gfk')),
+    'sgf': Method({}, _eigen('sgf')),
+    'tca': Method(
+        {'skada': 'packages.tca linear'},
+        _eigen('tca'),
+        note='skada takes a matrix for symmetric that is not',
+    ),
+    'tca_gaussian': Method(
+        {'skada': 'packages.tca rbf'},
+        {side: path + ' gaussian' for side, path in _eigen('tca').items()},
+        note='skada takes a matrix for symmetric that is not',
+    ),
+    'tjm': Method({'skada': 'packages.tjm'}, _eigen('tjm')),
+    'jda': Method({}, _eigen('jda')),
+    'coral': Method({'skada': 'packages.coral'}, {'NumPy': 'projections.coral'}),
+    'dip': Method({}, {'SciPy L-BFGS': 'projections.dip'}, kind='objective'),
+    'exact_transport': Method(
+        {'POT': 'transport.pot_exact', 'skada': 'transport.skada_exact'},
+        {'SciPy assignment': 'weights.assignment'},
+        note='an assignment is for domains of one size alone',
+    ),
+    'entropic_transport': Method(
+        {
+            'POT': 'transport.pot_entropic sinkhorn',
+            'POT log': 'transport.pot_entropic sinkhorn_log',
+            'skada': 'transport.skada_entropic',
+        },
+        {'NumPy': 'weights.sinkhorn'},
+    ),
+    'group_lasso_transport': Method(
+        {
+            'POT': 'transport.pot_groups',
+            'skada': 'transport.skada_classes l1l2',
+        },
+        kind='objective',
+    ),
+    'class_transport': Method(
+        {
+            'POT': 'transport.pot_classes',
+            'skada': 'transport.skada_classes lpl1',
+        },
+        kind='objective',
+    ),
+    'laplacian_transport': Method({'POT': 'transport.pot_laplacian'}, kind='objective'),
+    'jdot': Method({'skada': 'packages.jdot'}),
+    'label_propagation': Method(
+        {'skada': 'packages.skada_labels'},
+        {'SciPy assignment': 'weights.assigned_labels'},
+        note='an assignment is for domains of one size alone',
+    ),
+    'kmm': Method(
+        {
+            'skada': 'packages.kmm frank-wolfe',
+            'skada scipy': 'packages.kmm scipy',
+        },
+        {'SciPy L-BFGS': 'weights.kmm'},
+        kind='objective',
+    ),
+    'kliep': Method(
+        {'skada': 'packages.kliep one'},
+        {'SciPy L-BFGS': 'weights.kliep one'},
+        kind='objective',
+        note='the steps of skada are of machine precision: it stays where it begins',
+    ),
+    'kliep_folds': Method(
+        {'skada': 'packages.kliep many'},
+        {'SciPy L-BFGS': 'weights.kliep many'},
+        kind='objective',
+    ),
+    'density_ratio': Method(
+        {'skada': 'packages.density_ratio'},
+        {
+            'scikit-learn lbfgs': 'weights.density_ratio lbfgs',
+            'scikit-learn newton': 'weights.density_ratio newton-cholesky',
+        },
+    ),
+    'tradaboost': Method({}, {'scikit-learn': 'classifiers.tradaboost'}, kind='labels'),
+    'dasvm': Method(
+        {'skada': 'packages.dasvm'},
+        kind='labels',
+        note='skada exchanges one example a turn, and ours trains both classes',
+    ),
+    'adaptive_svm': Method({}, {'SciPy L-BFGS': 'classifiers.adaptive_svm'}),
+    'easy_adapt': Method({}, {'scikit-learn': 'classifiers.easy_adapt'}),
+    'itml': Method({}, {'NumPy': 'classifiers.itml'}),
+    'nbnn': Method(
+        {},
+        {'NumPy': 'classifiers.nbnn', 'scikit-learn': 'classifiers.sklearn_nbnn'},
+    ),
+    'dscm': Method({}, {'NumPy': 'classifiers.dscm'}),
+    'dscm_metric': Method({}, {'NumPy': 'classifiers.dscm_metric'}, kind='objective'),
+    'mmd_test': Method({}, {'NumPy': 'weights.mmd_test'}),
+    'proxy_a_distance': Method(
+        {},
+        {'scikit-learn': 'weights.proxy_a_distance'},
+        note='random halves are not the same',
+    ),
+    'nearest_neighbours': Method(
+        {}, {'scikit-learn': 'classifiers.nearest_neighbours'}, kind='labels'
+    ),
+}
+
+# Of ours, functions that have another name or an argument
+OURS = {'kliep': 'ours.kliep one', 'kliep_folds': 'ours.kliep many'}
+
+
+def build(path: str, p: Problem) -> Side:
+    """The side that 'module.function argument' names."""
+    place, *words = path.split(' ')
+    module, function = place.split('.')
+    candidates = {'one': [problems.variance(p)], 'many': problems.widths(p)}
+    found = importlib.import_module(f'benchmarks.shallow.{module}')
+    arguments = [candidates.get(word, word) for word in words]
+    return functools.partial(getattr(found, function), p)(*arguments)
