@@ -45,10 +45,10 @@ def adaptive_svm(
     The dual is solved by coordinate descent (Hsieh et al., "A dual coordinate descent
     method for large-scale linear SVM", ICML 2008) until the duality gap is below a
     share of 1e-6 of the objective, or for 2,000 passes over the labelled examples: for
-    a few of them a class, not for thousands. A class without labelled target examples keeps f_S: negative
-    examples alone would only lower it. One that is absent from the source has
-    f_S = 0, and one absent from both is never predicted. Unlabelled target examples
-    are not used.
+    a few of them a class, not for thousands. A class without labelled target examples
+    keeps f_S: negative examples alone would only lower it. One that is absent from the
+    source has f_S = 0, and one absent from both is never predicted. Unlabelled target
+    examples are not used.
 
     Raises:
       ValueError: a cost that is not positive.

@@ -37,8 +37,9 @@ def dasvm(
     """Exchanges source examples for labelled-by-itself target examples, step by step.
 
     For each class against the rest, a machine trained on the source labels target
-    examples by its sign. Every iteration then does three things with the values f of
-    the current machine, and trains the next one:
+    examples by its sign (Bruzzone and Marconcini, TPAMI 32(5), 2010). Every iteration
+    then does three things with the values f of the current machine, and trains the
+    next one:
 
     - of the target examples without a label that lie in the margin, the `rho`
       nearest to f = 1 and the `rho` nearest to f = -1 get the label of their side;
@@ -49,17 +50,16 @@ def dasvm(
     Iteration i weighs a remaining source example's hinge by
     max(C', C - (C - C') (i / growth)^2), and that of a target example labelled k
     iterations ago by min(C, C' + (C - C') (k / growth)^2), C = `cost`,
-    C' = `start` * C (Bruzzone and Marconcini, TPAMI 32(5), 2010). It has
-    converged once no source example is left and labels were given to and taken from at
-    most a `share` of the target. Without convergence it ends after `iterations`, or
-    where the next training set would have one side only.
+    C' = `start` * C: the source's falls as the target's rises. The search has converged
+    once no source example is left and labels are given to and taken from at most a
+    `share` of the target. Without convergence it ends after `iterations`, or where the
+    next training set would have one side only.
 
     Target examples that come with a label are trained on throughout at cost C; the
     other labels of the target are not looked at. The paper chooses kernel, costs and
-    rho by its circular validation, which is not part of this; the defaults are not
-    the paper's, but for `share`. Padding does not count, and a class
-    without any example is never predicted. The machines are LIBSVM's, so the fit is not
-    jitted.
+    rho by its circular validation, which is not part of this; the defaults here are a
+    choice made without data. Padding does not count, and a class without any example is
+    never predicted. The machines are LIBSVM's, so the fit is not jitted.
 
     Args:
       kernel: as in `kernel_svm`; None is a Gaussian of the median width of both

@@ -11,8 +11,8 @@ from transfer_jax.ops.kernels import Kernel
 from transfer_jax.shallow.classifiers import FARTHEST
 from transfer_jax.types import Array
 
-# Violation of the optimality conditions, in units of the margin. LIBSVM keeps the kernel
-# in float32, so that it goes round in circles at tolerances much below.
+# Violation of the optimality conditions, in units of the margin. LIBSVM keeps the
+# kernel in float32, so that it goes round in circles at tolerances much below.
 TOLERANCE = 1e-5
 STEPS = 1_000_000  # of its working set, at most; past them scikit-learn warns
 
