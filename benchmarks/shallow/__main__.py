@@ -34,7 +34,7 @@ GOALS = {'packages': 1.0, 'arrays': 1.5}
 def compare(name: str, n: int, d: int, limit: float, missing: set[str]) -> dict:
     """All sides of a method on one problem."""
     method = methods.METHODS[name]
-    paths = {'ours': methods.OURS.get(name, f'ours.{name}')}
+    paths = {'ours': method.ours}
     paths |= {
         side: path
         for side, path in {**method.packages, **method.arrays}.items()

@@ -85,9 +85,9 @@ def easy_adapt(p):
 def itml(p):
     """Bregman projections one by one, on the smaller of metric and kernel matrix."""
     # Random numbers differ, so the pairs are ours.
-    from benchmarks.shallow import ours
+    from benchmarks.shallow import ours_classifiers
 
-    pairs = ours.itml_pairs(p)
+    pairs = ours_classifiers.itml_pairs(p)
 
     def run():
         x, label = np.concatenate([p.xs, p.xt]), np.concatenate([p.ys, p.yt])

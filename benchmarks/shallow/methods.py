@@ -10,12 +10,13 @@ import numpy as np
 from benchmarks.shallow import problem as problems
 from benchmarks.shallow.problem import Problem, Side
 
-PACKAGES = {'skada': 'skada', 'POT': 'ot', 'scikit-learn PCA': 'sklearn'}
+PACKAGES = {'skada': 'skada', 'POT': 'ot'}  # and their modules
 
 
 class Method(NamedTuple):
     """Sides are 'module.function', with arguments after a space."""
 
+    ours: str
     packages: Mapping[str, str] = {}  # skada and POT, whom we want to be ahead of
     arrays: Mapping[str, str] = {}  # what one would write with NumPy and SciPy
     kind: str = 'values'  # of answers, in DIFFERENCES
@@ -33,45 +34,54 @@ DIFFERENCES = {
     'labels': lambda a, b: np.mean(a != b),  # share of the target
 }
 
-_EIGEN = {
-    'SciPy eigh': 'projections.{} eigh',
-    'SciPy eigsh': 'projections.{} eigsh',
-}
 
-
-def _eigen(name):
-    return {side: path.format(name) for side, path in _EIGEN.items()}
+def _eigen(function: str, words: str = '') -> dict[str, str]:
+    return {
+        f'SciPy {solver}': f'projections.{function} {solver}{words}'
+        for solver in ('eigh', 'eigsh')
+    }
 
 
 METHODS = {
-    'pca': Method({'scikit-learn PCA': 'packages.sklearn_pca'}, _eigen('pca')),
+    'pca': Method(
+        'ours.pca', {'scikit-learn PCA': 'packages.sklearn_pca'}, _eigen('pca')
+    ),
     'subspace_alignment': Method(
+        'ours.subspace_alignment',
         {'skada': 'packages.subspace_alignment'},
         _eigen('subspace_alignment'),
         note='PCA in skada may be randomised, and so inexact',
     ),
-    'gfk': Method({}, _eigen('gfk')),
-    'sgf': Method({}, _eigen('sgf')),
+    'gfk': Method('ours.gfk', {}, _eigen('gfk')),
+    'sgf': Method('ours.sgf', {}, _eigen('sgf')),
     'tca': Method(
+        'ours.tca',
         {'skada': 'packages.tca linear'},
         _eigen('tca'),
         note='skada takes a matrix for symmetric that is not',
     ),
     'tca_gaussian': Method(
+        'ours.tca_gaussian',
         {'skada': 'packages.tca rbf'},
-        {side: path + ' gaussian' for side, path in _eigen('tca').items()},
+        _eigen('tca', ' gaussian'),
         note='skada takes a matrix for symmetric that is not',
     ),
-    'tjm': Method({'skada': 'packages.tjm'}, _eigen('tjm')),
-    'jda': Method({}, _eigen('jda')),
-    'coral': Method({'skada': 'packages.coral'}, {'NumPy': 'projections.coral'}),
-    'dip': Method({}, {'SciPy L-BFGS': 'projections.dip'}, kind='objective'),
+    'tjm': Method('ours.tjm', {'skada': 'packages.tjm'}, _eigen('tjm')),
+    'jda': Method('ours.jda', {}, _eigen('jda')),
+    'coral': Method(
+        'ours.coral', {'skada': 'packages.coral'}, {'NumPy': 'projections.coral'}
+    ),
+    'dip': Method(
+        'ours.dip', {}, {'SciPy L-BFGS': 'projections.dip'}, kind='objective'
+    ),
     'exact_transport': Method(
+        'ours_transport.exact_transport',
         {'POT': 'transport.pot_exact', 'skada': 'transport.skada_exact'},
         {'SciPy assignment': 'weights.assignment'},
         note='an assignment is for domains of one size alone',
     ),
     'entropic_transport': Method(
+        'ours_transport.entropic_transport',
         {
             'POT': 'transport.pot_entropic sinkhorn',
             'POT log': 'transport.pot_entropic sinkhorn_log',
@@ -80,6 +90,7 @@ METHODS = {
         {'NumPy': 'weights.sinkhorn'},
     ),
     'group_lasso_transport': Method(
+        'ours_transport.group_lasso_transport',
         {
             'POT': 'transport.pot_groups',
             'skada': 'transport.skada_classes l1l2',
@@ -87,20 +98,27 @@ METHODS = {
         kind='objective',
     ),
     'class_transport': Method(
+        'ours_transport.class_transport',
         {
             'POT': 'transport.pot_classes',
             'skada': 'transport.skada_classes lpl1',
         },
         kind='objective',
     ),
-    'laplacian_transport': Method({'POT': 'transport.pot_laplacian'}, kind='objective'),
-    'jdot': Method({'skada': 'packages.jdot'}),
+    'laplacian_transport': Method(
+        'ours_transport.laplacian_transport',
+        {'POT': 'transport.pot_laplacian'},
+        kind='objective',
+    ),
+    'jdot': Method('ours_transport.jdot', {'skada': 'packages.jdot'}),
     'label_propagation': Method(
+        'ours_transport.label_propagation',
         {'skada': 'packages.skada_labels'},
         {'SciPy assignment': 'weights.assigned_labels'},
         note='an assignment is for domains of one size alone',
     ),
     'kmm': Method(
+        'ours_classifiers.kmm',
         {
             'skada': 'packages.kmm frank-wolfe',
             'skada scipy': 'packages.kmm scipy',
@@ -109,51 +127,73 @@ METHODS = {
         kind='objective',
     ),
     'kliep': Method(
+        'ours_classifiers.kliep one',
         {'skada': 'packages.kliep one'},
         {'SciPy L-BFGS': 'weights.kliep one'},
         kind='objective',
         note='the steps of skada are of machine precision: it stays where it begins',
     ),
     'kliep_folds': Method(
+        'ours_classifiers.kliep many',
         {'skada': 'packages.kliep many'},
         {'SciPy L-BFGS': 'weights.kliep many'},
         kind='objective',
     ),
     'density_ratio': Method(
+        'ours_classifiers.density_ratio',
         {'skada': 'packages.density_ratio'},
         {
             'scikit-learn lbfgs': 'weights.density_ratio lbfgs',
             'scikit-learn newton': 'weights.density_ratio newton-cholesky',
         },
     ),
-    'tradaboost': Method({}, {'scikit-learn': 'classifiers.tradaboost'}, kind='labels'),
+    'tradaboost': Method(
+        'ours_classifiers.tradaboost',
+        {},
+        {'scikit-learn': 'classifiers.tradaboost'},
+        kind='labels',
+    ),
     'dasvm': Method(
+        'ours_classifiers.dasvm',
         {'skada': 'packages.dasvm'},
         kind='labels',
         note='skada exchanges one example a turn, and ours trains both classes',
     ),
-    'adaptive_svm': Method({}, {'SciPy L-BFGS': 'classifiers.adaptive_svm'}),
-    'easy_adapt': Method({}, {'scikit-learn': 'classifiers.easy_adapt'}),
-    'itml': Method({}, {'NumPy': 'classifiers.itml'}),
+    'adaptive_svm': Method(
+        'ours_classifiers.adaptive_svm',
+        {},
+        {'SciPy L-BFGS': 'classifiers.adaptive_svm'},
+    ),
+    'easy_adapt': Method(
+        'ours_classifiers.easy_adapt', {}, {'scikit-learn': 'classifiers.easy_adapt'}
+    ),
+    'itml': Method('ours_classifiers.itml', {}, {'NumPy': 'classifiers.itml'}),
     'nbnn': Method(
+        'ours_classifiers.nbnn',
         {},
         {'NumPy': 'classifiers.nbnn', 'scikit-learn': 'classifiers.sklearn_nbnn'},
     ),
-    'dscm': Method({}, {'NumPy': 'classifiers.dscm'}),
-    'dscm_metric': Method({}, {'NumPy': 'classifiers.dscm_metric'}, kind='objective'),
-    'mmd_test': Method({}, {'NumPy': 'weights.mmd_test'}),
+    'dscm': Method('ours_classifiers.dscm', {}, {'NumPy': 'classifiers.dscm'}),
+    'dscm_metric': Method(
+        'ours_classifiers.dscm_metric',
+        {},
+        {'NumPy': 'classifiers.dscm_metric'},
+        kind='objective',
+    ),
+    'mmd_test': Method('ours_classifiers.mmd_test', {}, {'NumPy': 'weights.mmd_test'}),
     'proxy_a_distance': Method(
+        'ours_classifiers.proxy_a_distance',
         {},
         {'scikit-learn': 'weights.proxy_a_distance'},
         note='random halves are not the same',
     ),
     'nearest_neighbours': Method(
-        {}, {'scikit-learn': 'classifiers.nearest_neighbours'}, kind='labels'
+        'ours_classifiers.nearest_neighbours',
+        {},
+        {'scikit-learn': 'classifiers.nearest_neighbours'},
+        kind='labels',
     ),
 }
-
-# Of ours, functions that have another name or an argument
-OURS = {'kliep': 'ours.kliep one', 'kliep_folds': 'ours.kliep many'}
 
 
 def build(path: str, p: Problem) -> Side:

@@ -46,10 +46,6 @@ def _weighted(p, make, answer) -> Side:
     return Side(run, answer)
 
 
-def _first(features):
-    return np.asarray(features[0])
-
-
 def sklearn_pca(p):
     from sklearn.decomposition import PCA
 

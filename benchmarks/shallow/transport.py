@@ -14,7 +14,7 @@ def skada_exact(p):
     from skada import OTMappingAdapter
 
     make = functools.partial(OTMappingAdapter, norm='max', max_iter=LARGE)
-    return adapted(p, make, _first, with_labels=True)
+    return adapted(p, make, lambda features: features[0], with_labels=True)
 
 
 def skada_entropic(p):
@@ -27,7 +27,7 @@ def skada_entropic(p):
         max_iter=LARGE,
         tol=TOLERANCE,
     )
-    return adapted(p, make, _first, with_labels=True)
+    return adapted(p, make, lambda features: features[0], with_labels=True)
 
 
 def skada_classes(p, norm):
