@@ -5,6 +5,7 @@ from transfer_jax.shallow.class_means import nearest_class_mean, prototypes
 from transfer_jax.shallow.classifiers import nearest_neighbour
 from transfer_jax.shallow.coral import coral
 from transfer_jax.shallow.dasvm import dasvm
+from transfer_jax.shallow.density_ratio import density_ratio, density_ratio_weights
 from transfer_jax.shallow.dip import dip
 from transfer_jax.shallow.dscm import dscm, dscm_metric
 from transfer_jax.shallow.easy_adapt import (
@@ -23,6 +24,8 @@ from transfer_jax.shallow.itml import itml
 from transfer_jax.shallow.jda import jda
 from transfer_jax.shallow.jdot import jdot
 from transfer_jax.shallow.kernel_svm import kernel_svm
+from transfer_jax.shallow.kliep import kliep, kliep_weights
+from transfer_jax.shallow.kmm import kmm
 from transfer_jax.shallow.label_propagation import label_propagation
 from transfer_jax.shallow.linear import (
     Linear,
@@ -32,6 +35,7 @@ from transfer_jax.shallow.linear import (
     softmax_regression,
 )
 from transfer_jax.shallow.nbnn import da_nbnn, nbnn
+from transfer_jax.shallow.neighbours import nearest_neighbours
 from transfer_jax.shallow.none import none
 from transfer_jax.shallow.pca import pca
 from transfer_jax.shallow.scaling import Scaling, fit_scaling, standardise
@@ -47,6 +51,7 @@ from transfer_jax.shallow.subspace_alignment import subspace_alignment
 from transfer_jax.shallow.subspace_bound import stable_dimension
 from transfer_jax.shallow.tca import semi_supervised_tca, tca
 from transfer_jax.shallow.tjm import tjm
+from transfer_jax.shallow.tradaboost import tradaboost
 from transfer_jax.shallow.transport import (
     class_transport,
     entropic_transport,
@@ -72,6 +77,8 @@ __all__ = [
     'coral',
     'da_nbnn',
     'dasvm',
+    'density_ratio',
+    'density_ratio_weights',
     'dip',
     'dscm',
     'dscm_metric',
@@ -86,6 +93,9 @@ __all__ = [
     'jda',
     'jdot',
     'kernel_svm',
+    'kliep',
+    'kliep_weights',
+    'kmm',
     'label_propagation',
     'laplacian_transport',
     'linear_path',
@@ -96,6 +106,7 @@ __all__ = [
     'nbnn',
     'nearest_class_mean',
     'nearest_neighbour',
+    'nearest_neighbours',
     'none',
     'pca',
     'pipeline',
@@ -112,4 +123,5 @@ __all__ = [
     'subspace_disagreement',
     'tca',
     'tjm',
+    'tradaboost',
 ]

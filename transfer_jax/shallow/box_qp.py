@@ -188,7 +188,7 @@ def minimise(
     def advance(state):
         x, gradient = state.x, state.gradient
         away = onto(x - gradient) - x
-        inside = jnp.sum(jnp.where((x > 0) & (x < upper), away**2, 0))
+        inside = jnp.sum(face(x, gradient)(gradient) ** 2)
         # While the bounds that hold are nearly right, the gradient step is left out.
         wrong = (jnp.sum(away**2) > 2 * inside) | state.cut
         x, gradient, one, many = jax.lax.cond(wrong, leave, stay, x, gradient, away)
