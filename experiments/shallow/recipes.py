@@ -60,6 +60,12 @@ def target_alone(pair: feature_pairs.Pair) -> feature_pairs.Pair:
     return pair._replace(source=labelled, kept=kept, target_labelled=None)
 
 
+def _tca(classes, **setting):
+    """As the tables beside JDA have it (see shallow.tca)."""
+    del classes
+    return shallow.tca(unit_rows=False, unit_output=False, **setting)
+
+
 def _plain(build):
     """A builder that has no use for the number of classes."""
     return lambda classes, **setting: build(**setting)
@@ -68,14 +74,102 @@ def _plain(build):
 RECIPES: dict[str, Recipe] = {
     'none': Recipe(_plain(shallow.none), ({},)),
     'none_svm': Recipe(_plain(shallow.none), ({},), SVM),
+    # Subspaces
+    'pca': Recipe(_plain(shallow.pca), grid(dimension=(20, 40, 80))),
     'subspace_alignment': Recipe(
         _plain(shallow.subspace_alignment), grid(dimension=(80, 20, 40, 60))
     ),
+    'sgf': Recipe(_plain(shallow.sgf), grid(dimension=(20, 10, 40))),
+    'gfk': Recipe(_plain(shallow.gfk), grid(dimension=(20, 10, 40))),
+    # Feature transformation
+    'tca': Recipe(_tca, grid(dimension=(100, 20, 50), regularisation=(1.0, 0.1))),
+    'sstca': Recipe(
+        lambda classes, **p: shallow.semi_supervised_tca(classes=classes, **p),
+        grid(dimension=(30, 20, 60)),
+    ),
+    'dip': Recipe(_plain(shallow.dip), grid(dimension=(20, 40))),
+    'tjm': Recipe(
+        _plain(shallow.tjm), grid(dimension=(20, 50, 100), regularisation=(1.0, 0.1))
+    ),
+    'jda': Recipe(
+        lambda classes, **p: shallow.jda(classes=classes, **p),
+        grid(dimension=(100, 20, 50), regularisation=(1.0, 0.1)),
+    ),
+    'coral': Recipe(_plain(shallow.coral), grid(regularisation=(1.0, 0.1, 10.0)), SVM),
+    'coral_1nn': Recipe(_plain(shallow.coral), grid(regularisation=(1.0, 0.1, 10.0))),
+    # Optimal transport; regularisation is in units of the largest cost
+    'ot_exact': Recipe(_plain(shallow.exact_transport), ({},)),
+    'ot_entropic': Recipe(
+        _plain(shallow.entropic_transport), grid(regularisation=(0.02, 0.005, 0.1))
+    ),
+    'ot_group_lasso': Recipe(
+        lambda classes, **p: shallow.group_lasso_transport(classes=classes, **p),
+        grid(regularisation=(0.02, 0.005), group_regularisation=(0.1, 0.01)),
+    ),
+    'ot_class': Recipe(
+        lambda classes, **p: shallow.class_transport(classes=classes, **p),
+        grid(regularisation=(0.02, 0.005), group_regularisation=(0.1, 0.01)),
+    ),
+    'ot_laplacian': Recipe(
+        _plain(shallow.laplacian_transport), grid(graph_regularisation=(1.0, 10.0))
+    ),
+    'ot_labels': Recipe(
+        shallow.label_propagation, grid(regularisation=(0.02, 0.005, 0.1)), ITSELF
+    ),
+    'jdot': Recipe(shallow.jdot, grid(feature_weight=(1.0, 0.1, 10.0)), ITSELF),
+    # Instance weighting
+    'kmm': Recipe(_plain(shallow.kmm), grid(bound=(1000.0, 10.0)), SVM),
+    'kliep': Recipe(_plain(shallow.kliep), grid(centres=(100,)), SVM),
+    'density_ratio': Recipe(_plain(shallow.density_ratio), grid(cost=(1.0, 0.01)), SVM),
+    'tradaboost': Recipe(
+        shallow.tradaboost, grid(iterations=(20,)), ITSELF, semi_supervised=True
+    ),
+    # Classifiers
+    'dasvm': Recipe(shallow.dasvm, ({},), ITSELF),
+    'adaptive_svm': Recipe(
+        shallow.adaptive_svm, grid(cost=(1.0, 0.1)), ITSELF, semi_supervised=True
+    ),
+    'easy_adapt': Recipe(_plain(shallow.easy_adapt), ({},), SVM, semi_supervised=True),
+    # Metrics
+    'itml': Recipe(
+        _plain(shallow.itml),
+        grid(constraints=(1000,), gamma=(1.0, 0.1)),
+        semi_supervised=True,
+    ),
+    'nbnn': Recipe(shallow.nbnn, ({},), ITSELF),
+    'da_nbnn': Recipe(shallow.da_nbnn, ({},), ITSELF),
+    'dscm': Recipe(shallow.dscm, grid(rounds=(0, 5)), ITSELF),
+    # What the semi-supervised protocol is compared with
+    'source_only': Recipe(_plain(shallow.none), ({},), sees=source_alone),
+    'source_only_svm': Recipe(_plain(shallow.none), ({},), SVM, sees=source_alone),
+    'target_only': Recipe(_plain(shallow.none), ({},), sees=target_alone),
+    'target_only_svm': Recipe(_plain(shallow.none), ({},), SVM, sees=target_alone),
 }
-# The methods of the tables, by protocol.
+# The methods of the tables, by protocol: the first twelve of `full` are those that
+# every table of the literature has.
 OFFICE = {
-    'full': ('none', 'none_svm', 'subspace_alignment'),
-    'oc20': ('none', 'none_svm', 'subspace_alignment'),
-    'semi': ('none', 'none_svm', 'subspace_alignment'),
+    'full': (
+        *('none', 'pca', 'subspace_alignment', 'sgf', 'gfk', 'tca', 'dip', 'tjm'),
+        *('jda', 'coral', 'ot_entropic', 'ot_group_lasso'),
+    ),
+    'oc20': (
+        *('none', 'pca', 'subspace_alignment', 'sgf', 'gfk', 'tca', 'jda'),
+        *('ot_exact', 'ot_entropic', 'ot_group_lasso', 'ot_class', 'ot_laplacian'),
+    ),
+    'semi': (
+        *('source_only', 'target_only', 'none'),
+        *('source_only_svm', 'target_only_svm', 'none_svm'),
+        *('itml', 'adaptive_svm', 'dasvm', 'tradaboost', 'easy_adapt', 'nbnn'),
+        *('da_nbnn', 'dscm'),
+    ),
 }
-DIGITS = ('none', 'subspace_alignment')
+# Beyond the core of `full`.
+MORE = (
+    *('none_svm', 'sstca', 'coral_1nn', 'ot_exact', 'ot_class', 'ot_laplacian'),
+    *('ot_labels', 'jdot', 'kmm', 'kliep', 'density_ratio', 'dasvm', 'nbnn'),
+    *('da_nbnn', 'dscm'),
+)
+DIGITS = (
+    *('none', 'pca', 'gfk', 'tca', 'tjm', 'jda', 'coral_1nn'),
+    *('ot_exact', 'ot_entropic', 'ot_group_lasso', 'ot_class', 'ot_laplacian'),
+)
