@@ -65,6 +65,33 @@ def draw(panels: Sequence[Plane], labels: Labels, title: str) -> 'Figure':
     return figure
 
 
+def sheet(tiles: Sequence[tuple[Plane, Labels]], columns: int = 4) -> 'Figure':
+    """Small panels in rows above one legend; errors are the last of each one's."""
+    from matplotlib.figure import Figure
+
+    rows = -(-len(tiles) // columns)
+    size = (1.75 * columns, 1.95 * rows + 0.5)
+    figure = Figure(figsize=size, layout='constrained')
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in places:
+        axes.axis('off')
+    for axes, (panel, labels) in zip(places, tiles, strict=False):
+        axes.axis('on')
+        fill(axes, panel, labels, labels.wrong[-1], area=6.0)
+        axes.set_title(panel.title, fontsize=8)
+    figure.legend(
+        handles=legend(
+            any(labels.labelled for _, labels in tiles),
+            any(panel.weights is not None for panel, _ in tiles),
+        ),
+        loc='outside lower center',
+        ncols=4,
+        fontsize=8,
+        frameon=False,
+    )
+    return figure
+
+
 def fill(axes, panel: Plane, labels: Labels, wrong: np.ndarray, area=16.0) -> None:
     """Draws a panel: regions, then source, then target examples.
 
@@ -74,7 +101,7 @@ def fill(axes, panel: Plane, labels: Labels, wrong: np.ndarray, area=16.0) -> No
     flat = panel.source.shape[1] == 1
     source, target = panel.source, panel.target
     if flat:
-        source, target = _band(source, 1.0, 0), _band(target, -1.0, 1)
+        source, target = _band(source, 1.0), _band(target, -1.0)
     shown = np.concatenate([source, target]) if panel.with_source else target
     low, high = _limits(shown, panel.equal and not flat)
     _regions(axes, panel.classify, low, high, flat)
@@ -161,10 +188,10 @@ def _regions(axes, classify, low, high, flat) -> None:
         axes.contour(*sides, answer, levels=[0.5], colors='0.45', linewidths=0.9)
 
 
-def _band(x: np.ndarray, height: float, seed: int) -> np.ndarray:
+def _band(x: np.ndarray, height: float) -> np.ndarray:
     """One coordinate (n, 1) as points of a band, where they do not hide each other."""
-    spread = np.random.default_rng(seed).uniform(-0.6, 0.6, len(x))
-    return np.stack([x[:, 0], height + spread], 1)
+    spread = np.arange(len(x)) * (np.sqrt(5) - 1) / 2 % 1  # evenly, in no order
+    return np.stack([x[:, 0], height + 1.2 * (spread - 0.5)], 1)
 
 
 def _limits(points: np.ndarray, equal: bool) -> tuple[np.ndarray, np.ndarray]:

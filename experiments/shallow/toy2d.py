@@ -8,6 +8,9 @@ the classifier trained there; what that one answers in the target's own plane.
     python -m experiments.shallow.toy2d --config.problem rotation \
         --config.method subspace_alignment
 
+A run of all methods also draws what SHEET's answer on one sheet for each problem;
+docs/toy2d.png is that of the moons.
+
 No number is published for these domains: the page is to look at. Problems
 (transfer_jax/data/toy.py): rotation, two Gaussian blobs turned by 70 degrees;
 covariate_shift, a curved boundary of which the domains see different parts; moons, two
@@ -17,7 +20,7 @@ The classifier is softmax regression for rotation and covariate_shift and an SVM
 Gaussian kernel for moons; methods that classify by themselves have their own. Three
 target examples of each class are set apart. Semi-supervised methods see their labels;
 to the others they are not there, and nobody is scored on them. Hyper-parameters are
-those of METHODS for all problems; no target label chose one.
+those of toy_methods.py for all problems; no target label chose one.
 """
 
 import dataclasses
@@ -31,6 +34,7 @@ import numpy as np
 
 from experiments import common
 from experiments.shallow import planes
+from experiments.shallow.toy_methods import CLASSES, METHODS
 from transfer_jax import shallow
 from transfer_jax.data import features, toy
 from transfer_jax.study import Study
@@ -39,9 +43,22 @@ from transfer_jax.types import Samples
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CLASSES = len(toy.CLASSES)
 LABELLED = 3  # target examples of each class
 ALL = 'all'
+SHEET = (
+    'none',
+    'subspace_alignment',
+    'coral',
+    'gfk',
+    'tca',
+    'jda',
+    'kmm',
+    'entropic_transport',
+    'group_lasso_transport',
+    'label_propagation',
+    'dscm',
+    'adaptive_svm',
+)
 
 
 class Problem(NamedTuple):
@@ -60,17 +77,6 @@ PROBLEMS = {
     ),
     'moons': Problem(toy.moons, lambda: shallow.kernel_svm(CLASSES, cost=10.0)),
 }
-METHODS: dict[str, Callable[[], shallow.Shallow]] = {
-    'none': shallow.none,
-    'pca': lambda: shallow.pca(1),
-    'subspace_alignment': lambda: shallow.subspace_alignment(1),
-    'gfk': lambda: shallow.gfk(1),
-    'sgf': lambda: shallow.sgf(1, components=2, classes=CLASSES),
-    'dip': lambda: shallow.dip(1),
-    'adaptive_svm': lambda: shallow.adaptive_svm(CLASSES, cost=10.0),
-    'dasvm': lambda: shallow.dasvm(CLASSES),
-    'easy_adapt': shallow.easy_adapt,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Config:
     problem: str = ALL
     """rotation, covariate_shift, moons, or all."""
     method: str = ALL
-    """One of METHODS, or all."""
+    """One of toy_methods.py, or all."""
     n: int = 150
     """Examples of a domain."""
     seeds: int = 5
@@ -138,12 +144,24 @@ def pictures(problems, methods, solved) -> dict[str, 'Figure']:
     """A figure for each method on each problem, of the first draw."""
     drawn = {}
     for problem in problems:
+        if set(SHEET) <= set(methods):
+            drawn[f'{problem}_sheet'] = sheet(problem, solved)
         for method in methods:
             found = solved(problem, method, 0)
             title = f'{problem}: {method}'.replace('_', ' ')
             name = f'{problem}_{method}'
             drawn[name] = planes.draw(found.panels, found.labels, title)
     return drawn
+
+
+def sheet(problem: str, solved: Callable[..., Solved]) -> 'Figure':
+    """What the methods of SHEET answer in the plane of the target."""
+    tiles = []
+    for method in SHEET:
+        found = solved(problem, method, 0)
+        title = f'{method.replace("_", " ")}: {100 * found.after:.0f} %'
+        tiles.append((found.panels[-1]._replace(title=title), found.labels))
+    return planes.sheet(tiles)
 
 
 def solve(problem: str, method: str, seed: int, *, n: int) -> Solved:

@@ -44,7 +44,7 @@ def covariate_shift(seed: int, n: int) -> Pair:
     """One curved boundary for both domains, which look at different parts of it.
 
     A point is of class 2 where its second coordinate is above half the square of its
-    first, whose mean is -1 in the source and 1.2 in the target.
+    first, whose mean is -0.5 in the source and 1.2 in the target.
     """
 
     def draw(rng, mean, deviation):
@@ -53,7 +53,7 @@ def covariate_shift(seed: int, n: int) -> Pair:
         return _features(x, x[:, 1] > 0.5 * first**2)
 
     return (
-        draw(np.random.default_rng([seed, 0]), -1.0, 1.0),
+        draw(np.random.default_rng([seed, 0]), -0.5, 0.9),
         draw(np.random.default_rng([seed, 1]), 1.2, 0.4),
     )
 
