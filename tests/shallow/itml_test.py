@@ -1,11 +1,15 @@
 """ITML against the conditions of its optimum and a case by hand."""
 
+import importlib
+
 import jax
 import numpy as np
 import pytest
 
 from transfer_jax import shallow
 from transfer_jax.types import Samples
+
+itml = importlib.import_module('transfer_jax.shallow.itml')  # not the function
 
 
 def samples(seed, n, d, classes=3, shift=0.0, unlabelled=0):
@@ -118,7 +122,9 @@ def test_bounds_are_percentiles_of_the_pairs():
     np.testing.assert_allclose(found.bounds, expected, rtol=1e-12)
 
 
-def test_padding_and_unlabelled_examples_change_nothing():
+@pytest.mark.parametrize('few', [2, 6, 128])  # the labelled ones fit in or not
+def test_padding_and_unlabelled_examples_change_nothing(monkeypatch, few):
+    monkeypatch.setattr(itml, 'FEW', few)
     source, target = samples(0, 12, 4), samples(1, 9, 4)
     plain = fitted(source, target, 50)
     wide = jax.tree.map(lambda leaf: np.concatenate([leaf, leaf[:3]]), source)

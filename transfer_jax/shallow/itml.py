@@ -11,6 +11,7 @@ from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array
 
 BLOCK = 32  # constraints between two updates of the whole matrix
+FEW = 128  # labelled target examples that a kernel matrix has room for at first
 
 
 class Itml(NamedTuple):
@@ -30,7 +31,7 @@ def itml(
     gamma: float | Array = 1.0,
     *,
     across: bool = True,
-    sweeps: int = 100,
+    sweeps: int = 30,
     tolerance: float = 1e-3,
 ) -> Shallow:
     """The metric nearest to Euclid's that keeps classes together across domains.
@@ -78,10 +79,22 @@ def itml(
         bounds = jnp.stack([_quantile(squared, apart, q) for q in (0.05, 0.95)])
         sign = jnp.where(apart, jnp.where(label[i] == label[j], 1, -1), 0)
         start = jnp.where(sign > 0, bounds[0], bounds[1])
-        multiplier, slack, change = _project(
-            x, pair, sign, start, gamma, sweeps, tolerance
-        )
-        factor = _factor(x, pair, sign * multiplier)
+        # Labelled examples first: the others need no row in the kernel matrix.
+        order = jnp.argsort(counts <= 0)
+        x, placed = x[order], jnp.argsort(order)[pair]
+
+        def solve(rows):
+            given = x[:rows], placed, sign
+            found = _project(*given, start, gamma, sweeps, tolerance)
+            return _factor(*given, found[0]), *found
+
+        whole, few = len(x), len(source.x) + FEW
+        if few < whole:
+            fits = jnp.sum(counts > 0) <= few
+            found = lax.cond(fits, lambda: solve(few), lambda: solve(whole))
+        else:
+            found = solve(whole)
+        factor, multiplier, slack, change = found
         return Itml(factor, pair, sign, multiplier, slack, bounds, change)
 
     def features(fitted, x):
@@ -177,8 +190,9 @@ def _project(x, pair, sign, slack, gamma, sweeps, tolerance):
     return multiplier.ravel()[:count], slack.ravel()[:count], change
 
 
-def _factor(x, pair, multiplier):
-    """L (d, d) with L L^T = (I + sum_k multiplier_k v_k v_k^T)^-1, v = x_i - x_j."""
+def _factor(x, pair, sign, multiplier):
+    """L (d, d), L L^T = (I + sum_k sign_k multiplier_k v_k v_k^T)^-1, v = x_i - x_j."""
+    multiplier = sign * multiplier
     n, d = x.shape
     i, j = pair.T
     # The sum is x^T S x with the Laplacian S of the pairs.
