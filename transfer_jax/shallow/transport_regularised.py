@@ -18,6 +18,7 @@ from transfer_jax.types import Array
 
 SEARCHES = 12  # evaluations along a step, at most
 LEAST = 1e-300  # mass in a logarithm
+FINEST = 1e-13  # tolerance of a plan: rounding leaves no less
 
 
 class Penalty(NamedTuple):
@@ -61,6 +62,8 @@ def conditional_gradient(
       regularisation: None is the conditional gradient without entropy, on the host.
     """
     reg = 0.0 if regularisation is None else regularisation
+    # A gap is known as well as the solution of the linearised problem is.
+    inner = min(transport_plans.TOLERANCE, max(0.1 * tolerance, FINEST))
 
     def going(state):
         return (state.gap > tolerance) & (state.count < iterations)
@@ -71,7 +74,7 @@ def conditional_gradient(
             aim, duals = transport_plans.exact_plan(linear, a, b), state.duals
         else:
             found = transport_plans.entropic_plan(
-                linear, a, b, regularisation, start=state.duals
+                linear, a, b, regularisation, start=state.duals, tolerance=inner
             )
             aim, duals = found.matrix, (found.source, found.target)
         step = aim - state.plan
