@@ -208,8 +208,8 @@ def finish(settings: Settings, pool: Pool, value: Array, a: Array) -> Solution:
         a = a / jnp.sqrt(jnp.where(value > 0, value, 1))
     else:
         a = ops.l2_normalise(a, 0)
-    largest = jnp.take_along_axis(a, jnp.argmax(jnp.abs(a), 0)[None], 0)
-    a = jnp.where(value > 0, jnp.where(largest < 0, -a, a), 0)
+    turned = jnp.where(jnp.max(a, 0) < -jnp.min(a, 0), -a, a)
+    a = jnp.where(value > 0, turned, 0)
     if settings.kernel in (None, ops.linear_kernel):
         weight = a if settings.kernel is None else pool.x.T @ a
         fitted, z = Components(weight, pool.x[:0]), pool.x @ weight

@@ -80,7 +80,10 @@ def jda(
         def turn(label, _):
             z = solve(label).z
             neighbours = nearest.fit(key, source._replace(x=z[:ns]), None)
-            found = jnp.argmax(nearest.logits(neighbours, z[ns:]), 1)
+            logits = nearest.logits(neighbours, z[ns:])
+            best = logits == jnp.max(logits, 1, keepdims=True)
+            # argmax does not compile in float64 under the jit of a float32 caller
+            found = jnp.min(jnp.where(best, jnp.arange(classes), classes), 1)
             return found.astype(label.dtype), None
 
         start = jnp.full_like(target.label, -1)
