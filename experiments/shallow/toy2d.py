@@ -9,7 +9,7 @@ the classifier trained there; what that one answers in the target's own plane.
         --config.method subspace_alignment
 
 A run of all methods also draws what SHEET's answer on one sheet for each problem;
-docs/toy2d.png is that of the moons.
+docs/toy2d.png is that of the moons, in 64 colours.
 
 No number is published for these domains: the page is to look at. Problems
 (transfer_jax/data/toy.py): rotation, two Gaussian blobs turned by 70 degrees;

@@ -44,8 +44,8 @@ METHODS: dict[str, Callable[[], shallow.Shallow]] = {
     'dasvm': lambda: shallow.dasvm(CLASSES),
     'nbnn': lambda: shallow.nbnn(CLASSES),
     'da_nbnn': lambda: shallow.da_nbnn(CLASSES),
-    # With a few labelled target examples
     'dscm': lambda: shallow.dscm(CLASSES),
+    # With a few labelled target examples
     'easy_adapt': shallow.easy_adapt,
     'adaptive_svm': lambda: shallow.adaptive_svm(CLASSES, cost=10.0),
     'tradaboost': lambda: shallow.tradaboost(CLASSES),

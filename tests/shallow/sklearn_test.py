@@ -351,7 +351,7 @@ def _turns(x):
 
 
 EXPECTED = {
-    'check_do_not_raise_errors_in_init_or_set_params': 'names of hyper-parameters are',
+    'check_do_not_raise_errors_in_init_or_set_params': 'names are checked at once',
     'check_no_attributes_set_in_init': 'hyper-parameters are those of the builder',
     'check_transformer_data_not_an_array': 'the stand-in needs a length',
     'check_classifier_data_not_an_array': 'the stand-in needs a length',

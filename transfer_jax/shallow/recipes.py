@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from transfer_jax.shallow import shallow
@@ -26,6 +26,64 @@ def parameters(build: Callable) -> dict[str, Any]:
         return {}
     found = inspect.signature(build).parameters
     return {name: p.default for name, p in found.items() if name != 'classes'}
+
+
+class Parameters:
+    """For an estimator whose hyper-parameters are those of the functions it builds by.
+
+    scikit-learn reads hyper-parameters off a constructor, which here cannot know them.
+    One that has no default and was not given is None until the fit.
+    """
+
+    def get_params(self, deep=True):
+        """Hyper-parameters of the estimator and of what it builds."""
+        own = {}
+        for name, default in self.defaults().items():
+            unset = None if default is REQUIRED else default
+            own[name] = getattr(self, name, unset)
+        return super().get_params(deep) | own
+
+    def set_params(self, **params):
+        """Sets hyper-parameters; a new `build` first, for it has others."""
+        for name in ('build', 'classify'):
+            if name in params:
+                setattr(self, name, params.pop(name))
+        return super().set_params(**params)
+
+    def defaults(self) -> dict[str, Any]:
+        """{hyper-parameter: default} of what is built."""
+        return parameters(self.build)
+
+    def take(self, given: Mapping[str, Any]) -> None:
+        """What a constructor was given beyond its own.
+
+        Raises:
+          TypeError: a name that no function has.
+        """
+        known = self.defaults()
+        for name, value in given.items():
+            if name not in known:
+                raise TypeError(
+                    f'no parameter {name!r}; choose from {", ".join(known) or "none"}'
+                )
+            setattr(self, name, value)
+
+    def arguments(
+        self, function: Callable, classes: int, prefix: str = ''
+    ) -> tuple[tuple[str, Any], ...]:
+        """What `function` is called with.
+
+        Raises:
+          ValueError: a hyper-parameter without a default that was not given.
+        """
+        found = {}
+        for name, default in parameters(function).items():
+            found[name] = self.get_params(deep=False)[prefix + name]
+            if found[name] is None and default is REQUIRED:
+                raise ValueError(f'{prefix}{name}: the method needs a value')
+        if 'classes' in inspect.signature(function).parameters:
+            found['classes'] = classes
+        return tuple(found.items())
 
 
 def made(recipe: Recipe) -> tuple[shallow.Shallow, shallow.Pipeline]:

@@ -28,9 +28,6 @@ Import this module by its name; `transfer_jax.shallow` does not import it.
 """
 
 import functools
-import inspect
-from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,54 +52,13 @@ CLASSIFY = 'classify_'  # stands before the hyper-parameters of a classifier
 _FIT = {'sample_domain': True}  # what metadata routing hands over unasked
 
 
-class _Built(BaseEstimator):
-    """An estimator whose hyper-parameters are those of the functions that build it.
-
-    scikit-learn reads hyper-parameters off a constructor, which here cannot know them.
-    One that has no default and was not given is None until the fit.
-    """
-
-    def get_params(self, deep=True):
-        """Hyper-parameters of the estimator and of what it builds."""
-        own = {}
-        for name, default in self._defaults().items():
-            unset = None if default is recipes.REQUIRED else default
-            own[name] = getattr(self, name, unset)
-        return super().get_params(deep) | own
-
-    def set_params(self, **params):
-        """Sets hyper-parameters; a new `build` first, for it has others."""
-        for name in ('build', 'classify'):
-            if name in params:
-                setattr(self, name, params.pop(name))
-        return super().set_params(**params)
+class _Built(recipes.Parameters, BaseEstimator):
+    """What both estimators share: the fit, and a map for each domain."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-    def _defaults(self) -> dict[str, Any]:
-        return recipes.parameters(self.build)
-
-    def _take(self, parameters: Mapping[str, Any]) -> None:
-        known = self._defaults()
-        for name, value in parameters.items():
-            if name not in known:
-                raise TypeError(
-                    f'no parameter {name!r}; choose from {", ".join(known) or "none"}'
-                )
-            setattr(self, name, value)
-
-    def _arguments(self, function, classes, prefix='') -> tuple[tuple[str, Any], ...]:
-        found = {}
-        for name, default in recipes.parameters(function).items():
-            found[name] = self.get_params(deep=False)[prefix + name]
-            if found[name] is None and default is recipes.REQUIRED:
-                raise ValueError(f'{prefix}{name}: the method needs a value')
-        if 'classes' in inspect.signature(function).parameters:
-            found['classes'] = classes
-        return tuple(found.items())
 
     def _fit(self, x, y, sample_domain, recipe_of):
         """Fits the pipeline; returns (x, codes, which rows are the source's)."""
@@ -173,7 +129,7 @@ class Adapter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Built):
         self.build = build
         self.target_labels = target_labels
         self.random_state = random_state
-        self._take(parameters)
+        self.take(parameters)
 
     def fit(self, X, y, sample_domain=None):
         """Fit on X (n, d); `sample_domain` (n,) must be given.
@@ -195,7 +151,7 @@ class Adapter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Built):
         return self.fit(X, y, sample_domain).transform(X, sample_domain)
 
     def _to_adapt(self, classes):
-        arguments = self._arguments(self.build, classes)
+        arguments = self.arguments(self.build, classes)
         return recipes.Recipe(self.build, arguments, adapts_only=True)
 
 
@@ -243,7 +199,7 @@ class AdaptedClassifier(ClassifierMixin, _Built):
         self.classify = classify
         self.target_labels = target_labels
         self.random_state = random_state
-        self._take(parameters)
+        self.take(parameters)
 
     def fit(self, X, y, sample_domain=None):
         """Fit on X (n, d); `sample_domain` (n,) must be given.
@@ -301,18 +257,19 @@ class AdaptedClassifier(ClassifierMixin, _Built):
     def _foreign(self) -> bool:
         return isinstance(self.classify, BaseEstimator)
 
-    def _defaults(self):
-        own = super()._defaults()
+    def defaults(self):
+        """{hyper-parameter: default} of method and classifier."""
+        own = super().defaults()
         if self.classify is not None and not self._foreign():
             of_classify = recipes.parameters(self.classify)
             own |= {CLASSIFY + name: value for name, value in of_classify.items()}
         return own
 
     def _to_classify(self, classes):
-        arguments = self._arguments(self.build, classes)
+        arguments = self.arguments(self.build, classes)
         if self._foreign() or self.classify is None:
             return recipes.Recipe(self.build, arguments, adapts_only=self._foreign())
-        own = self._arguments(self.classify, classes, CLASSIFY)
+        own = self.arguments(self.classify, classes, CLASSIFY)
         return recipes.Recipe(self.build, arguments, self.classify, own)
 
     def _logits(self, x, source) -> np.ndarray:
