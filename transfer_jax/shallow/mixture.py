@@ -81,8 +81,13 @@ def fit(density: Array, weight: Array, *, tolerance: float) -> Proportions:
 
     start = jnp.where(used, 1 / count, 0).astype(density.dtype)
     state = _State(start, jnp.ones_like(start), gap(start), 0)
-    state = jax.lax.while_loop(going, advance, state)
-    return Proportions(state.share / jnp.sum(state.share), state.gap)
+    share = jax.lax.while_loop(going, advance, state).share
+    # The interior method leaves a trace of every component. One whose slope is larger
+    # than its share has none at the minimum.
+    share = share / jnp.sum(share)
+    share = jnp.where(1 - pull(share) > share, 0, share)
+    share = share / jnp.sum(share)
+    return Proportions(share, gap(share))
 
 
 def _length(x: Array, step: Array) -> Array:
