@@ -29,9 +29,9 @@ def coral(regularisation: float | Array = 1.0) -> Shallow:
     of the two. Eigenvalues that are 0 up to rounding count as 0.
 
     On Office-Caltech10 (SURF) tables print CORAL with an SVM whose kernel is the
-    similarity x C_S^-1/2 C_T^1/2 y^T, in training too; with that SVM at C = 1 ten of the
-    twelve values come out within 0.1 points (Caltech to Webcam and to DSLR are 8 and 10
-    lower). A linear SVM on mapped examples, as in a pipeline, is another protocol.
+    similarity x C_S^-1/2 C_T^1/2 y^T, in training too. With that SVM, at C = 1, ten of
+    the twelve values come out within 0.1 points (Caltech to Webcam and to DSLR are 8
+    and 10 lower). A linear SVM on mapped examples, as in a pipeline, is another thing.
 
     Args:
       regularisation: r, in units of the squared features.
