@@ -53,8 +53,18 @@ def fit(density: Array, weight: Array, *, tolerance: float) -> Proportions:
         """mean_j L_jl / (L x)_j, (k,)."""
         return (weight / (density @ share)) @ density
 
+    def trim(share):
+        """Without the trace that the interior method leaves of every component.
+
+        One whose slope is larger than its share has none at the minimum.
+        """
+        share = share / jnp.sum(share)
+        share = jnp.where(1 - pull(share) > share, 0, share)
+        return share / jnp.sum(share)
+
     def gap(share):
-        return jnp.max(pull(share / jnp.sum(share))) - 1
+        found = jnp.max(pull(trim(share))) - 1
+        return jnp.where(jnp.isnan(found), jnp.inf, found)  # a row lost all it had
 
     def going(state):
         return (state.gap > tolerance) & (state.count < STEPS)
@@ -81,13 +91,8 @@ def fit(density: Array, weight: Array, *, tolerance: float) -> Proportions:
 
     start = jnp.where(used, 1 / count, 0).astype(density.dtype)
     state = _State(start, jnp.ones_like(start), gap(start), 0)
-    share = jax.lax.while_loop(going, advance, state).share
-    # The interior method leaves a trace of every component. One whose slope is larger
-    # than its share has none at the minimum.
-    share = share / jnp.sum(share)
-    share = jnp.where(1 - pull(share) > share, 0, share)
-    share = share / jnp.sum(share)
-    return Proportions(share, gap(share))
+    state = jax.lax.while_loop(going, advance, state)
+    return Proportions(trim(state.share), state.gap)
 
 
 def _length(x: Array, step: Array) -> Array:
