@@ -19,6 +19,7 @@ share its objective lies above ours; or the share of target examples with anothe
 """
 
 import argparse
+import functools
 import importlib.util
 import statistics
 
@@ -29,6 +30,7 @@ from benchmarks.shallow.process import Child, Request, Stopped
 SIZES = '1000,4000'
 RUNS, SECONDS, MOST = 3, 2.0, 100  # of a side: at least, until, at most
 GOALS = {'packages': 1.0, 'arrays': 1.5}
+GROUPS = {'packages': 'packages', 'arrays': 'NumPy and SciPy'}
 
 
 def compare(name: str, n: int, d: int, limit: float, missing: set[str]) -> dict:
@@ -50,9 +52,8 @@ def compare(name: str, n: int, d: int, limit: float, missing: set[str]) -> dict:
             sides[side]['differs'] = float(differs)
     row = {'sides': sides, 'kind': method.kind, 'note': method.note}
     for group, goal in GOALS.items():
-        ratio = _ratio(sides, getattr(method, group), limit)
-        if ratio is not None:
-            row[group] = {'ratio': ratio, 'met': ratio <= goal}
+        found = _against(sides, getattr(method, group), goal, limit)
+        row |= {group: found} if found else {}
     return row
 
 
@@ -114,16 +115,29 @@ def _row(times, seconds, side) -> dict:
     return row
 
 
-def _ratio(sides, others, limit) -> float | None:
-    """Of our time to the least of theirs; one that was stopped took the limit."""
-    best = [
-        sides[other].get('min', 1e3 * limit)
-        for other in others
-        if other in sides and not sides[other].get('stopped', '').startswith('failed')
-    ]
-    if not best or 'min' not in sides['ours']:
-        return None
-    return sides['ours']['min'] / min(best)
+def _against(sides, others, goal, limit) -> dict:
+    """Our time by the least of theirs; {} where there is none of theirs.
+
+    Of one that was stopped it is the limit, which makes the ratio a bound.
+    """
+    others = [sides[other] for other in others if other in sides]
+    times = [other['min'] for other in others if 'min' in other]
+    bound = not times
+    if any(other.get('stopped', '').startswith('>') for other in others):
+        times.append(1e3 * limit)
+    if not times:
+        return {}
+    if 'min' not in sides['ours']:
+        return {'ratio': None, 'bound': False, 'met': False}
+    ratio = sides['ours']['min'] / min(times)
+    return {'ratio': ratio, 'bound': bound, 'met': ratio <= goal}
+
+
+def _told(against: dict) -> str:
+    """The ratio as text."""
+    if against['ratio'] is None:
+        return 'none'
+    return f'{"< " if against["bound"] else ""}{against["ratio"]:.2f}'
 
 
 def lines(name: str, n: int, row: dict) -> list[str]:
@@ -144,8 +158,8 @@ def lines(name: str, n: int, row: dict) -> list[str]:
             text += f'{"":10}{found["differs"]:+10.0e}'
         made.append(text)
     goals = [
-        f'{words} {row[group]["ratio"]:.2f}: {"met" if row[group]["met"] else "missed"}'
-        for group, words in (('packages', 'packages'), ('arrays', 'NumPy and SciPy'))
+        f'{words} {_told(row[group])}: {"met" if row[group]["met"] else "missed"}'
+        for group, words in GROUPS.items()
         if group in row
     ]
     made.append(f'{"":28}{"; ".join(goals) or "no ratio"}')
@@ -176,24 +190,36 @@ def main() -> None:
     }
     result = {'machine': timing.machine(), 'missing': sorted(missing), 'methods': {}}
     result |= {'features': flags.features, 'limit': flags.limit}
-    text = [', '.join(f'{k} {v}' for k, v in result['machine'].items())]
+    say = (lambda text: None) if flags.json else functools.partial(print, flush=True)
+    say(', '.join(f'{k} {v}' for k, v in result['machine'].items()))
     if missing:
-        text.append(
+        say(
             f'not installed, so not compared with: {", ".join(sorted(missing))} '
             "(pip install -e '.[dev]')"
         )
-    columns = ('min ms', 'median'), ('n x n', 'compile s', 'differs')
-    text.append(
-        f'{"":48}'
-        + ''.join(f'{c:>12}' for c in columns[0])
-        + ''.join(f'{c:>{w}}' for c, w in zip(columns[1], (8, 10, 10), strict=True))
+    say(
+        f'{"":48}{"min ms":>12}{"median":>12}{"n x n":>8}{"compile s":>10}'
+        f'{"differs":>10}'
     )
     for n in map(int, flags.sizes.split(',')):
         for name in chosen:
             row = compare(name, n, flags.features, flags.limit, missing)
             result['methods'][f'{name} {n}'] = row
-            text += lines(name, n, row)
-    timing.show(result, '\n'.join(text), as_json=flags.json, out=flags.out)
+            say('\n'.join(lines(name, n, row)))
+    timing.show(result, summary(result), as_json=flags.json, out=flags.out)
+
+
+def summary(result: dict) -> str:
+    """How many goals are met, and which are not."""
+    told = []
+    for group, words in GROUPS.items():
+        rows = {k: v[group] for k, v in result['methods'].items() if group in v}
+        missed = [f'{k} ({_told(v)})' for k, v in rows.items() if not v['met']]
+        told.append(
+            f'{words}: {len(rows) - len(missed)} of {len(rows)} goals met'
+            + (f'; missed: {", ".join(missed)}' if missed else '')
+        )
+    return '\n'.join(told)
 
 
 if __name__ == '__main__':

@@ -5,6 +5,7 @@ from scipy import optimize
 from sklearn import neighbors, svm
 
 from benchmarks.shallow import problem as problems
+from benchmarks.shallow import projections
 from benchmarks.shallow.problem import Problem, Side
 
 COUNT = problems.CLASSES
@@ -191,7 +192,7 @@ def dscm(p):
 
 def dscm_metric(p):
     """The same steps by hand: gradients of all examples, lengths that adapt."""
-    from benchmarks.shallow import projections
+    p = problems.near(p)
 
     def run():
         x, label = problems.labelled(p)

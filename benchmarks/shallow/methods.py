@@ -192,6 +192,7 @@ METHODS = {
         {},
         {'scikit-learn': 'classifiers.nearest_neighbours'},
         kind='labels',
+        note='equal votes go to the class of the nearest, there to the first class',
     ),
 }
 

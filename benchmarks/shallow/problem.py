@@ -19,6 +19,7 @@ GROUPS = 0.05
 GRAPH = 1.0
 GRAPH_NEIGHBOURS = 3
 TURNS = 100  # of conditional gradients, at most
+INNER = 20_000  # iterations of Sinkhorn in each, at most
 CENTRES, FOLDS = 100, 5  # of KLIEP
 BOUND = 1_000.0  # of a weight, in kernel mean matching
 ROUNDS = 20  # of boosting
@@ -88,6 +89,12 @@ def labelled(p: Problem) -> tuple[np.ndarray, np.ndarray]:
     """Features and labels of the source, then those of the target that have some."""
     given = p.yt >= 0
     return np.concatenate([p.xs, p.xt[given]]), np.concatenate([p.ys, p.yt[given]])
+
+
+def near(p: Problem) -> Problem:
+    """The same, so much smaller that its classes overlap at distances about 1."""
+    scale = np.sqrt(8 / p.xs.shape[1])
+    return p._replace(xs=p.xs * scale, xt=p.xt * scale)
 
 
 def halves(p: Problem) -> np.ndarray:

@@ -24,7 +24,7 @@ def skada_entropic(p):
         EntropicOTMappingAdapter,
         problems.ENTROPY,
         norm='max',
-        max_iter=LARGE,
+        max_iter=problems.INNER,
         tol=TOLERANCE,
     )
     return adapted(p, make, lambda features: features[0], with_labels=True)
@@ -41,7 +41,7 @@ def skada_classes(p, norm):
         problems.GROUPS * scale,
         norm=norm,
         max_iter=problems.ITERATIONS if norm == 'lpl1' else problems.TURNS,
-        max_inner_iter=LARGE,
+        max_inner_iter=problems.INNER,
         tol=TOLERANCE,
     )
     objective = {
@@ -87,7 +87,7 @@ def pot_entropic(p, method):
             cost,
             problems.ENTROPY,
             method=method,
-            numItermax=LARGE,
+            numItermax=problems.INNER,
             stopThr=TOLERANCE,
         )
         return plan @ p.xt / plan.sum(1)[:, None]
@@ -103,7 +103,7 @@ def pot_groups(p):
         problems.ENTROPY,
         problems.GROUPS,
         max_iter=problems.TURNS,
-        max_inner_iter=LARGE,
+        max_inner_iter=problems.INNER,
         tol=TOLERANCE,
         norm='max',
     )
@@ -120,7 +120,7 @@ def pot_classes(p):
         problems.ENTROPY,
         problems.GROUPS,
         max_iter=problems.ITERATIONS,
-        max_inner_iter=LARGE,
+        max_inner_iter=problems.INNER,
         tol=TOLERANCE,
         norm='max',
     )
