@@ -69,8 +69,9 @@ def test_alternation_lowers_the_objective_until_the_plan_stays():
     source, target = pair(15, 15, shift=1.5)
     values = []
     for iterations in (1, 2, 20):
-        found = fit(shallow.jdot(CLASSES, iterations=iterations), source, target)
-        values.append(whole_objective(found, source, target, 1.0, 1.0))
+        align = shallow.jdot(CLASSES, 0.1, iterations=iterations)
+        found = fit(align, source, target)
+        values.append(whole_objective(found, source, target, 0.1, 1.0))
     assert values[0] > values[1] - 1e-12 and values[1] >= values[2] - 1e-9
     assert values[0] > values[2] + 1e-3
     assert found.iterations < 20 and found.change < 1e-9
