@@ -166,7 +166,7 @@ def test_rank_of_domain_by_hand():
     np.testing.assert_allclose(found, angle * divergence, rtol=1e-12)
     found = np.asarray(shallow.rank_of_domain(target, source, 1))
     np.testing.assert_allclose(found, angle * divergence, rtol=1e-12)
-    assert shallow.rank_of_domain(source, source, 2) == 0
+    assert float(shallow.rank_of_domain(source, source, 2)) == 0
 
 
 def test_the_nearer_domain_has_the_lower_rank():

@@ -28,9 +28,9 @@ def gfk(dimension: int, *, classes: int | None = None) -> Shallow:
     """Compares examples in all subspaces between the source's and the target's.
 
     With Phi(t) the geodesic from the source's subspace, t = 0, to the target's, t = 1,
-    the kernel is x^T G z, G = integral of Phi(t) Phi(t)^T dt (eq. 4). In closed form it
-    needs the principal vectors a_i, b_i and angles theta_i of the two subspaces (eq. 5,
-    6). About the middle of the flow G is diagonal: it is the sum of
+    the kernel is x^T G z, G = integral of Phi(t) Phi(t)^T dt (section 3.2). In closed
+    form it needs the principal vectors a_i, b_i and angles theta_i of the two
+    subspaces. About the middle of the flow G is diagonal: it is the sum of
     1/2 (1 + sin(theta_i) / theta_i) m_i m_i^T, m_i = (a_i + b_i) / |a_i + b_i|, and
     1/2 (1 - sin(theta_i) / theta_i) p_i p_i^T, p_i = (b_i - a_i) / |b_i - a_i|. So the
     features are 2k coordinates whose inner products and distances are the kernel's, for
@@ -121,9 +121,9 @@ def _rank_of_domain(source, target, dimension):
 
 
 def subspace_disagreement(
-    source: Samples, target: Samples, *, tolerance: float = 1e-4
+    source: Samples, target: Samples, *, tolerance: float = 1e-2
 ) -> Disagreement:
-    """The dimension that the subspace disagreement measure chooses (Gong et al., 3.3).
+    """The dimension that the subspace disagreement measure chooses (Gong et al., 2012).
 
     D(d) = (sin(alpha_d) + sin(beta_d)) / 2, where alpha_d and beta_d are the largest
     angles of the d-dimensional principal subspaces of source and target with that of
@@ -131,7 +131,8 @@ def subspace_disagreement(
     host, because the answer is a shape.
 
     Args:
-      tolerance: how near to 1 is 1. The paper does not say.
+      tolerance: how near to 1 is 1. The paper does not say; angles of samples are never
+        quite right ones.
 
     Raises:
       ValueError: no dimension up to half of the features, or to the rank of a domain,
