@@ -178,7 +178,7 @@ METHODS = {
         'ours_classifiers.dscm_metric',
         {},
         {'NumPy': 'classifiers.dscm_metric'},
-        kind='objective',
+        kind='labels',
     ),
     'mmd_test': Method('ours_classifiers.mmd_test', {}, {'NumPy': 'weights.mmd_test'}),
     'proxy_a_distance': Method(
