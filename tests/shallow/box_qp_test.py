@@ -1,11 +1,15 @@
 """Quadratic programs over a box and a bound on the sum, by their KKT conditions."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
 from scipy import optimize
 
 from transfer_jax.shallow import box_qp
+
+MINIMISE = jax.jit(functools.partial(box_qp.minimise, tolerance=1e-6))
 
 
 def problem(seed, n=60, d=10):
@@ -20,8 +24,7 @@ def problem(seed, n=60, d=10):
 
 def solve(*arguments):
     with jax.enable_x64(True):
-        run = jax.jit(lambda *a: box_qp.minimise(*a, tolerance=1e-6))
-        return jax.tree.map(np.asarray, run(*arguments))
+        return jax.tree.map(np.asarray, MINIMISE(*arguments))
 
 
 def violation(x, gradient, upper, low, high):
