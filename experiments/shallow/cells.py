@@ -34,7 +34,8 @@ class _Asked(NamedTuple):
 def accuracy(load: Load, cell: Mapping[str, Any]) -> dict[str, Any]:
     """Target accuracy with the paper's setting, and what the cell took."""
     pair, method, seed = _open(load, cell)
-    pipeline = _pipeline(method, len(pair.target_test.classes), 0)
+    own = cell['pair'] if cell['pair'] in recipes.RECIPES[method].by_pair else ''
+    pipeline = _pipeline(method, len(pair.target_test.classes), 0, own)
     started = time.perf_counter()
     fitted = feature_pairs.fit(pipeline, jax.random.key(seed), pair)
     predict = jax.tree_util.Partial(pipeline.predict, fitted)

@@ -115,6 +115,31 @@ def test_one_class_alone_is_always_predicted():
     assert (found.argmax(1) == 2).all() and (found[:, 2] == 1).all()
 
 
+@pytest.mark.parametrize('kernel', ['linear', 'gaussian'])
+def test_one_vs_one_votes_as_scikit_learn_does(kernel):
+    source, new = samples(), samples(3, n=60)
+    options = {'kernel': KERNELS[kernel], 'cost': 2.0, 'one_vs_one': True}
+    machine = fitted(source, **options)
+    assert machine.coefficient.shape[1] == 3
+    found = logits(machine, new.x, **options)
+    assert (found.sum(1) == 3).all()
+    gram = np.asarray(KERNELS[kernel](source.x, source.x))
+    theirs = SVC(C=2.0, kernel='precomputed', tol=1e-6).fit(gram, source.label)
+    np.testing.assert_array_equal(
+        found.argmax(1), theirs.predict(np.asarray(KERNELS[kernel](new.x, source.x)))
+    )
+
+
+@pytest.mark.parametrize('there', [(0,), (2,), (0, 2)])
+def test_one_vs_one_predicts_no_class_that_is_absent(there):
+    source = samples()
+    mask = np.isin(source.label, there).astype(float)
+    options = {'kernel': ops.linear_kernel, 'one_vs_one': True}
+    machine = fitted(source._replace(mask=mask), **options)
+    found = logits(machine, samples(3, n=60).x, **options)
+    assert set(found.argmax(1)) <= set(there)
+
+
 def test_it_trains_on_what_a_pipeline_adapts():
     source, target = samples(), samples(1)
     made = shallow.pipeline(shallow.none(), shallow.kernel_svm(CLASSES))

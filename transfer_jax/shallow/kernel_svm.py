@@ -1,6 +1,9 @@
 """A support vector machine in any kernel."""
 
+import itertools
+
 import chex
+import jax.numpy as jnp
 import numpy as np
 
 from transfer_jax.ops.kernels import Kernel
@@ -9,15 +12,20 @@ from transfer_jax.shallow.shallow import Classifier
 
 
 def kernel_svm(
-    classes: int, *, kernel: Kernel | None = None, cost: float = 1.0
+    classes: int,
+    *,
+    kernel: Kernel | None = None,
+    cost: float = 1.0,
+    one_vs_one: bool = False,
 ) -> Classifier:
-    """One-vs-rest SVM with hinge loss in the space of a kernel.
+    """SVM with hinge loss in the space of a kernel, one-vs-rest by default.
 
     For each class, with y_i = 1 for its examples and -1 for the others, minimises
     1/2 |w|^2 + C sum_i s_i max(0, 1 - y_i f(x_i)) over f(x) = <w, phi(x)> + b with a
     free bias (Cortes and Vapnik 1995). s are the instance weights. The logits are the
-    values f of all classes; scikit-learn's SVC trains one machine for each pair of
-    classes instead, which gives votes. With two classes both give the same.
+    values f of all classes. With `one_vs_one` there is one machine for each pair of
+    classes, as in LIBSVM and scikit-learn's SVC, and the logits are the votes; the
+    lowest of equally good classes wins. Predictions of two classes are the same.
 
     Padding and unlabelled examples do not count; a class without examples is never
     predicted, and one class alone always is. The machines are LIBSVM's, so the fit
@@ -48,16 +56,48 @@ def kernel_svm(
             raise ValueError('kernel_svm: no labelled examples of positive weight')
         x, label, bound = x[there], label[there], cost * weight[there]
         values, variance = kernel_machine.gram(kernel, x)
-        parts = [
-            kernel_machine.solve(values, np.where(label == c, 1, -1), bound)
-            if (label == c).any()
-            else None
-            for c in range(classes)
-        ]
-        return kernel_machine.assemble(x, parts, variance)
+        solve = _against_each_other if one_vs_one else _against_the_rest
+        return kernel_machine.assemble(
+            x, solve(values, label, bound, classes), variance
+        )
 
     def logits(fitted, x):
         chex.assert_rank(x, 2)
-        return kernel_machine.scores(kernel, fitted, x)
+        scores = kernel_machine.scores(kernel, fitted, x)
+        return _votes(scores, classes) if one_vs_one else scores
 
     return Classifier(fit, logits, host=True)
+
+
+def _against_the_rest(values, label, bound, classes):
+    """A machine for each class that there is."""
+    return [
+        kernel_machine.solve(values, np.where(label == c, 1, -1), bound)
+        if (label == c).any()
+        else None
+        for c in range(classes)
+    ]
+
+
+def _against_each_other(values, label, bound, classes):
+    """A machine for each pair; where one class is absent, the other wins."""
+    parts = []
+    for one, other in itertools.combinations(range(classes), 2):
+        rows = np.flatnonzero((label == one) | (label == other))
+        coefficient, bias = np.zeros(len(label)), -1.0
+        if len(rows):
+            coefficient[rows], bias = kernel_machine.solve(
+                values[np.ix_(rows, rows)],
+                np.where(label[rows] == one, 1, -1),
+                bound[rows],
+            )
+        parts.append((coefficient, bias))
+    return parts
+
+
+def _votes(scores, classes):
+    """(n, pairs) -> (n, classes), how many machines are for each class."""
+    pairs = np.array(list(itertools.combinations(range(classes), 2))).reshape(-1, 2)
+    one, other = (np.eye(classes)[pairs[:, side]] for side in (0, 1))
+    won = scores > 0
+    return jnp.where(won, 1.0, 0.0) @ one + jnp.where(won, 0.0, 1.0) @ other
