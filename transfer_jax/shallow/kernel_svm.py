@@ -98,6 +98,6 @@ def _against_each_other(values, label, bound, classes):
 def _votes(scores, classes):
     """(n, pairs) -> (n, classes), how many machines are for each class."""
     pairs = np.array(list(itertools.combinations(range(classes), 2))).reshape(-1, 2)
-    one, other = (np.eye(classes)[pairs[:, side]] for side in (0, 1))
-    won = scores > 0
-    return jnp.where(won, 1.0, 0.0) @ one + jnp.where(won, 0.0, 1.0) @ other
+    one, other = (np.eye(classes, dtype=np.float32)[side] for side in pairs.T)
+    won = (scores > 0).astype(jnp.float32)
+    return won @ one + (1 - won) @ other
