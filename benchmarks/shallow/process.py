@@ -7,7 +7,7 @@ import time
 import warnings
 from typing import Any, NamedTuple
 
-START = 300.0  # seconds that imports, data and compilation may take
+START = 300.0  # seconds that imports, data, compilation and comparisons may take
 
 
 class Stopped(Exception):
@@ -35,7 +35,10 @@ class Child:
 
     def ask(self, what: str, limit: float) -> Any:
         """Raises Stopped where the answer takes longer, or does not come."""
-        self._pipe.send(what)
+        try:
+            self._pipe.send(what)
+        except OSError:
+            raise Stopped('failed: ended before') from None
         return self._answer(limit)
 
     def stop(self) -> None:
@@ -45,9 +48,9 @@ class Child:
     def _answer(self, limit):
         try:
             if not self._pipe.poll(limit):
-                raise Stopped(f'> {limit:.0f} s')
+                raise Stopped(f'> {limit:g} s')
             state, content = self._pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):
             self._process.join()
             code = self._process.exitcode
             raise Stopped(f'failed: ended with {code}') from None
