@@ -35,7 +35,7 @@ def dip(
     """Projects both domains where their distributions differ least.
 
     Minimises the squared maximum mean discrepancy of the projected examples W^T x over
-    W (d, k) with W^T W = I (section 3.2), biased, with the kernel
+    W (d, k) with W^T W = I, biased, with the kernel
     exp(-|u - v|^2 / sigma), or (1 + u^T v)^2 for kernel='polynomial'. The latter is a
     difference of first and second moments, so it needs no matrix of kernel values. Both
     depend on the span of W alone: the search is on the Grassmann manifold, from the
@@ -43,8 +43,7 @@ def dip(
     conjugate gradients; L-BFGS needs fewer evaluations.
 
     With `clustering` = lambda above 0 (DIP-CC) it adds (lambda / sigma) times the sum
-    of squared distances of projected source examples to the mean of their class
-    (section 3.3).
+    of squared distances of projected source examples to the mean of their class.
 
     Args:
       kernel: 'gaussian' or 'polynomial'.

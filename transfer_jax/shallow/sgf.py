@@ -28,7 +28,7 @@ def sgf(
     From the principal subspace of the source, t = 0, to that of the target, t = 1, both
     of k = `dimension` dimensions, the geodesic is Phi(t), with the columns
     a_i cos(t theta_i) + n_i sin(t theta_i) for principal vectors a_i, b_i at angles
-    theta_i and n_i the unit vector in their plane at right angles to a_i (section 3.2).
+    theta_i and n_i the unit vector in their plane at right angles to a_i.
     An example becomes its projections Phi(t)^T x for s = `subspaces_sampled` equally
     spaced t from 0 to 1, one after the other, s k numbers.
 

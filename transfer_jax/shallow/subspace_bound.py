@@ -24,8 +24,7 @@ def stable_dimension(
     al., ICCV 2013, section 3.4). Then, with probability 1 - delta, the aligned
     similarity matrix X_S M X_T^T differs by at most gamma from that of infinitely many
     examples. It rests on the bound of Zwald and Blanchard (NIPS 2005), where B bounds
-    the squared length of the examples; the factor is loose, so gamma is a large number
-    (the paper takes 1e5 beside delta = 0.1).
+    the squared length of the examples; the factor is loose, so gamma is a large number.
 
     Args:
       deviation: gamma, in the units of the theorem.
