@@ -126,7 +126,8 @@ RECIPES: dict[str, Recipe] = {
         grid(regularisation=(0.02, 0.005), group_regularisation=(0.1, 0.01)),
     ),
     'ot_laplacian': Recipe(
-        _plain(shallow.laplacian_transport), grid(graph_regularisation=(1.0, 10.0))
+        _plain(shallow.laplacian_transport),
+        grid(graph_regularisation=(10.0, 1.0), iterations=(20,)),
     ),
     'ot_labels': Recipe(
         shallow.label_propagation, grid(regularisation=(0.02, 0.005, 0.1)), ITSELF
@@ -174,8 +175,7 @@ OFFICE = {
     'semi': (
         *('source_only', 'target_only', 'none'),
         *('source_only_svm', 'target_only_svm', 'none_svm'),
-        *('itml', 'adaptive_svm', 'dasvm', 'tradaboost', 'easy_adapt', 'nbnn'),
-        *('da_nbnn', 'dscm'),
+        *('itml', 'adaptive_svm', 'dasvm', 'tradaboost', 'easy_adapt', 'nbnn', 'dscm'),
     ),
 }
 # Beyond the core of `full`.
