@@ -50,9 +50,9 @@ def stable_dimension(
     factor = (1 + np.sqrt(np.log(2 / risk) / 2)) * 16 * bound / (deviation * np.sqrt(n))
     stable = d[(gap >= factor * d**1.5) & (gap > 0)]
     if not len(stable):
+        least = factor * deviation / gap[0] if gap[0] > 0 else np.inf
         raise ValueError(
-            f'deviation {deviation}: no dimension is stable; the first needs '
-            f'{factor * deviation / max(gap[0], np.finfo(float).tiny):.4g}'
+            f'deviation {deviation}: no dimension is stable; the first needs {least:.4g}'
         )
     return int(stable[-1])
 
