@@ -52,7 +52,7 @@ def stable_dimension(
     if not len(stable):
         least = factor * deviation / gap[0] if gap[0] > 0 else np.inf
         raise ValueError(
-            f'deviation {deviation}: no dimension is stable; the first needs {least:.4g}'
+            f'deviation {deviation}: no dimension is stable, 1 from {least:.4g}'
         )
     return int(stable[-1])
 
