@@ -39,7 +39,7 @@ def kmm(
     The solver is box_qp.minimise, with KKT residual 1e-6 of weights of mean about 1.
     Where K is singular to working precision (few dimensions, wide kernels) weights are
     not unique; the search may then end at its limit of iterations, with an objective
-    within about 1e-7 of the minimum. `residual` says which.
+    within about 1e-5 of the minimum, relative to it. `residual` says which.
 
     The weights are for training examples alone. Features stay as they are.
 
