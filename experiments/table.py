@@ -145,8 +145,9 @@ def rewrite(page: str, results: Sequence[dict], studies: Sequence[dict] = ()) ->
         if match[1] == 'methods':
             table = methods_page.markdown(results)
             return f'<!-- table:methods -->\n{table}\n<!-- /table -->'
-        if match[1] in SHALLOW:
-            table = shallow_tables.markdown(studies, SHALLOW[match[1]])
+        name, _, part = match[1].partition('.')
+        if name in SHALLOW:
+            table = shallow_tables.markdown(studies, SHALLOW[name], part)
             table = table or 'No result files yet.'
             return f'<!-- table:{match[1]} -->\n{table}\n<!-- /table -->'
         if match[1].partition('.')[0] == TRANSFER:

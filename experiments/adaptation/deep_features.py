@@ -20,13 +20,14 @@ import numpy as np
 
 from experiments import common, encoders, feature_pairs, photo_pairs
 from experiments.adaptation import photos
+from experiments.shallow import recipes
 from transfer_jax import ops, running, shallow
 from transfer_jax.data import features
 
-METHODS = {
-    'none': lambda config: shallow.none(),
-    'subspace_alignment': lambda config: shallow.subspace_alignment(config.dimension),
-}
+METHODS = (
+    *('none', 'pca', 'subspace_alignment', 'gfk', 'tca', 'tjm', 'jda', 'coral'),
+    *('ot_exact', 'ot_entropic', 'ot_group_lasso'),
+)
 CLASSIFIERS = {
     'nearest_neighbour': shallow.nearest_neighbour,
     'linear_svm': shallow.linear_svm,
@@ -39,7 +40,9 @@ class Config:
     """A closed-form method on the features of a network."""
 
     method: str = 'subspace_alignment'
-    """none or subspace_alignment."""
+    """none, pca, subspace_alignment, gfk, tca, tjm, jda, coral, ot_exact, ot_entropic
+    or ot_group_lasso; other settings than `dimension` are those of
+    experiments/shallow/recipes.py."""
     features: str = 'pretrained'
     """pretrained, or fine_tuned on the source."""
     classifier: str = 'nearest_neighbour'
@@ -72,8 +75,12 @@ def build(config: Config) -> running.Experiment:
             raise ValueError(f'no {name} {value!r}; choose from {", ".join(known)}')
     task = _task(config)
     classes = photo_pairs.count_classes(config.source)
+    recipe = recipes.RECIPES[config.method]
+    setting = dict(recipe.settings[0])
+    if 'dimension' in setting:
+        setting['dimension'] = config.dimension
     pipeline = shallow.pipeline(
-        METHODS[config.method](config), CLASSIFIERS[config.classifier](classes)
+        recipe.build(classes, **setting), CLASSIFIERS[config.classifier](classes)
     )
     return running.Experiment(
         name='adaptation.deep_features',
@@ -148,7 +155,7 @@ def _fine_tuned(config, pair, data_dir) -> encoders.Encoder:
 
 
 def sweep() -> Iterator[Config]:
-    """Both methods on both kinds of features, on the two pairs."""
+    """Every method on both kinds of features, on the two pairs."""
     for source, target in photos.PAIRS:
         for kind in FEATURES:
             for method in METHODS:

@@ -14,16 +14,27 @@ from transfer_jax import summaries, tables
 
 PAGES = ('shallow.office_caltech', 'shallow.digits')
 MEAN = 'mean'
+CHOSEN = 'chosen'
 
 
-def of(results: Sequence[dict], page: str) -> list[dict]:
-    """The results of a page: papers' settings first, then those with a choice."""
-    own = [result for result in results if result['experiment'] == page]
+def of(results: Sequence[dict], page: str, part: str = '') -> list[dict]:
+    """The results of a page: papers' settings first, then those with a choice.
+
+    Args:
+      part: of a protocol alone, with the papers' settings; 'chosen': with a choice.
+    """
+
+    def belongs(result):
+        config = result['config']
+        wanted = {CHOSEN} if config['choose'] else {config['protocol']}
+        return result['experiment'] == page and part in ('', *wanted)
+
+    own = [result for result in results if belongs(result)]
     return sorted(own, key=lambda r: (r['config']['choose'], r['task']))
 
 
-def markdown(results: Sequence[dict], page: str) -> str:
-    """Every table of a page in GitHub's markdown, with its command."""
+def markdown(results: Sequence[dict], page: str, part: str = '') -> str:
+    """Every table of a page in GitHub's markdown, with its command; see `of`."""
     return '\n\n'.join(
         '\n'.join(
             [
@@ -36,7 +47,7 @@ def markdown(results: Sequence[dict], page: str) -> str:
                 f'    {study_tables.command(result)}',
             ]
         )
-        for result in of(results, page)
+        for result in of(results, page, part)
     )
 
 

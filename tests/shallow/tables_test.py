@@ -127,6 +127,9 @@ def test_the_readme_gets_the_tables_with_their_commands():
     assert 'old' not in after and '| tjm |' in after and '| jda |' not in after
     assert '--config.protocol oc20 --config.draws 2 --config.methods tjm' in after
     assert 'No result files' in table.rewrite(before, [], [])
+    one = before.replace('caltech', 'caltech.semi')
+    assert 'No result files' in table.rewrite(one, [], results)
+    assert '| tjm |' in table.rewrite(one.replace('semi', 'oc20'), [], results)
 
 
 @pytest.mark.parametrize(
