@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import linalg
+from scipy.sparse import linalg as sparse
 
-from transfer_jax.shallow import subspaces
+from transfer_jax.shallow import leading, subspaces
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +64,7 @@ def test_leading_eigenvectors_of_repeated_eigenvalues_span_their_space(size):
     value = np.where(np.arange(size) < 20, 5.0, 0.1)
     value[:3] = 9, 8, 7
     matrix = (basis * value) @ basis.T
-    found, vectors = jax.jit(subspaces.leading, static_argnums=1)(matrix, 20)
+    found, vectors = jax.jit(leading.of_matrix, static_argnums=1)(matrix, 20)
     np.testing.assert_allclose(found, value[:20], atol=1e-12)
     own = basis[:, :20] @ basis[:, :20].T
     np.testing.assert_allclose(vectors @ vectors.T, own, atol=1e-11)
@@ -74,25 +75,25 @@ def test_a_missed_copy_of_an_eigenvalue_is_noticed(monkeypatch):
     basis = orthonormal(0, size, size)
     value = np.linspace(1, 0, size)
     matrix = (basis * value) @ basis.T
-    solve = subspaces.sparse.eigsh
+    solve = sparse.eigsh
 
     def forgetful(given, count, **options):
         value, vector = solve(given, count + (count > 1), **options)
         keep = [0, *range(2, count + 1)] if count > 1 else [0]
         return value[keep], vector[:, keep]
 
-    assert subspaces._lanczos(matrix, 10) is not None
+    assert leading._iterate(matrix, 10) is not None
     value[:12] += 3 * np.arange(12, 0, -1)
     matrix = (basis * value) @ basis.T
-    monkeypatch.setattr(subspaces.sparse, 'eigsh', forgetful)
-    assert subspaces._lanczos(matrix, 10) is None
-    found, _ = subspaces.leading(jnp.asarray(matrix), 10)
+    monkeypatch.setattr(sparse, 'eigsh', forgetful)
+    assert leading._iterate(matrix, 10) is None
+    found, _ = leading.of_matrix(jnp.asarray(matrix), 10)
     np.testing.assert_allclose(found, value[:10], atol=1e-10)
 
 
 def test_vmap_passes_through_the_host():
     matrices = np.stack([np.diag(np.arange(320.0) * s) for s in (1, 2)])
-    value, _ = jax.vmap(lambda m: subspaces.leading(m, 3))(matrices)
+    value, _ = jax.vmap(lambda m: leading.of_matrix(m, 3))(matrices)
     np.testing.assert_allclose(value, [[319, 318, 317], [638, 636, 634]], rtol=1e-12)
 
 

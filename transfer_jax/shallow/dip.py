@@ -40,7 +40,7 @@ def dip(
     difference of first and second moments, so it needs no matrix of kernel values. Both
     depend on the span of W alone: the search is on the Grassmann manifold, from the
     principal directions of the pooled examples, which are centred. The authors take
-    conjugate gradients; L-BFGS needs fewer evaluations.
+    conjugate gradients.
 
     With `clustering` = lambda above 0 (DIP-CC) it adds (lambda / sigma) times the sum
     of squared distances of projected source examples to the mean of their class.

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from transfer_jax.shallow import checks, pls, subspaces
+from transfer_jax.shallow import checks, pls, shallow, subspaces
 from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array, Samples
 
@@ -100,7 +100,9 @@ def rank_of_domain(source: Samples, target: Samples, dimension: int) -> Array:
     """
     subspaces.check_dimension(dimension, source.x.shape[1])
     with jax.enable_x64(True):
-        return _rank_of_domain(_double(source), _double(target), dimension)
+        return _rank_of_domain(
+            shallow.double(source), shallow.double(target), dimension
+        )
 
 
 @jax.jit(static_argnums=2)
@@ -140,7 +142,7 @@ def subspace_disagreement(
     """
     checks.not_negative('tolerance', tolerance)
     with jax.enable_x64(True):
-        source, target = _double(source), _double(target)
+        source, target = shallow.double(source), shallow.double(target)
         both = Samples(*(jnp.concatenate(p) for p in zip(source, target, strict=True)))
         most = max(source.x.shape[1] // 2, 1)
         own_s, own_t, pooled = (
@@ -170,11 +172,3 @@ def _moments(samples, directions):
     along = samples.x @ directions
     mean = share @ along
     return mean, share @ (along - mean) ** 2
-
-
-def _double(samples):
-    return Samples(
-        jnp.asarray(samples.x, jnp.float64),
-        jnp.asarray(samples.label, jnp.int32),
-        jnp.asarray(samples.mask, jnp.float64),
-    )

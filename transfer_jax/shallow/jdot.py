@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from transfer_jax.shallow import checks, newton, transport, transport_plans
+from transfer_jax.shallow import checks, linear, newton, transport, transport_plans
 from transfer_jax.shallow.classifiers import FARTHEST
 from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array
@@ -135,8 +135,7 @@ def jdot(
     def same(fitted, x):
         return x
 
-    host = regularisation is None
-    return Shallow(fit, same, same, predict=predict, host=host)
+    return Shallow(fit, same, same, predict=predict)
 
 
 class _State(NamedTuple):
@@ -212,7 +211,7 @@ def _cross_entropy(own, present) -> tuple[_Pairs, _Soft]:
 
 def _fixed_bias(x, there):
     """Coordinates of the features and of a constant 1 among them."""
-    z, basis = _principal(jnp.concatenate([x, there.astype(x.dtype)], 1))
+    z, basis = linear.coordinates(jnp.concatenate([x, there.astype(x.dtype)], 1))
 
     def back(w):
         whole = basis @ w
@@ -224,7 +223,7 @@ def _fixed_bias(x, there):
 def _free_bias(x, there):
     """Coordinates of centred features, and a constant 1 that is not regularised."""
     centre = jnp.sum(x, 0) / jnp.sum(there)
-    z, basis = _principal(jnp.where(there, x - centre, 0))
+    z, basis = linear.coordinates(jnp.where(there, x - centre, 0))
     z = jnp.concatenate([z, there.astype(x.dtype)], 1)
 
     def back(w):
@@ -232,16 +231,6 @@ def _free_bias(x, there):
         return weight, w[-1] - centre @ weight
 
     return z, jnp.ones((z.shape[1], 1), x.dtype).at[-1].set(0), back
-
-
-def _principal(x):
-    """z (n, r), basis (d, r) orthonormal, x = z basis^T, r = min(n, d)."""
-    basis = None
-    if x.shape[0] < x.shape[1]:
-        basis, triangle = jnp.linalg.qr(x.T)
-        x = triangle.T
-    turn = jnp.linalg.eigh(x.T @ x)[1]
-    return x @ turn, turn if basis is None else basis @ turn
 
 
 LOSSES = {'squared_hinge': _squared_hinge, 'cross_entropy': _cross_entropy}

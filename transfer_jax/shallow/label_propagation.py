@@ -75,8 +75,7 @@ def label_propagation(
     def same(fitted, x):
         return x
 
-    host = regularisation is None
-    return Shallow(fit, same, same, predict=predict, host=host)
+    return Shallow(fit, same, same, predict=predict)
 
 
 def _of_nearest(fitted, x):

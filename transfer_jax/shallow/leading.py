@@ -15,8 +15,10 @@ import scipy.sparse.linalg
 from transfer_jax import ops
 from transfer_jax.types import Array
 
-SMALL = 200  # rows of a matrix that is not worth an iteration, nor is one of which
-SHARE = 1 / 12  # more than this share of the vectors is wanted
+SMALL = 300  # rows of a matrix that is decomposed whole
+ITERATED = 500  # rows from which Lanczos pays, for at most
+SHARE = 1 / 12  # of the vectors
+MANY = 1 / 3  # more than this share of the vectors costs as much as all
 
 
 def of_matrix(s: Array, k: int) -> tuple[Array, Array]:
@@ -27,7 +29,7 @@ def of_matrix(s: Array, k: int) -> tuple[Array, Array]:
     p = len(s)
     most = min(k, p)
     s = (s + s.T) / 2
-    if jax.default_backend() == 'cpu':
+    if jax.default_backend() == 'cpu' and p >= SMALL and most <= MANY * p:
         found = ops.host.call(
             functools.partial(_of_matrix, k=most), [(most,), (p, most)], s
         )
@@ -114,14 +116,26 @@ def _of_kernel(kernel, mask, scale, low, *, k: int):
 
 
 def _iterate(s, k):
-    """By Lanczos; None where that is slower, or loses directions that are alike."""
+    """By Lanczos; None where that is slower, or where it missed a vector.
+
+    Lanczos from one start sees one copy of a repeated eigenvalue, and the others by
+    rounding alone. So what is left without the found ones must have no larger one.
+    """
     p = s.shape[0]
-    if p <= SMALL or k > SHARE * p:
+    if p < ITERATED or k > SHARE * p:
         return None
-    start = np.random.default_rng(0).normal(size=p)
+    start, other = np.random.default_rng(0).normal(size=(2, p))
     try:
         value, vector = scipy.sparse.linalg.eigsh(s, k, v0=start)
+        rest = scipy.sparse.linalg.LinearOperator(
+            s.shape, lambda x: s @ x - vector @ (value * (vector.T @ x)), dtype=float
+        )
+        other -= vector @ (vector.T @ other)
+        beyond = scipy.sparse.linalg.eigsh(rest, 1, v0=other, which='LA', tol=1e-3)
     except scipy.sparse.linalg.ArpackError:
+        return None
+    rounding = p * np.finfo(float).eps * value[-1]
+    if beyond[0][0] > value[0] * (1 + 1e-2) + rounding:
         return None
     return value[::-1], vector[:, ::-1]
 

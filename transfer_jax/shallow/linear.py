@@ -153,7 +153,7 @@ def _solve(kind, classes, costs, samples, weights, tolerance):
 
 def _svm(x, own, weight, present) -> _Problem:
     there = (weight > 0)[:, None]
-    z, basis = _coordinates(jnp.concatenate([x, there.astype(x.dtype)], 1))
+    z, basis = coordinates(jnp.concatenate([x, there.astype(x.dtype)], 1))
     sign = 2 * own - 1
 
     def loss(cost):
@@ -184,7 +184,7 @@ def _softmax(x, own, weight, present) -> _Problem:
     total = jnp.sum(weight)
     mean = weight @ x / jnp.where(total > 0, total, 1)
     there = (weight > 0)[:, None]
-    z, basis = _coordinates(jnp.where(there, x - mean, 0))
+    z, basis = coordinates(jnp.where(there, x - mean, 0))
     z = jnp.concatenate([z, there.astype(x.dtype)], 1)
     ridge = jnp.ones((z.shape[1], 1)).at[-1].set(0)
     absent = jnp.where(present, 0, FARTHEST)
@@ -216,7 +216,7 @@ def _softmax(x, own, weight, present) -> _Problem:
     return _Problem(z, ridge, loss, back, joint=True)
 
 
-def _coordinates(x: Array) -> tuple[Array, Array]:
+def coordinates(x: Array) -> tuple[Array, Array]:
     """(z (n, r), basis (d, r)) with x = z basis^T, r = min(n, d), principal axes.
 
     The basis is orthonormal, so that |basis w| = |w|: weights outside of the span of

@@ -86,10 +86,10 @@ def pipeline(align: Shallow, classify: Classifier | None = None) -> Pipeline:
 
     def train(key, source, target, target_labelled):
         first, second = jax.random.split(key)
-        source, target = _double(source), _double(target)
+        source, target = double(source), double(target)
         target = target._replace(label=jnp.full_like(target.label, -1))
         if target_labelled is not None:
-            target_labelled = _double(target_labelled)
+            target_labelled = double(target_labelled)
             target = _join(target_labelled, target)
         alignment = align.fit(first, source, target)
         if classify is None:
@@ -140,7 +140,8 @@ def pipeline(align: Shallow, classify: Classifier | None = None) -> Pipeline:
     return Pipeline(fit, predictor(align.target), predictor(align.source))
 
 
-def _double(samples: Samples) -> Samples:
+def double(samples: Samples) -> Samples:
+    """In float64; to be called where that is enabled."""
     return Samples(
         jnp.asarray(samples.x, jnp.float64),
         jnp.asarray(samples.label, jnp.int32),

@@ -3,17 +3,10 @@
 from typing import NamedTuple
 
 import chex
-import jax
 import jax.numpy as jnp
-import numpy as np
-from scipy import linalg
-from scipy.sparse import linalg as sparse
 
-from transfer_jax import ops
+from transfer_jax.shallow import leading
 from transfer_jax.types import Array
-
-HOST = 300  # from this size on, some eigenvectors are cheaper on the host than all
-LANCZOS = 500  # from this size on, a few of them are cheaper by Lanczos
 
 
 class Principal(NamedTuple):
@@ -60,7 +53,7 @@ def principal(x: Array, mask: Array, count: int) -> Principal:
     # The smaller of the two matrices with the same eigenvalues.
     few = n < d
     gram = centred @ centred.T if few else centred.T @ centred
-    value, vector = leading(gram, min(count, n, d))
+    value, vector = leading.of_matrix(gram, min(count, n, d))
     varies = value > max(n, d) * jnp.finfo(x.dtype).eps * value[0]
     value = jnp.where(varies, value, 0)
     if few:
@@ -75,23 +68,6 @@ def principal(x: Array, mask: Array, count: int) -> Principal:
 def principal_directions(x: Array, mask: Array, count: int) -> Array:
     """Orthonormal columns (d, count) by falling variance, 0 where there is none."""
     return principal(x, mask, count).directions
-
-
-def leading(matrix: Array, count: int) -> tuple[Array, Array]:
-    """The largest eigenvalues, falling, of a symmetric matrix, and their vectors.
-
-    (m, m) -> (count,), (m, count). Above a size SciPy's solvers for a part of the
-    spectrum, on CPU.
-    """
-    chex.assert_rank(matrix, 2)
-    m = len(matrix)
-    if jax.default_backend() != 'cpu' or m < HOST or 3 * count > m:
-        value, vector = jnp.linalg.eigh(matrix)
-        return value[::-1][:count], vector[:, ::-1][:, :count]
-    # vmap hands arrays over one at a time, so `count` is what it is here.
-    return ops.host.call(
-        lambda given: _part(given, count), [(count,), (m, count)], matrix
-    )
 
 
 def principal_vectors(a: Array, b: Array) -> PrincipalVectors:
@@ -126,39 +102,3 @@ def principal_vectors(a: Array, b: Array) -> PrincipalVectors:
 
 def _lengths(x):
     return jnp.sqrt(jnp.sum(x * x, 0))
-
-
-def _part(matrix, count):
-    """(values, vectors) of the largest `count` eigenvalues, falling."""
-    m = len(matrix)
-    if m >= LANCZOS and 12 * count <= m:
-        found = _lanczos(matrix, count)
-        if found is not None:
-            return found
-    value, vector = linalg.eigh(matrix, subset_by_index=(m - count, m - 1))
-    return value[::-1], vector[:, ::-1]
-
-
-def _lanczos(matrix, count):
-    """The same, or None where a repeated eigenvalue was not found as often as it is.
-
-    Lanczos from one start vector sees one copy of an eigenvalue, and the others by
-    rounding. What is left without the found ones must have no larger eigenvalue.
-    """
-    rng = np.random.default_rng(0)
-    start, other = rng.normal(size=(2, len(matrix)))
-    try:
-        value, vector = sparse.eigsh(matrix, count, v0=start)
-        rest = sparse.LinearOperator(
-            matrix.shape,
-            lambda x: matrix @ x - vector @ (value * (vector.T @ x)),
-            dtype=matrix.dtype,
-        )
-        other -= vector @ (vector.T @ other)
-        next_one = sparse.eigsh(rest, 1, v0=other, which='LA', tol=1e-3)[0][0]
-    except sparse.ArpackError:
-        return None
-    rounding = len(matrix) * np.finfo(matrix.dtype).eps * value[-1]
-    if next_one > value[0] * (1 + 1e-2) + rounding:
-        return None
-    return value[::-1], vector[:, ::-1]

@@ -48,7 +48,8 @@ class Problem(NamedTuple):
 def exact_transport() -> Shallow:
     """OT without regularisation: argmin_P <P, cost>, by POT's network simplex.
 
-    Runs on the host. Where several plans are optimal it is one of them.
+    POT runs on the host, inside the compiled fit. Where several plans are optimal it is
+    one of them.
     """
 
     def solve(problem, source, target):
@@ -56,7 +57,7 @@ def exact_transport() -> Shallow:
         plan = transport_plans.exact_plan(problem.cost, problem.a, problem.b)
         return plan, jnp.zeros((), plan.dtype)
 
-    return _transport(solve, host=True)
+    return _transport(solve)
 
 
 def entropic_transport(regularisation: Array | float) -> Shallow:
@@ -232,7 +233,7 @@ def laplacian_transport(
         )
         return found.matrix, found.gap
 
-    return _transport(solve, host=regularisation is None)
+    return _transport(solve)
 
 
 def transport_problem(source: Samples, target: Samples) -> Problem:
@@ -267,7 +268,7 @@ def nearest(x: Array, weight: Array, to: Array) -> Array:
 
 
 def _transport(
-    solve: Callable[[Problem, Samples, Samples], tuple[Array, Array]], host=False
+    solve: Callable[[Problem, Samples, Samples], tuple[Array, Array]],
 ) -> Shallow:
     def fit(key, source, target):
         del key
@@ -279,7 +280,7 @@ def _transport(
         barycentre = jnp.where(there[:, None], barycentre, source.x)
         return Transport(source.x, problem.a, barycentre, residual)
 
-    return Shallow(fit, _map_source, lambda fitted, x: x, host=host)
+    return Shallow(fit, _map_source, lambda fitted, x: x)
 
 
 def _map_source(fitted, x):
