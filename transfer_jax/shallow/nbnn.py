@@ -56,9 +56,23 @@ def nbnn(classes: int, descriptors: int = 1) -> Shallow:
         return Nbnn(x, jnp.where(counts, label, classes))
 
     def predict(fitted, x):
-        apart = _differences(x, fitted, classes, descriptors)
-        distance = jnp.sum(apart**2, (2, 3))
-        return jnp.where(_present(fitted.label, classes), -distance, FARTHEST)
+        support = fitted.x.reshape(len(fitted.x) * descriptors, -1)
+        label = jnp.repeat(fitted.label, descriptors)
+
+        def some(images):
+            query = images.reshape(len(images) * descriptors, -1)
+            distance = ops.squared_distances(support, query)
+
+            # Labels beyond the last segment are dropped; an empty one is infinite.
+            nearest = jax.ops.segment_min(distance, label, classes)
+            return jnp.sum(nearest.reshape(classes, len(images), descriptors), 2).T
+
+        turns = -(-len(x) * descriptors * len(support) // ENTRIES)
+        size = -(-len(x) // turns)
+        padded = jnp.pad(x, ((0, turns * size - len(x)), (0, 0)))
+        distance = lax.map(some, padded.reshape(turns, size, -1))
+        distance = distance.reshape(-1, classes)[: len(x)]
+        return jnp.maximum(-distance, FARTHEST)
 
     return Shallow(fit, _same, _same, predict=predict)
 
