@@ -97,18 +97,16 @@ RECIPES: dict[str, Recipe] = {
         ),
     ),
     # Feature transformation
-    'tca': Recipe(_tca, grid(dimension=(100, 20, 50), regularisation=(1.0, 0.1))),
+    'tca': Recipe(_tca, grid(dimension=(100, 20, 50))),
     'sstca': Recipe(
         lambda classes, **p: shallow.semi_supervised_tca(classes=classes, **p),
         grid(dimension=(30, 20, 60)),
     ),
     'dip': Recipe(_plain(shallow.dip), grid(dimension=(20, 40))),
-    'tjm': Recipe(
-        _plain(shallow.tjm), grid(dimension=(20, 50, 100), regularisation=(1.0, 0.1))
-    ),
+    'tjm': Recipe(_plain(shallow.tjm), grid(dimension=(20, 50, 100))),
     'jda': Recipe(
         lambda classes, **p: shallow.jda(classes=classes, **p),
-        grid(dimension=(100, 20, 50), regularisation=(1.0, 0.1)),
+        grid(dimension=(100, 20, 50)),
     ),
     'coral': Recipe(_plain(shallow.coral), grid(regularisation=(1.0, 0.1, 10.0)), SVM),
     'coral_1nn': Recipe(_plain(shallow.coral), grid(regularisation=(1.0, 0.1, 10.0))),
