@@ -76,7 +76,7 @@ OFFICE: tuple[Published, ...] = (
 )  # fmt: skip
 # Pairs M-U, U-M.
 # Courty et al. drew their own digits and tested on half of the target, its other half
-# having chosen the hyper-parameters, with labels; 1-NN alone gives 58.33 and 39.00 there.
+# having chosen the hyper-parameters, with labels; 1-NN alone gives 58.33 and 39.00.
 COURTY = 'Courty et al., TPAMI 2017, other draws'
 DIGITS: tuple[Published, ...] = (
     Published('none', 'full', JDA, (65.94, 44.70)),
