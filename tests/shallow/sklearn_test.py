@@ -337,12 +337,18 @@ class HalvedAdapter(Adapter):
     def fit_transform(self, X, y):
         return self.fit(X, y).transform(X)
 
+    def __str__(self):  # the test's name, without the address of a function
+        return 'Adapter'
+
 
 class HalvedClassifier(AdaptedClassifier):
     """The same for the classifier."""
 
     def fit(self, X, y, sample_domain=None):
         return super().fit(X, y, _turns(X))
+
+    def __str__(self):
+        return 'AdaptedClassifier'
 
 
 def _turns(x):
