@@ -67,6 +67,18 @@ def test_a_choice_runs_every_validator_on_every_setting():
     assert found['oracle'] >= max(found[rule] for rule in cells.CHOSEN)
 
 
+@pytest.mark.parametrize(
+    'name', [n for n, r in recipes.RECIPES.items() if r.classify == recipes.ITSELF]
+)
+def test_methods_that_classify_do_so_in_the_evaluation(name, monkeypatch):
+    if name == 'da_nbnn':  # fewer rounds
+        recipe = recipes.RECIPES[name]
+        few = recipe._replace(settings=({'iterations': 1, 'rounds': 3},))
+        monkeypatch.setitem(recipes.RECIPES, name, few)
+    found = cells.accuracy(fake, {'method': name, 'pair': 'fake', 'seed': 1})
+    assert found['images'] == 111 and found['accuracy'] > 0.5
+
+
 def test_baselines_see_one_domain_alone():
     pair = fake('fake', 0)
     assert recipes.source_alone(pair).target_labelled is None

@@ -15,6 +15,7 @@ from transfer_jax.ops.kernels import (
     order_statistic,
     squared_distances,
 )
+from transfer_jax.ops.order import first_largest
 from transfer_jax.ops.pooling import average_pool, max_pool
 from transfer_jax.ops.precision import wide
 from transfer_jax.ops.proximal import shrink_groups
@@ -26,6 +27,7 @@ __all__ = [
     'convolve',
     'cross_correlation',
     'entropy',
+    'first_largest',
     'gaussian_kernel',
     'gem_pool',
     'l2_normalise',

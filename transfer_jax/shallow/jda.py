@@ -81,10 +81,7 @@ def jda(
             z = solve(label).z
             neighbours = nearest.fit(key, source._replace(x=z[:ns]), None)
             logits = nearest.logits(neighbours, z[ns:])
-            best = logits == jnp.max(logits, 1, keepdims=True)
-            # argmax does not compile in float64 under the jit of a float32 caller
-            found = jnp.min(jnp.where(best, jnp.arange(classes), classes), 1)
-            return found.astype(label.dtype), None
+            return ops.first_largest(logits).astype(label.dtype), None
 
         start = jnp.full_like(target.label, -1)
         return solve(jax.lax.scan(turn, start, length=iterations - 1)[0]).fitted

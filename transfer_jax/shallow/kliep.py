@@ -110,9 +110,7 @@ def kliep(
             score = jax.lax.map(cross, candidates)
         else:
             score = jnp.zeros(1, source.x.dtype)
-        # Not by argmax, whose batching rule loses float64 under a vmap around the fit.
-        best = score == jnp.max(score)
-        variance = jnp.sum(jnp.where(best & (jnp.cumsum(best) == 1), candidates, 0))
+        variance = candidates[ops.first_largest(score)]
         found = maximise(logarithms(variance), there, TOLERANCE)
         scale = level(variance)
         terms = -to_source / (2 * variance) - scale

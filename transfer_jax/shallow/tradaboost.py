@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from transfer_jax import ops
 from transfer_jax.shallow import linear
 from transfer_jax.shallow.shallow import Classifier, Shallow
 from transfer_jax.types import Array, PyTree, Samples
@@ -62,7 +63,7 @@ def tradaboost(
         def advance(weight, key):
             weight = weight / jnp.sum(weight)
             fitted = learner.fit(key, both, weight * jnp.sum(counts))
-            answer = jnp.argmax(learner.logits(fitted, both.x), -1)
+            answer = ops.first_largest(learner.logits(fitted, both.x))
             wrong = (answer != both.label) & counts
             share = jnp.where(own, weight, 0)
             error = jnp.sum(jnp.where(wrong, share, 0)) / jnp.sum(share)
@@ -87,7 +88,7 @@ def tradaboost(
     def predict(fitted, x):
         def poll(one):
             learned, vote = one
-            answer = jnp.argmax(learner.logits(learned, x), -1)
+            answer = ops.first_largest(learner.logits(learned, x))
             return vote * jax.nn.one_hot(answer, classes, dtype=x.dtype)
 
         ballots = (fitted.learners, fitted.vote)

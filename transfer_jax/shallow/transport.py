@@ -255,16 +255,10 @@ def transport_problem(source: Samples, target: Samples) -> Problem:
 
 
 def nearest(x: Array, weight: Array, to: Array) -> Array:
-    """The first of the nearest rows of x (n, d), of weight > 0, -> (m,) int32.
-
-    Without argmin, which a program compiled outside of jax_enable_x64 cannot hold.
-    """
+    """The first of the nearest rows of x (n, d), of weight > 0, -> (m,) int32."""
     there = (weight > 0)[:, None]
     distance = ops.squared_distances(jnp.where(there, x, 0), to)
-    distance = jnp.where(there, distance, jnp.inf)
-    n = x.shape[0]
-    index = jnp.arange(n, dtype=jnp.int32)[:, None]
-    return jnp.min(jnp.where(distance <= jnp.min(distance, 0), index, n - 1), 0)
+    return ops.first_largest(jnp.where(there, -distance, -jnp.inf), 0)
 
 
 def _transport(
