@@ -24,12 +24,12 @@ def of(results: Sequence[dict], page: str, part: str = '') -> list[dict]:
       part: of a protocol alone, with the papers' settings; 'chosen': with a choice.
     """
 
-    def belongs(result):
+    def named(result):
         config = result['config']
-        wanted = {CHOSEN} if config['choose'] else {config['protocol']}
-        return result['experiment'] == page and part in ('', *wanted)
+        return CHOSEN if config['choose'] else config['protocol']
 
-    own = [result for result in results if belongs(result)]
+    own = [result for result in results if result['experiment'] == page]
+    own = [result for result in own if part in ('', named(result))]
     return sorted(own, key=lambda r: (r['config']['choose'], r['task']))
 
 

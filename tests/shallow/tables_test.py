@@ -132,6 +132,7 @@ def test_published_lines_have_a_value_for_each_pair_and_a_known_method():
 def test_the_readme_gets_the_tables_with_their_commands():
     before = '<!-- table:office_caltech -->\nold\n<!-- /table -->'
     results = [
+        {'experiment': 'transfer.probing', 'config': {}, 'task': 'of another page'},
         result(methods=('tjm',), protocol='oc20', draws=2),
         result(digits, methods=('jda',)),
     ]
