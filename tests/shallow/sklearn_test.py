@@ -70,6 +70,13 @@ BOTH = functools.partial(
 )
 
 
+@pytest.fixture(autouse=True)
+def routing_as_by_default():
+    """Importing skada, as other tests do, turns metadata routing on for everybody."""
+    with sklearn.config_context(enable_metadata_routing=False):
+        yield
+
+
 def test_the_adapter_maps_each_row_as_its_domains():
     x, y, sample_domain = domains()
     made = shallow.pipeline(shallow.subspace_alignment(2), shallow.nearest_neighbour(3))
