@@ -24,6 +24,9 @@ The conventions are skada's: `sample_domain` is positive for source rows and neg
 for target rows, and -1 in `y` is a label that is not known. The labels of target rows
 are not read unless `target_labels=True` says so; so y may hold them for a score.
 
+Where metadata routing is on (importing skada turns it on), `sample_domain` itself is
+handed over, as params={'sample_domain': sample_domain}.
+
 Import this module by its name; `transfer_jax.shallow` does not import it.
 """
 
