@@ -85,7 +85,7 @@ def legend(result: Mapping[str, Any]) -> str:
     draws = 1 + max(row['seed'] for row in result['rows'])
     over = f', mean ± standard deviation over {draws} draws' if draws > 1 else ''
     if not result['config']['choose']:
-        lines = [f'Accuracy on the target in %{over}. Settings of the papers.']
+        lines = [f'Accuracy on the target in %{over}; settings: recipes.py.']
         lines += ['Lines in italics are published.'] if _published(result) else []
         return ' '.join(lines)
     count = len({row['pair'] for row in result['rows']})
