@@ -10,6 +10,8 @@ NAMES = (
     'probes',
     'freezing',
     'shallow',
+    'pooling',
+    'crf',
 )
 
 if __name__ == '__main__':

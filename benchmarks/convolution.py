@@ -24,7 +24,7 @@ import numpy as np
 from jax import lax
 
 from benchmarks import timing
-from transfer_jax.ops import convolution, pooling
+from transfer_jax.ops import convolution, windows
 
 N = 128
 # {name: (side, channels in, channels out, window, padding)}
@@ -64,7 +64,7 @@ def by_reduce_window(x: jax.Array, window: int) -> jax.Array:
 
 
 POOLING = {
-    'reshape': pooling.max_pool,
+    'reshape': windows.max_pool,
     'slices': by_slices,
     'reduce_window': by_reduce_window,
 }

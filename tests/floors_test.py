@@ -15,7 +15,7 @@ FLOORS = (
     {'losses', 'models', 'shallow', 'data', 'retrieval', 'features_file'},
     {'training'},
     {'evaluation', 'units', 'selection', 'methods', 'folder', 'figures', 'tables'},
-    {'watching', 'regret', 'summaries', 'markup', 'galleries'},
+    {'watching', 'regret', 'summaries', 'markup', 'galleries', 'overlays'},
     {'running', 'study'},
     {'pictures'},
     {'report'},

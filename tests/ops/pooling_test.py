@@ -1,124 +1,172 @@
-"""Pooling: every form is the same maximum, and its gradient goes to the largest."""
+"""Poolings of score maps against literal NumPy, at their limits; their gradients."""
 
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from transfer_jax import ops
 from transfer_jax.ops import pooling
 
-pytestmark = pytest.mark.usefixtures('float64')
+POOLINGS = {
+    'average': ops.global_average,
+    'max': ops.global_max,
+    'lse': functools.partial(ops.log_sum_exp, temperature=2.0),
+    'soft': functools.partial(ops.soft_pool, sharpness=0.7),
+    'weldon': functools.partial(ops.weldon, highest=3, lowest=2),
+    'wildcat': functools.partial(ops.wildcat, highest=0.3, lowest=4, alpha=0.7),
+}
 
 
-def _maxima(x, window, stride):
-    n, h, w, c = x.shape
-    rows, columns = (h - window) // stride + 1, (w - window) // stride + 1
-    y = np.empty((n, rows, columns, c))
-    for i in range(rows):
-        for j in range(columns):
-            a, b = i * stride, j * stride
-            y[:, i, j] = x[:, a : a + window, b : b + window].max((1, 2))
-    return y
+def maps(seed=0, n=3, h=4, w=5, c=2):
+    return np.random.default_rng(seed).normal(size=(n, h, w, c)).astype(np.float32)
 
 
-# window = stride with and without a remainder, overlap, gaps
+def literal(x, highest, lowest, alpha=1.0):
+    """By sorting, one map at a time."""
+    answer = np.zeros((x.shape[0], x.shape[3]))
+    for i in range(x.shape[0]):
+        for k in range(x.shape[3]):
+            row = np.sort(x[i, :, :, k].ravel())
+            answer[i, k] = row[::-1][:highest].mean()
+            if lowest:
+                answer[i, k] += alpha * row[:lowest].mean()
+    return answer
+
+
+@pytest.mark.parametrize('highest', [1, 2, 7, 19, 20])
+@pytest.mark.parametrize('lowest', [0, 1, 5, 20])
+def test_the_highest_and_the_lowest_against_sorting(highest, lowest):
+    x = maps()
+    pool = functools.partial(ops.wildcat, highest=highest, lowest=lowest, alpha=0.7)
+    expected = literal(x, highest, lowest, 0.7)
+    np.testing.assert_allclose(jax.jit(pool)(x), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_case_by_hand():
+    x = jnp.array([[3.0, -1.0], [2.0, -5.0]]).reshape(1, 2, 2, 1)
+    assert ops.global_average(x).item() == -0.25
+    assert ops.global_max(x).item() == 3
+    assert ops.weldon(x, highest=2, lowest=1).item() == 2.5 - 5
+    assert ops.wildcat(x, highest=0.5, lowest=0.5, alpha=0.1).item() == pytest.approx(
+        2.5 - 0.3
+    )
+    e = np.exp([3.0, -1, 2, -5])
+    assert ops.log_sum_exp(x, 1.0).item() == pytest.approx(np.log(e.mean()), rel=1e-6)
+    soft = e @ [3, -1, 2, -5] / e.sum()
+    assert ops.soft_pool(x, 1.0).item() == pytest.approx(soft, rel=1e-6)
+
+
+def test_one_place_is_max_and_min_and_all_are_the_average():
+    x = maps(1)
+    low, high, mean = x.min((1, 2)), x.max((1, 2)), x.mean((1, 2))
+    close = functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6)
+    close(ops.weldon(x, highest=1, lowest=1), high + low)
+    close(ops.wildcat(x, highest=20, lowest=0), mean)
+    close(ops.wildcat(x, highest=20, lowest=20, alpha=0.5), 1.5 * mean)
+
+
+def test_log_sum_exp_goes_from_the_mean_to_the_max_without_overflow():
+    x = 100 * maps(2)
+    pool = jax.jit(ops.log_sum_exp)
+    np.testing.assert_allclose(pool(x, 1e-6), x.mean((1, 2)), rtol=1e-2, atol=0.2)
+    np.testing.assert_allclose(pool(x, 1e4), x.max((1, 2)), rtol=1e-5)
+    assert np.isfinite(pool(x * 1e30, 1.0)).all()
+    by_class = pool(x, jnp.array([1e-6, 1e4]))
+    np.testing.assert_allclose(by_class[:, 0], x.mean((1, 2))[:, 0], atol=0.2)
+    np.testing.assert_allclose(by_class[:, 1], x.max((1, 2))[:, 1], rtol=1e-5)
+    rising = [np.asarray(pool(x, r)) for r in (0.01, 0.1, 1.0)]
+    assert (rising[0] <= rising[1]).all() and (rising[1] <= rising[2]).all()
+
+
+def test_soft_pooling_goes_from_the_mean_to_the_max():
+    x = maps(3)
+    close = functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
+    close(ops.soft_pool(x, 0.0), x.mean((1, 2)))
+    close(ops.soft_pool(x, jnp.array([0.0, 1e5]))[:, 1], x.max((1, 2))[:, 1])
+
+
+@pytest.mark.parametrize('name', POOLINGS)
+def test_gradients_are_finite_differences(name, float64):
+    x, pull = maps(4).astype(np.float64), maps(5, 1, 1, 1)[0, 0]
+    direction = maps(6).astype(np.float64)
+
+    def score(t):
+        return jnp.sum(POOLINGS[name](x + t * direction) * pull)
+
+    slope = jax.jit(jax.grad(score))(0.0)
+    step = 1e-6
+    numeric = (score(step) - score(-step)) / (2 * step)
+    assert slope == pytest.approx(float(numeric), rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize('name', POOLINGS)
+def test_places_have_no_order(name):
+    """A permutation of places changes no score and permutes the gradient, ties too."""
+    x = np.round(maps(7) * 2) / 2  # with many ties
+    order = np.random.default_rng(0).permutation(20)
+    other = x.reshape(3, 20, 2)[:, order].reshape(x.shape)
+    value = jax.jit(jax.value_and_grad(lambda x: POOLINGS[name](x).sum()))
+    (one, slope), (two, moved) = value(x), value(other)
+    assert float(one) == pytest.approx(float(two), rel=1e-5)
+    slope = np.asarray(slope).reshape(3, 20, 2)[:, order].reshape(x.shape)
+    np.testing.assert_allclose(moved, slope, atol=1e-6)
+
+
+def test_equal_places_share():
+    x = jnp.array([1.0, 1.0, 1.0, 0.0]).reshape(1, 2, 2, 1)
+
+    def gradient(highest):
+        pool = functools.partial(ops.wildcat, highest=highest, lowest=0)
+        return jax.grad(lambda x: pool(x).sum())(x).ravel()
+
+    np.testing.assert_allclose(gradient(1), [1 / 3, 1 / 3, 1 / 3, 0], rtol=1e-6)
+    np.testing.assert_allclose(gradient(2), [1 / 3, 1 / 3, 1 / 3, 0], rtol=1e-6)
+    x = jnp.array([0.0, -0.0, 2.0, -1.0]).reshape(1, 2, 2, 1)
+    np.testing.assert_allclose(gradient(2), [0.25, 0.25, 0.5, 0])
+
+
+def test_evidence_adds_up_to_the_score_and_has_its_signs():
+    x = maps(8)
+    how = {'highest': 3, 'lowest': 2, 'alpha': 0.7}
+    found = np.asarray(jax.jit(functools.partial(ops.evidence, **how))(x))
+    score = ops.wildcat(x, **how)
+    np.testing.assert_allclose(found.sum((1, 2)), score, rtol=1e-5, atol=1e-6)
+    assert (np.count_nonzero(found, (1, 2)) == 5).all()
+    assert (np.sign(found) * np.sign(x) >= 0).all()
+
+
+def test_maps_of_a_class_are_averaged():
+    x = maps(9, c=6)
+    found = ops.class_wise(x, 3)
+    np.testing.assert_allclose(found[..., 1], x[..., 3:].mean(-1), rtol=1e-6)
+    assert ops.class_wise(x, 1) is x
+    with pytest.raises(ValueError, match='6 maps are not 4 of each class'):
+        ops.class_wise(x, 4)
+
+
 @pytest.mark.parametrize(
-    'size, window, stride',
-    [
-        ((8, 6), 2, None),
-        ((9, 7), 2, None),
-        ((10, 11), 3, None),
-        ((9, 8), 3, 2),
-        ((9, 10), 2, 3),
-    ],
+    ('count', 'expected'),
+    [(1, 1), (20, 20), (0.2, 4), (0.01, 1), (0.125, 3), (0.99, 20)],
 )
-def test_max_pool_is_the_maximum_of_each_window(size, window, stride):
-    x = np.random.default_rng(0).standard_normal((2, *size, 3))
-    g = np.random.default_rng(1)
-
-    @jax.jit
-    def run(x, g):
-        y, pull = jax.vjp(lambda x: pooling.max_pool(x, window, stride), x)
-        return y, pull(g)[0]
-
-    expected = _maxima(x, window, stride or window)
-    g = g.standard_normal(expected.shape)
-    y, gradient = run(x, g)
-    np.testing.assert_array_equal(y, expected)
-
-    # All values differ: the gradient of a window goes to its one largest entry.
-    routed = np.zeros_like(x)
-    step = stride or window
-    for i in range(expected.shape[1]):
-        for j in range(expected.shape[2]):
-            part = np.s_[:, i * step : i * step + window, j * step : j * step + window]
-            largest = x[part] == expected[:, i, j][:, None, None]
-            routed[part] += largest * g[:, i, j][:, None, None]
-    np.testing.assert_allclose(gradient, routed, rtol=0, atol=1e-10)
+def test_a_number_or_a_share_of_places(count, expected):
+    assert pooling.places(count, 20, 'highest') == expected
 
 
-# Ceil mode by hand: (size, window, stride, padding) -> places
-PLACES = [
-    ((11, 3, 2, 0), 5),
-    ((12, 3, 2, 0), 6),  # rounding down would give 5
-    ((7, 2, 2, 0), 4),
-    ((5, 3, 1, 1), 5),
-    ((3, 2, 2, 1), 2),  # a third window would begin after the image
-]
+@pytest.mark.parametrize('count', [0, 21, 1.5, -0.1])
+def test_too_many_places_or_none_are_refused(count):
+    with pytest.raises(ValueError, match=f'highest {count}'):
+        ops.weldon(maps(), highest=count, lowest=1)
+    with pytest.raises(ValueError, match='temperature 0'):
+        ops.log_sum_exp(maps(), 0.0)
 
 
-@pytest.mark.parametrize('sizes, places', PLACES)
-def test_ceil_mode_counts_windows_that_begin_inside(sizes, places):
-    size, window, stride, padding = sizes
-    x = np.random.default_rng(0).standard_normal((1, size, size, 1))
-    pool = functools.partial(pooling.max_pool, padding=padding, ceil=True)
-    y = jax.jit(lambda x: pool(x, window, stride))(x)
-    assert y.shape == (1, places, places, 1)
-    for i, j in np.ndindex(places, places):
-        a, b = i * stride - padding, j * stride - padding
-        part = x[:, max(a, 0) : a + window, max(b, 0) : b + window]
-        assert y[0, i, j, 0] == part.max()
-
-
-def test_padding_is_below_every_number():
-    x = np.full((1, 2, 2, 1), -5.0)
-    y = jax.jit(lambda x: pooling.max_pool(x, 3, 2, padding=1))(x)
-    np.testing.assert_array_equal(y, [[[[-5.0]]]])
-
-
-def test_of_equal_entries_one_has_the_gradient():
-    x = np.zeros((1, 5, 5, 1))
-    gradient = jax.jit(jax.grad(lambda x: pooling.max_pool(x, 3, 2).sum()))(x)
-    assert gradient.sum() == 4  # windows
-    assert set(np.unique(gradient)) <= {0, 1, 2, 4}
-
-
-@pytest.mark.parametrize('place', [(0, 0), (2, 1), (2, 2)])
-def test_nan_is_seen(place):
-    x = np.zeros((1, 3, 3, 1))
-    x[0, *place] = np.nan
-    assert np.isnan(jax.jit(lambda x: pooling.max_pool(x, 3, 1))(x)).all()
-
-
-def test_both_forms_agree():
-    x = np.random.default_rng(0).standard_normal((2, 9, 8, 3))
-
-    def run(form):
-        return jax.jit(jax.value_and_grad(lambda x: (form(x, 3, 2) ** 2).sum()))(x)
-
-    slices, window = run(pooling.by_slices), run(pooling.by_window)
-    for one, other in zip(slices, window, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-12)
-
-
-@pytest.mark.parametrize('size', [1, 2, 3, 5, 7])
-def test_average_pool_covers_the_map(size):
-    x = np.random.default_rng(0).standard_normal((2, 5, 4, 3))
-    y = jax.jit(lambda x: pooling.average_pool(x, size))(x)
-    assert y.shape == (2, size, size, 3)
-    for i, j in np.ndindex(size, size):
-        rows = slice(int(np.floor(i * 5 / size)), int(np.ceil((i + 1) * 5 / size)))
-        columns = slice(int(np.floor(j * 4 / size)), int(np.ceil((j + 1) * 4 / size)))
-        expected = x[:, rows, columns].mean((1, 2))
-        np.testing.assert_allclose(y[:, i, j], expected, rtol=1e-10, atol=1e-12)
+def test_low_precision_is_pooled_alike():
+    x = jnp.asarray(maps(10), jnp.bfloat16)
+    found = ops.weldon(x, highest=3, lowest=3)
+    assert found.dtype == jnp.bfloat16
+    np.testing.assert_allclose(
+        found.astype(jnp.float32), literal(np.float32(x), 3, 3), atol=0.03
+    )

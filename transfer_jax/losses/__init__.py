@@ -13,7 +13,11 @@ from transfer_jax.losses.adversarial import (
     random_multilinear,
     wasserstein,
 )
-from transfer_jax.losses.classification import cross_entropy
+from transfer_jax.losses.classification import (
+    cross_entropy,
+    multi_label_logistic,
+    pixel_cross_entropy,
+)
 from transfer_jax.losses.discrepancy import (
     cmd,
     coral,
@@ -62,8 +66,10 @@ __all__ = [
     'mmd_biased',
     'mmd_linear',
     'mmd_unbiased',
+    'multi_label_logistic',
     'multilinear',
     'nuclear_norm',
+    'pixel_cross_entropy',
     'pseudo_label',
     'random_multilinear',
     'residual_barrier',

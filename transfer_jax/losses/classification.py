@@ -18,3 +18,33 @@ def cross_entropy(logits: Array, label: Array) -> Array:
     logits = ops.wide(logits)
     log_p = jax.nn.log_softmax(logits)
     return -jnp.take_along_axis(log_p, label[:, None], axis=-1)[:, 0]
+
+
+def multi_label_logistic(logits: Array, label: Array) -> Array:
+    """Binary logistic loss, mean over classes, (n, c), (n, c) -> (n,).
+
+    l_i = 1/c sum_k log(1 + exp(-y_ik s_ik)), y = 1 where label is 1 and -1 where it is
+    0, in nats (Oquab et al. 2015, eq. 1, which sums over classes). Classes with the
+    label -1 are not counted.
+    """
+    chex.assert_rank([logits, label], 2)
+    chex.assert_equal_shape([logits, label])
+    known = label >= 0
+    each = jax.nn.softplus(jnp.where(label > 0, -1, 1) * ops.wide(logits))
+    total = jnp.sum(jnp.where(known, each, 0), -1)
+    return total / jnp.maximum(jnp.sum(known, -1), 1)
+
+
+def pixel_cross_entropy(logits: Array, label: Array, void: int = 255) -> Array:
+    """Cross-entropy, mean over the pixels of an image that are not void.
+
+    (n, h, w, c), (n, h, w) -> (n,), in nats; 0 for an image that is void all over.
+    """
+    chex.assert_rank([logits, label], [4, 3])
+    chex.assert_equal_shape_prefix([logits, label], 3)
+    log_p = jax.nn.log_softmax(ops.wide(logits))
+    known = label != void
+    index = jnp.where(known, label, 0)[..., None].astype(jnp.int32)
+    each = -jnp.take_along_axis(log_p, index, axis=-1)[..., 0]
+    total = jnp.sum(jnp.where(known, each, 0), (1, 2))
+    return total / jnp.maximum(jnp.sum(known, (1, 2)), 1)

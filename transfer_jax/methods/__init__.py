@@ -26,6 +26,10 @@ from transfer_jax.methods.adaptation.residual_transfer import (
 )
 from transfer_jax.methods.adaptation.self_training import self_training
 from transfer_jax.methods.adaptation.wdgrl import wdgrl
+from transfer_jax.methods.localization.image_labels import image_labels, score_maps
+from transfer_jax.methods.localization.pronet import pronet
+from transfer_jax.methods.localization.scales import at_scales
+from transfer_jax.methods.localization.segmentation import segmentation
 from transfer_jax.methods.transfer.fine_tuning import (
     choose_layers,
     copy_layers,
@@ -39,6 +43,7 @@ from transfer_jax.methods.transfer.supervised import supervised
 
 __all__ = [
     'adda',
+    'at_scales',
     'beyond_sharing_weights',
     'bnm',
     'cdan',
@@ -55,13 +60,17 @@ __all__ = [
     'entropy_minimization',
     'fine_tuning',
     'go_on',
+    'image_labels',
     'jan',
     'mada',
     'mcc',
     'mcd',
     'multi_task',
     'of_task',
+    'pronet',
     'residual_transfer',
+    'score_maps',
+    'segmentation',
     'self_training',
     'start_from',
     'start_from_previous',

@@ -27,6 +27,7 @@ from transfer_jax.models.digits import (
     LeNet,
     SmallNet,
 )
+from transfer_jax.models.fcn import FCN
 from transfer_jax.models.googlenet import GoogLeNet
 from transfer_jax.models.heads import ClassCritics, Classifier, Critic
 from transfer_jax.models.layered import LayeredNet
@@ -34,6 +35,7 @@ from transfer_jax.models.layers import Conv
 from transfer_jax.models.mobilenet import MobileNetV1, MobileNetV2
 from transfer_jax.models.norm import SOURCE, AutoDial, BatchNorm
 from transfer_jax.models.resnet import ResNet
+from transfer_jax.models.score_maps import ScoreMaps
 from transfer_jax.models.squeezenet import SqueezeNet
 from transfer_jax.models.vgg import VGG
 
@@ -48,6 +50,7 @@ __all__ = [
     'Conv',
     'Critic',
     'DigitDecoder',
+    'FCN',
     'GaninMnist',
     'GaninSigns',
     'GaninSvhn',
@@ -57,6 +60,7 @@ __all__ = [
     'MobileNetV1',
     'MobileNetV2',
     'ResNet',
+    'ScoreMaps',
     'SmallNet',
     'SqueezeNet',
     'VGG',

@@ -29,6 +29,11 @@ class SqueezeNet(nn.Module):
     logits. The last one is dropout, a rectified 1x1 convolution and the average over
     the map; with classes=0 it is 'average', of fire9's 512 channels. 1,235,496
     parameters with 1000 classes. See models/__init__.py for the common attributes.
+
+    Attributes:
+      output_stride: pixels of the image per place of the last map: 16, or 8, for which
+        pool5 takes every place and the 3x3 convolutions above it are dilated. With the
+        same parameters, every second place of the larger map is the smaller map.
     """
 
     classes: int = 1000
@@ -38,11 +43,14 @@ class SqueezeNet(nn.Module):
     dropout: float = 0.5
     dtype: jnp.dtype = jnp.float32
     relu: layers.Activation = nn.relu
+    output_stride: int = 16
 
     @nn.compact
     def __call__(
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> tuple[Array, dict[str, Array]]:
+        if self.output_stride not in (8, 16):
+            raise ValueError(f'output_stride={self.output_stride} is not 8 or 16')
         own = {'norm': self.norm, 'dtype': self.dtype}
         unit = functools.partial(layers.Unit, activate=self.relu, **own)
         pool = functools.partial(ops.max_pool, window=3, stride=2, ceil=True)
@@ -55,10 +63,14 @@ class SqueezeNet(nn.Module):
         steps = [('conv1', unit(64, 3, stride=2, name='conv1')), ('pool1', pool)]
         for number, narrow, wide in FIRES:
             name = f'fire{number}'
-            fire = Fire(narrow, wide, relu=self.relu, **own, name=name)
+            dense = number > 5 and self.output_stride == 8
+            fire = Fire(
+                narrow, wide, 2 if dense else 1, relu=self.relu, **own, name=name
+            )
             steps.append((name, fire))
             if number in (3, 5):
-                steps.append((f'pool{number}', pool))
+                every = number == 5 and self.output_stride == 8
+                steps.append((f'pool{number}', _every_place if every else pool))
         last = ('logits', logits) if self.classes else ('average', layers.average)
         return layers.run(
             [*steps, last], x, self.since, self.until, train=train, domain=domain
@@ -70,6 +82,7 @@ class Fire(nn.Module):
 
     narrow: int
     wide: int
+    dilation: int = 1  # of the 3x3
     norm: layers.Norm = None
     dtype: jnp.dtype = jnp.float32
     relu: layers.Activation = nn.relu
@@ -82,5 +95,13 @@ class Fire(nn.Module):
         call = {'train': train, 'domain': domain}
         x = unit(self.narrow, 1, name='squeeze')(x, **call)
         one = unit(self.wide, 1, name='expand1x1')(x, **call)
-        three = unit(self.wide, 3, padding=1, name='expand3x3')(x, **call)
+        own = {'padding': self.dilation, 'dilation': self.dilation}
+        three = unit(self.wide, 3, **own, name='expand3x3')(x, **call)
         return jnp.concatenate([one, three], -1)
+
+
+def _every_place(x: Array) -> Array:
+    """The pool of stride 2 at the places between as well: entry 2i is its entry i."""
+    over = [(0, 1 - size % 2) for size in x.shape[1:3]]
+    x = jnp.pad(x, ((0, 0), *over, (0, 0)), constant_values=-jnp.inf)
+    return ops.max_pool(x, 3, 1)

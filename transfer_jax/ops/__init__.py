@@ -16,32 +16,62 @@ from transfer_jax.ops.kernels import (
     squared_distances,
 )
 from transfer_jax.ops.order import first_largest
-from transfer_jax.ops.pooling import average_pool, max_pool
+from transfer_jax.ops.pooling import (
+    class_wise,
+    evidence,
+    global_average,
+    global_max,
+    log_sum_exp,
+    soft_pool,
+    weldon,
+    wildcat,
+)
 from transfer_jax.ops.precision import wide
 from transfer_jax.ops.proximal import shrink_groups
+from transfer_jax.ops.regions import (
+    boxes_at_peaks,
+    class_activation_maps,
+    crop_and_zoom,
+    peaks,
+    upsample,
+)
+from transfer_jax.ops.windows import average_pool, max_pool
 
 __all__ = [
     'Padding',
-    'collective',
     'average_pool',
+    'boxes_at_peaks',
+    'class_activation_maps',
+    'class_wise',
+    'collective',
     'convolve',
+    'crop_and_zoom',
     'cross_correlation',
     'entropy',
+    'evidence',
     'first_largest',
     'gaussian_kernel',
     'gem_pool',
-    'l2_normalise',
+    'global_average',
+    'global_max',
     'guided_relu',
     'host',
+    'l2_normalise',
     'linear_kernel',
+    'log_sum_exp',
     'max_pool',
     'median_variance',
     'multi_kernel',
     'mutual_information',
     'order_statistic',
+    'peaks',
     'reverse_gradient',
     'shrink_groups',
     'signed_power',
+    'soft_pool',
     'squared_distances',
+    'upsample',
+    'weldon',
     'wide',
+    'wildcat',
 ]

@@ -1,11 +1,10 @@
-"""Pooling, in the form whose gradient is fast on the backend at hand.
+"""Pooling of class score maps to image scores, (n, h, w, c) -> (n, c).
 
-On CPU the gradient of reduce_window costs eight times that of the same maximum written
-over strided slices, first along columns and then along rows.
+What the network learns about places from labels of images depends on it: each place has
+a share in the gradient of the average, one place in that of the maximum.
 """
 
-import functools
-
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,92 +12,196 @@ from jax import lax
 
 from transfer_jax.types import Array
 
+PLACES = (1, 2)  # the axes of a map
 
-def max_pool(
-    x: Array,
-    window: int,
-    stride: int | None = None,
+
+def global_average(maps: Array) -> Array:
+    """The mean over all places: class activation mapping (Zhou et al., CVPR 2016)."""
+    chex.assert_rank(maps, 4)
+    return jnp.mean(maps, PLACES)
+
+
+def global_max(maps: Array) -> Array:
+    """The highest score (Oquab et al., CVPR 2015); equal ones share the gradient."""
+    chex.assert_rank(maps, 4)
+    return jnp.max(maps, PLACES)
+
+
+def log_sum_exp(maps: Array, temperature: float | Array) -> Array:
+    """1/r log(1/(h w) sum exp(r x)): from the mean (r -> 0) to the maximum (r -> inf).
+
+    Pinheiro and Collobert (CVPR 2015, eq. 3), r = `temperature`, a positive number or
+    one for each class (c,). It does not overflow: the highest score is taken out first.
+
+    Raises:
+      ValueError: a temperature that is not positive.
+    """
+    chex.assert_rank(maps, 4)
+    if not isinstance(temperature, jax.core.Tracer) and np.min(temperature) <= 0:
+        raise ValueError(f'temperature {temperature}: must be positive')
+    r = jnp.asarray(temperature, maps.dtype)
+    top = lax.stop_gradient(jnp.max(maps, PLACES, keepdims=True))
+    mean = jnp.mean(jnp.exp(r * (maps - top)), PLACES)
+    return top[:, 0, 0] + jnp.log(mean) / r
+
+
+def soft_pool(maps: Array, sharpness: Array) -> Array:
+    """sum_i p_i x_i with p = softmax(b x) over places, b = `sharpness` (c,) or ().
+
+    Soft pooling of learned parts: with one learned b for each class it goes from the
+    mean (b = 0) to the maximum as training wants it (after Kulkarni, Jurie, Zepeda,
+    Perez and Chevallier, "SPLeaP: Soft Pooling of Learned Parts for Image
+    Classification", ECCV 2016, whose parts are classifiers of regions).
+    """
+    chex.assert_rank(maps, 4)
+    share = jax.nn.softmax(jnp.asarray(sharpness, maps.dtype) * maps, PLACES)
+    return jnp.sum(share * maps, PLACES)
+
+
+def weldon(maps: Array, *, highest: int | float, lowest: int | float) -> Array:
+    """The mean of the k highest scores plus that of the k' lowest.
+
+    WELDON (Durand, Thome and Cord, CVPR 2016, eq. 4 to 6): k-max and k-min instances,
+    of equal weight. `wildcat` with alpha 1.
+    """
+    return wildcat(maps, highest=highest, lowest=lowest)
+
+
+def wildcat(
+    maps: Array,
     *,
-    padding: int = 0,
-    ceil: bool = False,
+    highest: int | float,
+    lowest: int | float,
+    alpha: float | Array = 1.0,
 ) -> Array:
-    """Maximum over windows, (n, h, w, c) -> (n, h', w', c).
+    """The mean of the k+ highest scores plus alpha times that of the k- lowest.
+
+    WILDCAT's spatial pooling (Durand, Mordan, Thome and Cord, CVPR 2017, eq. 2). The
+    authors' code halves the sum, which scales the scores and nothing else.
+
+    k+ = k- = 1 is maximum plus minimum; k+ all places and k- 0 the average. Of equal
+    scores at the border of the k highest each counts in part, and has its part of the
+    gradient, so that exchanging two equal places changes nothing.
 
     Args:
-      stride: that of the window if None.
-      padding: places on each of the four sides that no maximum is taken from.
-      ceil: a last window that is partly outside counts, if it begins inside or in the
-        padding above; otherwise the remainder at the right and bottom is cut.
+      highest, lowest: k+ and k-: a number of places, or a share of them between 0 and
+        1, of which there is at least one place. `lowest` may be 0: none.
 
-    Equal entries of one window: the gradient goes to one of them, where the windows
-    overlap, and in equal parts to all, where they do not.
+    Raises:
+      ValueError: more places than the map has, or none of the highest.
     """
-    stride = stride or window
-    sides = [_sides(size, window, stride, padding, ceil) for size in x.shape[1:3]]
-    if any(low > 0 or high > 0 for low, high in sides):
-        sides = [(low, max(high, 0)) for low, high in sides]
-        x = jnp.pad(x, ((0, 0), *sides, (0, 0)), constant_values=-jnp.inf)
-    if stride == window:
-        n, h, w, c = x.shape
-        rows, columns = h // window, w // window
-        x = x[:, : rows * window, : columns * window]
-        return x.reshape(n, rows, window, columns, window, c).max((2, 4))
-    if jax.default_backend() == 'cpu':
-        return by_slices(x, window, stride)
-    return by_window(x, window, stride)
+    top, bottom = _shares(maps, highest, lowest)
+    score = jnp.sum(top * maps, PLACES)
+    if bottom is None:
+        return score
+    return score + alpha * jnp.sum(bottom * maps, PLACES)
 
 
-def by_window(x: Array, window: int, stride: int) -> Array:
-    """`max_pool` without padding by XLA's reduce_window."""
-    across, steps = (1, window, window, 1), (1, stride, stride, 1)
-    return lax.reduce_window(x, -jnp.inf, lax.max, across, steps, 'VALID')
+def evidence(
+    maps: Array,
+    *,
+    highest: int | float,
+    lowest: int | float,
+    alpha: float | Array = 1.0,
+) -> Array:
+    """What each place adds to `wildcat`'s score, (n, h, w, c); they add up to it.
+
+    Positive where a place raises the score of the class, negative where it lowers it,
+    and 0 at the places that are neither of the highest nor of the lowest.
+    """
+    top, bottom = _shares(maps, highest, lowest)
+    return maps * (top if bottom is None else top + alpha * bottom)
 
 
-def by_slices(x: Array, window: int, stride: int) -> Array:
-    """`max_pool` without padding by strided slices, along columns and then rows."""
-    for axis in (2, 1):
-        last = (x.shape[axis] - window) // stride * stride + 1
-        x = functools.reduce(
-            _larger,
-            [
-                lax.slice_in_dim(x, i, i + last, stride, axis=axis)
-                for i in range(window)
-            ],
+def class_wise(maps: Array, per_class: int) -> Array:
+    """The mean of the M = `per_class` maps of each class.
+
+    WILDCAT's class-wise pooling (eq. 1), (n, h, w, c M) -> (n, h, w, c); maps of one
+    class lie side by side.
+
+    Raises:
+      ValueError: a number of maps that M does not divide.
+    """
+    chex.assert_rank(maps, 4)
+    *places, count = maps.shape
+    if per_class < 1 or count % per_class:
+        raise ValueError(f'{count} maps are not {per_class} of each class')
+    if per_class == 1:
+        return maps
+    return jnp.mean(maps.reshape(*places, count // per_class, per_class), -1)
+
+
+def places(count: int | float, total: int, name: str, least: int = 1) -> int:
+    """A number of places, from a number or a share.
+
+    A share of `total` is rounded to the nearest whole number, halves up, and is at
+    least 1.
+
+    Raises:
+      ValueError: fewer than `least`, more than `total`, or a share of 1 or more.
+    """
+    if isinstance(count, float) and count != int(count):
+        if not 0 < count < 1:
+            raise ValueError(f'{name} {count}: a share lies between 0 and 1')
+        return max(1, int(count * total + 0.5))
+    if not least <= count <= total:
+        raise ValueError(
+            f'{name} {count}: the map has {total} places; choose {least} to {total}, '
+            'or a share between 0 and 1'
         )
-    return x
+    return int(count)
 
 
-def average_pool(x: Array, size: int) -> Array:
-    """Means over size x size parts that cover the map, (n, h, w, c) -> (n, s, s, c).
+def _shares(maps, highest, lowest):
+    """Weights of the places in the mean of the highest, and of the lowest or None."""
+    chex.assert_rank(maps, 4)
+    total = maps.shape[1] * maps.shape[2]
+    some = places(highest, total, 'highest')
+    others = places(lowest, total, 'lowest', least=0)
+    fixed = lax.stop_gradient(maps)
+    return _share(fixed, some), _share(-fixed, others) if others else None
 
-    Part i of h rows goes from floor(i h / s) to ceil((i + 1) h / s), so that parts
-    overlap or repeat where s does not divide h (the adaptive pool of PyTorch).
+
+def _share(maps: Array, k: int) -> Array:
+    """1/k at the k highest places of each map, less at those that tie for the last."""
+    total = maps.shape[1] * maps.shape[2]
+    if k == total:
+        return jnp.full_like(maps, 1 / total)
+    if k == 1:
+        last = jnp.max(maps, PLACES, keepdims=True)
+        above, equal = jnp.zeros(maps.shape, bool), maps == last
+    else:
+        order = _ordered(maps)
+        last = _highest(order, k)
+        above, equal = order > last, order == last
+    left = k - jnp.sum(above, PLACES, keepdims=True)
+    part = left / jnp.maximum(jnp.sum(equal, PLACES, keepdims=True), 1)
+    return jnp.where(above, 1, jnp.where(equal, part, 0)).astype(maps.dtype) / k
+
+
+def _ordered(x: Array) -> Array:
+    """Integers in the order of floating-point numbers."""
+    x = jnp.where(x == 0, 0, x)  # -0 is not below 0
+    whole = jnp.int64 if x.dtype == jnp.float64 else jnp.int32
+    if x.dtype != jnp.float64:
+        x = x.astype(jnp.float32)
+    bits = lax.bitcast_convert_type(x, whole)
+    return jnp.where(bits < 0, jnp.invert(bits) ^ jnp.iinfo(whole).min, bits)
+
+
+def _highest(order: Array, k: int) -> Array:
+    """The k-th highest integer of each map, (n, 1, 1, c), by bisection.
+
+    Bit by bit the largest number that at least k places reach. On CPU ten times faster
+    than sorting or lax.top_k.
     """
-    h, w = x.shape[1:3]
-    if h == w == size:
-        return x
-    rows, columns = (_parts(side, size).astype(x.dtype) for side in (h, w))
-    return jnp.einsum('ih,jw,nhwc->nijc', rows, columns, x)
+    lowest = jnp.iinfo(order.dtype).min
+    bits = jnp.iinfo(order.dtype).bits
 
+    def refine(i, found):
+        higher = found + jnp.left_shift(jnp.ones((), order.dtype), bits - 1 - i)
+        reached = jnp.sum(order >= higher, PLACES, keepdims=True)
+        return jnp.where(reached >= k, higher, found)
 
-def _parts(side: int, size: int) -> np.ndarray:
-    """Weights (size, side) of the mean over each part."""
-    weights = np.zeros((size, side))
-    for i in range(size):
-        first, last = i * side // size, -(-(i + 1) * side // size)
-        weights[i, first:last] = 1 / (last - first)
-    return weights
-
-
-def _larger(a: Array, b: Array) -> Array:
-    """Maximum whose gradient goes to one side; nan wins, as in jnp.maximum."""
-    return jnp.where((b > a) | jnp.isnan(b), b, a)
-
-
-def _sides(size: int, window: int, stride: int, padding: int, ceil: bool):
-    """Places to add before and after one axis; a negative number is a remainder."""
-    whole = size + 2 * padding - window
-    places = (-(-whole // stride) if ceil else whole // stride) + 1
-    if ceil and (places - 1) * stride >= size + padding:
-        places -= 1
-    return padding, (places - 1) * stride + window - size - padding
+    start = jnp.full_like(order[:, :1, :1], lowest)
+    return lax.fori_loop(0, bits, refine, start)

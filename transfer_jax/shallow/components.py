@@ -48,7 +48,7 @@ class Pool(NamedTuple):
 
     x: Array  # (n, d), those of the source first; 0 in padding
     mask: Array  # (n,), 1 where there is an example
-    # Primal: X^T H X (d, d). Linear kernel, n > d: its root (d, d). Any other: K (n, n)
+    # Primal, or a linear kernel and n > d: X^T H X (d, d). Any other: K (n, n)
     matrix: Array
 
 
@@ -87,8 +87,7 @@ def pool(settings: Settings, source: Samples, target: Samples) -> Pool:
     if settings.kernel is not None and not _factored(settings, x):
         return Pool(x, mask, kernel_matrix(settings, x, mask))
     centred = (x - mask @ x / jnp.sum(mask)) * mask[:, None]
-    matrix = centred.T @ centred
-    return Pool(x, mask, matrix if settings.kernel is None else _root(matrix))
+    return Pool(x, mask, centred.T @ centred)
 
 
 def rows(settings: Settings, source: Samples, target: Samples) -> tuple[Array, Array]:
@@ -174,10 +173,7 @@ def solve(
         value, y = leading.of_matrix(inner, k)
         size = jnp.sum((x * scale) ** 2)
     elif factored:
-        # P^T K H K P = F F^T, whose vectors come from those of F^T F (d, d)
-        f = half(scale[:, None] * (x @ pool.matrix))
-        value, y = leading.of_matrix(f.T @ f, k)
-        y = f @ (y / jnp.sqrt(jnp.where(value > 0, value, 1)))
+        value, y = leading.of_linear_kernel(x, pool.matrix, scale, low, k)
         size = jnp.sum((x.T * scale) ** 2) * jnp.sum(x**2)
     else:
         value, y = leading.of_kernel(pool.matrix, pool.mask, scale, low, k)
@@ -241,9 +237,3 @@ def _low(b: Array) -> Array:
     value, vector = jnp.linalg.eigh(b.T @ b)
     t = jnp.maximum(value, 0)
     return b @ (vector * jax.lax.rsqrt(1 + t + jnp.sqrt(1 + t)))
-
-
-def _root(c: Array) -> Array:
-    """The symmetric root of a matrix without negative eigenvalues."""
-    value, vector = jnp.linalg.eigh(c)
-    return (vector * jnp.sqrt(jnp.maximum(value, 0))) @ vector.T

@@ -43,25 +43,45 @@ def coral(regularisation: float | Array = 1.0) -> Shallow:
 
     def fit(key, source, target):
         del key
-        source_value, source_vector = _spectrum(source, regularisation)
-        target_value, target_vector = _spectrum(target, regularisation)
-        spans = source_value > 0
-        rank = jnp.minimum(jnp.sum(spans), jnp.sum(target_value > 0))
-        d = len(spans)
-        kept = jnp.where(jnp.arange(d) >= d - rank, target_value, 0)
-        white = jnp.where(spans, 1 / jnp.sqrt(jnp.where(spans, source_value, 1)), 0)
-        turn = (source_vector * white).T @ target_vector * jnp.sqrt(kept)
-        return Coral(source_vector @ turn @ target_vector.T)
+        value, white = _spectrum(source)
+        varies, colour = _spectrum(target)
+        rank = jnp.minimum(jnp.sum(value > 0), jnp.sum(varies > 0))
+        k = len(varies)
+        kept = jnp.where(jnp.arange(k) >= k - rank, varies, 0)
+        varies = jnp.where(regularisation > 0, varies, kept)
+        # C^p = r^p I + V ((value + r)^p - r^p) V^T, without r^p where r = 0
+        less = _power(jnp.asarray(regularisation), -0.5)
+        more = _power(jnp.asarray(regularisation), 0.5)
+        white_by = _power(value + regularisation, -0.5) - less
+        colour_by = _power(varies + regularisation, 0.5) - more
+        coloured = (colour * colour_by) @ colour.T
+        both = less * coloured + (white * white_by) @ (
+            white.T @ coloured + more * white.T
+        )
+        return Coral(both + less * more * jnp.eye(len(both)))
 
     return Shallow(fit, lambda fitted, x: x @ fitted.matrix, lambda fitted, x: x)
 
 
-def _spectrum(samples: Samples, regularisation) -> tuple[Array, Array]:
-    """Eigenvalues (d,), rising, and vectors (d, d) of a regularised covariance."""
+def _spectrum(samples: Samples) -> tuple[Array, Array]:
+    """Eigenvalues (k,) of a covariance, rising, and vectors (d, k); k = min(n, d).
+
+    From the smaller of the two matrices with these values. A value that is 0 up to
+    rounding is 0, and so is its vector.
+    """
     there = (samples.mask > 0)[:, None]
     count = jnp.sum(there)
     x = jnp.where(there, samples.x, 0)
     x = jnp.where(there, x - jnp.sum(x, 0) / count, 0)
-    value, vector = jnp.linalg.eigh(x.T @ x / jnp.maximum(count - 1, 1))
-    rounding = len(value) * jnp.finfo(x.dtype).eps * value[-1]
-    return jnp.where(value > rounding, value, 0) + regularisation, vector
+    x = x / jnp.sqrt(jnp.maximum(count - 1, 1))
+    few = len(x) < x.shape[1]
+    value, vector = jnp.linalg.eigh(x @ x.T if few else x.T @ x)
+    varies = value > x.shape[1] * jnp.finfo(x.dtype).eps * value[-1]
+    if few:
+        vector = x.T @ vector / jnp.sqrt(jnp.where(varies, value, 1))
+    return jnp.where(varies, value, 0), jnp.where(varies, vector, 0)
+
+
+def _power(x: Array, power: float) -> Array:
+    """x^power, and 0 where x = 0."""
+    return jnp.where(x > 0, jnp.where(x > 0, x, 1) ** power, 0)

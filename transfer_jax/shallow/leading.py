@@ -39,6 +39,18 @@ def of_matrix(s: Array, k: int) -> tuple[Array, Array]:
     return _cut(*found, k)
 
 
+def of_gram(x: Array, k: int) -> tuple[Array, Array]:
+    """Those of x^T x (p, p), x (n, p)."""
+    p = x.shape[1]
+    most = min(k, p)
+    if jax.default_backend() != 'cpu':
+        return of_matrix(x.T @ x, k)
+    found = ops.host.call(
+        lambda x: _of_matrix(x.T @ x, k=most), [(most,), (p, most)], x
+    )
+    return _cut(*found, k)
+
+
 def of_kernel(
     kernel: Array, mask: Array, scale: Array, low: Array, k: int
 ) -> tuple[Array, Array]:
@@ -65,6 +77,35 @@ def of_kernel(
     f = (kernel - mask[:, None] * (mask @ kernel) / jnp.sum(mask)) * scale
     f = f - (f @ low) @ low.T
     return of_matrix(f.T @ f, k)
+
+
+def of_linear_kernel(
+    x: Array, scatter: Array, scale: Array, low: Array, k: int
+) -> tuple[Array, Array]:
+    """`of_kernel` of K = X X^T, which is not formed.
+
+    Args:
+      x: X (n, d), 0 in padding.
+      scatter: X^T H X (d, d).
+    """
+    n = len(x)
+    most = min(k, n)
+    if jax.default_backend() == 'cpu':
+        found = ops.host.call(
+            functools.partial(_of_linear_kernel, k=most),
+            [(most,), (n, most)],
+            x,
+            scatter,
+            scale,
+            low,
+        )
+        return _cut(*found, k)
+    # P^T K H K P = F F^T, whose vectors come from those of F^T F (d, d)
+    value, vector = jnp.linalg.eigh(scatter)
+    f = scale[:, None] * (x @ (vector * jnp.sqrt(jnp.maximum(value, 0))))
+    f = f - low @ (low.T @ f)
+    value, y = of_matrix(f.T @ f, k)
+    return value, f @ (y / jnp.sqrt(jnp.where(value > 0, value, 1)))
 
 
 def of_pencil(s: Array, t: Array, k: int) -> tuple[Array, Array]:
@@ -113,6 +154,28 @@ def _of_kernel(kernel, mask, scale, low, *, k: int):
         return found
     s = product(np.eye(n))
     return _dense((s + s.T) / 2, k=k)
+
+
+def _of_linear_kernel(x, scatter, scale, low, *, k: int):
+    n = len(x)
+
+    def half(v):
+        return v - low @ (low.T @ v)
+
+    def product(v):
+        v = x.T @ (scale[:, None] * half(v.reshape(n, -1)))
+        return half(scale[:, None] * (x @ (scatter @ v)))
+
+    operator = scipy.sparse.linalg.LinearOperator((n, n), product, dtype=float)
+    found = _iterate(operator, k) if x.any() else None
+    if found:
+        return found
+    value, vector = scipy.linalg.eigh(scatter)
+    f = half(scale[:, None] * (x @ (vector * np.sqrt(np.maximum(value, 0)))))
+    most = min(k, f.shape[1])
+    value, y = _dense(f.T @ f, k=most)
+    y = f @ (y / np.sqrt(np.where(value > 0, value, 1)))
+    return np.pad(value, (0, k - most)), np.pad(y, ((0, 0), (0, k - most)))
 
 
 def _iterate(s, k):

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from transfer_jax.shallow import newton
+from transfer_jax.shallow import newton, squared_hinge
 from transfer_jax.shallow.classifiers import FARTHEST
 from transfer_jax.shallow.shallow import Classifier
 from transfer_jax.types import Array
@@ -95,10 +95,8 @@ class _Problem(NamedTuple):
     """A loss of scores in the coordinates z, and the way back to the features."""
 
     z: Array  # (n, r)
-    ridge: Array  # (r, 1)
-    loss: Callable[[Array], newton.Loss]  # of a cost
+    minimise: Callable[..., newton.Minimum]  # (cost, start (r, c), tolerance)
     back: Callable[[Array], tuple[Array, Array]]  # (r, c) -> (d, c), (c,)
-    joint: bool
 
 
 def _classifier(kind, classes, cost) -> Classifier:
@@ -130,14 +128,7 @@ def _solve(kind, classes, costs, samples, weights, tolerance):
     problem = kind(x, own, weight, present)
 
     def solve(start, cost):
-        found = newton.minimise(
-            problem.z,
-            problem.ridge,
-            problem.loss(cost),
-            start,
-            joint=problem.joint,
-            tolerance=tolerance,
-        )
+        found = problem.minimise(cost, start, tolerance)
         matrix, bias = problem.back(found.w)
         fitted = Linear(
             matrix,
@@ -153,11 +144,18 @@ def _solve(kind, classes, costs, samples, weights, tolerance):
 
 def _svm(x, own, weight, present) -> _Problem:
     there = (weight > 0)[:, None]
-    z, basis = coordinates(jnp.concatenate([x, there.astype(x.dtype)], 1))
-    sign = 2 * own - 1
+    x = jnp.concatenate([x, there.astype(x.dtype)], 1)
+    sign, share = 2 * own - 1, weight[:, None] * present
+
+    def on_host(cost, start, tolerance):
+        return squared_hinge.minimise(x, sign, cost * share, start, tolerance)
+
+    if jax.default_backend() == 'cpu':
+        return _Problem(x, on_host, lambda w: (w[:-1], w[-1]))
+    z, basis = coordinates(x)
 
     def loss(cost):
-        scale = cost * weight[:, None] * present
+        scale = cost * share
 
         def lack(f):
             return jnp.maximum(1 - sign * f, 0)
@@ -172,11 +170,16 @@ def _svm(x, own, weight, present) -> _Problem:
             diagonal=diagonal,
         )
 
+    def minimise(cost, start, tolerance):
+        ridge = jnp.ones((z.shape[1], 1))
+        how = {'joint': False, 'tolerance': tolerance}
+        return newton.minimise(z, ridge, loss(cost), start, **how)
+
     def back(w):
         whole = basis @ w
         return whole[:-1], whole[-1]
 
-    return _Problem(z, jnp.ones((z.shape[1], 1)), loss, back, joint=False)
+    return _Problem(z, minimise, back)
 
 
 def _softmax(x, own, weight, present) -> _Problem:
@@ -209,11 +212,15 @@ def _softmax(x, own, weight, present) -> _Problem:
 
         return newton.Loss(value, slope, curvature, diagonal)
 
+    def minimise(cost, start, tolerance):
+        how = {'joint': True, 'tolerance': tolerance}
+        return newton.minimise(z, ridge, loss(cost), start, **how)
+
     def back(w):
         matrix = basis @ w[:-1]
         return matrix, w[-1] - mean @ matrix
 
-    return _Problem(z, ridge, loss, back, joint=True)
+    return _Problem(z, minimise, back)
 
 
 def coordinates(x: Array) -> tuple[Array, Array]:

@@ -52,8 +52,8 @@ def principal(x: Array, mask: Array, count: int) -> Principal:
     centred = (x - mean) * mask[:, None]
     # The smaller of the two matrices with the same eigenvalues.
     few = n < d
-    gram = centred @ centred.T if few else centred.T @ centred
-    value, vector = leading.of_matrix(gram, min(count, n, d))
+    smaller = centred.T if few else centred
+    value, vector = leading.of_gram(smaller, min(count, n, d))
     varies = value > max(n, d) * jnp.finfo(x.dtype).eps * value[0]
     value = jnp.where(varies, value, 0)
     if few:

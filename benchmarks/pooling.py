@@ -1,0 +1,140 @@
+"""Poolings of score maps, forwards and backwards: ours against PyTorch.
+
+    python -m benchmarks.pooling [--json] [--rounds N] [--out FILE]
+
+32 images, 28 x 28 places, 20 classes: the maximum, log-sum-exp, WELDON with 3 places of
+each kind, and WILDCAT with a fifth of them. Each side computes the scores and the
+gradient of their sum. PyTorch runs eager, as a user writes it: torch.topk, or
+torch.sort as the published code has it (the faster counts), its maps channels first.
+Goal: ratio of medians <= 1 on CPU. See benchmarks/adaptation_losses.py on threads.
+"""
+
+import argparse
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks import timing
+from transfer_jax import ops
+
+SHAPE = (32, 28, 28, 20)
+REGIONS, SHARE, ALPHA, TEMPERATURE = 3, 0.2, 0.7, 5.0
+OURS = {
+    'max': ops.global_max,
+    'lse': functools.partial(ops.log_sum_exp, temperature=TEMPERATURE),
+    'weldon': functools.partial(ops.weldon, highest=REGIONS, lowest=REGIONS),
+    'wildcat': functools.partial(ops.wildcat, highest=SHARE, lowest=SHARE, alpha=ALPHA),
+}
+
+
+def ours(pool, maps):
+    """A call of the compiled scores and gradient."""
+    compiled = jax.jit(jax.value_and_grad(lambda x: jnp.sum(pool(x))))
+    maps = jax.device_put(maps)
+    return lambda: jax.block_until_ready(compiled(maps))
+
+
+def theirs(maps):
+    """{task: {name: call}} of PyTorch; or {}."""
+    try:
+        import torch
+    except ImportError:
+        return {}
+    torch.set_num_threads(timing.machine()['usable_cpus'])
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    if (device == 'cuda') != (jax.default_backend() == 'gpu'):
+        return {}  # not the same device
+    total = SHAPE[1] * SHAPE[2]
+
+    def by_topk(k, alpha):
+        def pool(x):
+            rows = x.flatten(2)
+            high = rows.topk(k, 2).values.mean(2)
+            return high + alpha * rows.topk(k, 2, largest=False).values.mean(2)
+
+        return pool
+
+    def by_sort(k, alpha):
+        def pool(x):
+            rows = x.flatten(2).sort(2).values
+            return rows[:, :, -k:].mean(2) + alpha * rows[:, :, :k].mean(2)
+
+        return pool
+
+    def lse(x):
+        rows = TEMPERATURE * x.flatten(2)
+        return (torch.logsumexp(rows, 2) - np.log(total)) / TEMPERATURE
+
+    def call(pool):
+        x = torch.tensor(maps.transpose(0, 3, 1, 2).copy(), device=device)
+        x.requires_grad_()
+
+        def once():
+            x.grad = None
+            value = pool(x).sum()
+            value.backward()
+            return value.item()  # waits for the device
+
+        return once
+
+    share = int(SHARE * total + 0.5)
+    return {
+        'max': {
+            'torch, amax': call(lambda x: x.amax((2, 3))),
+            'torch, max': call(lambda x: x.flatten(2).max(2).values),
+        },
+        'lse': {'torch': call(lse)},
+        'weldon': {
+            'torch, topk': call(by_topk(REGIONS, 1.0)),
+            'torch, sort': call(by_sort(REGIONS, 1.0)),
+        },
+        'wildcat': {
+            'torch, topk': call(by_topk(share, ALPHA)),
+            'torch, sort': call(by_sort(share, ALPHA)),
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description='Time poolings of score maps.')
+    parser.add_argument('--json', action='store_true', help='print JSON')
+    parser.add_argument('--rounds', type=int, default=30)
+    parser.add_argument('--out', default='', help='write JSON to this file')
+    flags = parser.parse_args()
+
+    maps = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+    result = {'machine': timing.machine()}
+    lines = [', '.join(f'{k} {v}' for k, v in result['machine'].items())]
+    other = theirs(maps)
+    for task, pool in OURS.items():
+        mine = ours(pool, maps)
+        for name, call in other.get(task, {}).items():
+            # A race between two different numbers would say nothing.
+            np.testing.assert_allclose(
+                mine()[0], call(), rtol=1e-3, atol=0.1, err_msg=name
+            )
+        times = timing.paired(
+            {'ours': mine, **other.get(task, {})}, rounds=flags.rounds
+        )
+        result[task] = {'milliseconds': times}
+        lines += [f'{task}:', timing.table(times)]
+        if not other:
+            continue
+        for kind in ('min', 'median', 'cpu'):
+            best = min(other[task], key=lambda name: times[name][kind])
+            ratio = times['ours'][kind] / times[best][kind]
+            result[task][f'ratio_{kind}'] = ratio
+            lines.append(f'ratio ours / {best} ({kind}): {ratio:.2f}')
+    if other:
+        import torch
+
+        result['machine']['torch'] = torch.__version__
+    else:
+        lines.append('PyTorch is not installed (pip install torch==2.13.0): ours alone')
+    timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,52 @@
+"""Segmentation with a label for every pixel (Long et al., CVPR 2015)."""
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax.numpy as jnp
+import optax
+
+from transfer_jax import losses, training
+from transfer_jax.training import networks
+
+
+def segmentation(
+    segmenter: nn.Module, *, txs: Mapping[str, optax.GradientTransformation]
+) -> training.Method:
+    """The mean cross-entropy of the pixels whose label is not void (255).
+
+    Each image counts the same, however many of its pixels are void; the paper sums over
+    the pixels of one image a step.
+
+    Trains 'segmenter' (models.FCN) on a batch with 'source' (image (n, h, w, 3), label
+    (n, h, w)). `predict` answers with 'logits' (n, h, w, c).
+    """
+
+    def init(key, batch):
+        _, params, model_state = networks.initialise_one(
+            key, 'segmenter', segmenter, batch['source']['image']
+        )
+        return training.state.create(
+            {'segmenter': params}, {'segmenter': model_state}, txs
+        )
+
+    def on_pixels(state, batch, key):
+        images, domain = networks.join(batch, ['source'])
+        logits, _, moved = networks.run(
+            segmenter, state, 'segmenter', images, train=True, key=key, domain=domain
+        )
+        value = jnp.mean(losses.pixel_cross_entropy(logits, batch['source']['label']))
+        return value, training.Aux({}, model_state=moved)
+
+    def predict(state, batch):
+        answers = {}
+        for name, part in batch.items():
+            images, domain = networks.join({name: part}, [name])
+            logits, _, _ = networks.run(
+                segmenter, state, 'segmenter', images, domain=domain
+            )
+            answers[name] = {'logits': logits}
+        return answers
+
+    phase = training.Phase('train', on_pixels, ('segmenter',))
+    return training.Method(init, training.make_step([phase], txs), predict)

@@ -1,0 +1,150 @@
+"""Figures of where a network looks: boxes, points, heat maps and masks on images."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from transfer_jax import figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BACKGROUND = (0, 0, 0)
+VOID = (224, 224, 224)
+HEATS = 3  # maps shown of an image, at most
+CELL = 2.0  # inches, of a panel's height
+
+
+class Example(NamedTuple):
+    """An image, and what is shown on it."""
+
+    image: np.ndarray  # (h, w, 3) uint8
+    heats: Mapping[int, np.ndarray] = {}  # {class: map (h', w') of any size}
+    boxes: np.ndarray = np.zeros((0, 4))  # true ones (k, 4): x0, y0, x1, y1, in pixels
+    label: np.ndarray = np.zeros(0, int)  # (k,) class of each box
+    points: Mapping[int, tuple[float, float]] = {}  # {class: chosen (x, y)}
+    masks: Mapping[str, np.ndarray] = {}  # {title: (h, w) class + 1, 0 background}
+
+
+def overlays(
+    examples: Sequence[Example], classes: Sequence[str], title: str
+) -> 'Figure':
+    """One row an image: it with boxes and points, its heat maps, its masks.
+
+    Boxes are true ones. A point is where the map of its class is largest: a filled
+    circle in one of the true boxes of its class, a cross elsewhere. Heat maps run from
+    their lowest to their highest value, blue to red. The legend has the classes shown.
+    """
+    from matplotlib import patches
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    heats = max(min(len(e.heats), HEATS) for e in examples)
+    masks = max(len(e.masks) for e in examples)
+    columns = 1 + heats + masks
+    wide = np.mean([e.image.shape[1] / e.image.shape[0] for e in examples])
+    figure = Figure(
+        figsize=(CELL * wide * columns + 0.3, CELL * len(examples) * 1.12 + 1.0),
+        layout='constrained',
+    )
+    figure.suptitle(title, fontsize=11)
+    places = figure.subplots(len(examples), columns, squeeze=False)
+    shown: set[int] = set()
+    for row, example in zip(places, examples, strict=True):
+        for axes in row:
+            axes.axis('off')
+        row[0].imshow(example.image)
+        for (x0, y0, x1, y1), k in zip(example.boxes, example.label, strict=True):
+            shown.add(int(k))
+            row[0].add_patch(
+                patches.Rectangle(
+                    (x0 - 0.5, y0 - 0.5),
+                    x1 - x0,
+                    y1 - y0,
+                    fill=False,
+                    edgecolor=colour(k),
+                    linewidth=1.8,
+                )
+            )
+        for k, (x, y) in example.points.items():
+            shown.add(int(k))
+            hit = _inside(example, k, x, y)
+            row[0].plot(
+                x,
+                y,
+                marker='o' if hit else 'X',
+                markersize=7,
+                color=colour(k),
+                markeredgecolor='white',
+                markeredgewidth=1.0,
+            )
+        chosen = list(example.heats)[:HEATS]
+        for axes, k in zip(row[1:], chosen, strict=False):
+            _heat(axes, example.image, example.heats[k])
+            axes.set_title(figures.short(classes[k], 18), fontsize=8, color=colour(k))
+        for axes, name in zip(row[1 + heats :], example.masks, strict=False):
+            mask = example.masks[name]
+            axes.imshow(painted(mask), interpolation='nearest')
+            axes.set_title(name, fontsize=8)
+            shown |= {int(k) - 1 for k in np.unique(mask) if 0 < k < 255}
+    handles = [
+        patches.Patch(color=colour(k), label=figures.short(classes[k], 18))
+        for k in sorted(shown)
+    ]
+    if any(e.points for e in examples):
+        for marker, name in (('o', 'point in a box'), ('X', 'point outside')):
+            handles.append(
+                Line2D([], [], marker=marker, color='grey', lw=0, label=name)
+            )
+    if handles:
+        figure.legend(
+            handles=handles,
+            loc='outside lower center',
+            ncols=min(len(handles), 2 * columns),
+            fontsize=8,
+            frameon=False,
+        )
+    return figure
+
+
+def colour(k: int) -> tuple[float, float, float]:
+    """Of class k, the same in every figure."""
+    import matplotlib
+
+    wheel = matplotlib.colormaps['tab20'].colors
+    return wheel[(2 * int(k)) % 20 + (int(k) // 10) % 2]
+
+
+def painted(mask: np.ndarray, colors: Sequence | None = None) -> np.ndarray:
+    """(h, w) of class + 1, 0 background and 255 void -> (h, w, 3) uint8.
+
+    Args:
+      colors: (r, g, b) in 0 to 255 of the value 0, 1, ...; by default black for the
+        background, and the classes as in `overlays`.
+    """
+    top = int(mask[mask < 255].max(initial=0))
+    if colors is None:
+        own = [tuple(round(255 * c) for c in colour(k)) for k in range(top)]
+        colors = [BACKGROUND, *own]
+    table = np.full((256, 3), VOID, np.uint8)
+    table[: len(colors)] = colors
+    return table[mask]
+
+
+def _heat(axes, image, heat) -> None:
+    """A map over the grey image."""
+    height, width = image.shape[:2]
+    axes.imshow(image.mean(-1), cmap='gray', vmin=0, vmax=255)
+    axes.imshow(
+        heat,
+        cmap='jet',
+        alpha=0.5,
+        extent=(-0.5, width - 0.5, height - 0.5, -0.5),
+        interpolation='bilinear',
+    )
+
+
+def _inside(example: Example, k: int, x: float, y: float) -> bool:
+    own = example.boxes[np.asarray(example.label) == k]
+    return any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in own)
