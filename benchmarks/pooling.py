@@ -2,10 +2,11 @@
 
     python -m benchmarks.pooling [--json] [--rounds N] [--out FILE]
 
-32 images, 28 x 28 places, 20 classes: the maximum, log-sum-exp, WELDON with 3 places of
-each kind, and WILDCAT with a fifth of them. Each side computes the scores and the
-gradient of their sum. PyTorch runs eager, as a user writes it: torch.topk, or
-torch.sort as the published code has it (the faster counts), its maps channels first.
+32 images, 28 x 28 places, 20 classes: the maximum, log-sum-exp, WELDON with 1 and 3
+places of each kind, and WILDCAT with a fifth of them and with all. Each side computes
+the scores and the gradient of their sum. PyTorch runs eager, as a user writes it:
+torch.topk, or torch.sort as the published code has it (the faster counts, and maximum
+and mean where they are the same), its maps channels first.
 Goal: ratio of medians <= 1 on CPU. See benchmarks/adaptation_losses.py on threads.
 """
 
@@ -20,12 +21,17 @@ from benchmarks import timing
 from transfer_jax import ops
 
 SHAPE = (32, 28, 28, 20)
+ALL = SHAPE[1] * SHAPE[2]
 REGIONS, SHARE, ALPHA, TEMPERATURE = 3, 0.2, 0.7, 5.0
 OURS = {
     'max': ops.global_max,
     'lse': functools.partial(ops.log_sum_exp, temperature=TEMPERATURE),
+    'weldon, 1 place': functools.partial(ops.weldon, highest=1, lowest=1),
     'weldon': functools.partial(ops.weldon, highest=REGIONS, lowest=REGIONS),
     'wildcat': functools.partial(ops.wildcat, highest=SHARE, lowest=SHARE, alpha=ALPHA),
+    'wildcat, all places': functools.partial(
+        ops.wildcat, highest=ALL, lowest=ALL, alpha=ALPHA
+    ),
 }
 
 
@@ -46,7 +52,6 @@ def theirs(maps):
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     if (device == 'cuda') != (jax.default_backend() == 'gpu'):
         return {}  # not the same device
-    total = SHAPE[1] * SHAPE[2]
 
     def by_topk(k, alpha):
         def pool(x):
@@ -65,7 +70,7 @@ def theirs(maps):
 
     def lse(x):
         rows = TEMPERATURE * x.flatten(2)
-        return (torch.logsumexp(rows, 2) - np.log(total)) / TEMPERATURE
+        return (torch.logsumexp(rows, 2) - np.log(ALL)) / TEMPERATURE
 
     def call(pool):
         x = torch.tensor(maps.transpose(0, 3, 1, 2).copy(), device=device)
@@ -79,13 +84,20 @@ def theirs(maps):
 
         return once
 
-    share = int(SHARE * total + 0.5)
+    share = int(SHARE * ALL + 0.5)
     return {
         'max': {
             'torch, amax': call(lambda x: x.amax((2, 3))),
             'torch, max': call(lambda x: x.flatten(2).max(2).values),
         },
         'lse': {'torch': call(lse)},
+        'weldon, 1 place': {
+            'torch, max': call(
+                lambda x: x.flatten(2).max(2).values + x.flatten(2).min(2).values
+            ),
+            'torch, topk': call(by_topk(1, 1.0)),
+            'torch, sort': call(by_sort(1, 1.0)),
+        },
         'weldon': {
             'torch, topk': call(by_topk(REGIONS, 1.0)),
             'torch, sort': call(by_sort(REGIONS, 1.0)),
@@ -93,6 +105,11 @@ def theirs(maps):
         'wildcat': {
             'torch, topk': call(by_topk(share, ALPHA)),
             'torch, sort': call(by_sort(share, ALPHA)),
+        },
+        'wildcat, all places': {
+            'torch, mean': call(lambda x: (1 + ALPHA) * x.mean((2, 3))),
+            'torch, topk': call(by_topk(ALL, ALPHA)),
+            'torch, sort': call(by_sort(ALL, ALPHA)),
         },
     }
 

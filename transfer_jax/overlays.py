@@ -71,8 +71,8 @@ def overlays(
             shown.add(int(k))
             hit = _inside(example, k, x, y)
             row[0].plot(
-                x,
-                y,
+                x - 0.5,
+                y - 0.5,
                 marker='o' if hit else 'X',
                 markersize=7,
                 color=colour(k),
@@ -148,3 +148,40 @@ def _heat(axes, image, heat) -> None:
 def _inside(example: Example, k: int, x: float, y: float) -> bool:
     own = example.boxes[np.asarray(example.label) == k]
     return any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in own)
+
+
+def side_by_side(
+    columns: Mapping[str, Sequence[np.ndarray]],
+    title: str,
+    legend: Mapping[str, Sequence[float]] | None = None,
+) -> 'Figure':
+    """Images (h, w, 3) uint8 in columns under their names, a row each.
+
+    Args:
+      legend: {name: (r, g, b) in 0 to 1}.
+    """
+    from matplotlib import patches
+    from matplotlib.figure import Figure
+
+    rows = len(next(iter(columns.values())))
+    first = next(iter(columns.values()))[0]
+    wide = CELL * first.shape[1] / first.shape[0]
+    size = (wide * len(columns) + 0.3, CELL * rows * 1.03 + 1.2)
+    figure = Figure(figsize=size, layout='constrained')
+    figure.suptitle(title, fontsize=11)
+    places = figure.subplots(rows, len(columns), squeeze=False)
+    for j, (name, images) in enumerate(columns.items()):
+        places[0, j].set_title(name, fontsize=9)
+        for axes, image in zip(places[:, j], images, strict=True):
+            axes.imshow(image, interpolation='nearest')
+            axes.axis('off')
+    if legend:
+        handles = [patches.Patch(color=c, label=n) for n, c in legend.items()]
+        figure.legend(
+            handles=handles,
+            loc='outside lower center',
+            ncols=min(len(handles), 2 * len(columns)),
+            fontsize=8,
+            frameon=False,
+        )
+    return figure

@@ -70,6 +70,7 @@ def choice(load: Load, cell: Mapping[str, Any]) -> dict[str, Any]:
 
 def _open(load, cell):
     method, seed = cell['method'], cell['seed']
+    _forget_others(method)
     return recipes.RECIPES[method].sees(load(cell['pair'], seed)), method, seed
 
 
@@ -92,3 +93,14 @@ def describe(setting: Mapping[str, Any]) -> str:
 
 # A pipeline holds its compiled fit: the same one for all pairs of a table.
 _pipeline = functools.lru_cache(maxsize=256)(recipes.pipeline)
+
+
+@functools.lru_cache(maxsize=1)
+def _forget_others(method: str) -> None:
+    """Lets go of the programs of the method before this one.
+
+    A few thousand programs use up the memory mappings that Linux gives a process.
+    """
+    del method
+    _pipeline.cache_clear()
+    jax.clear_caches()

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from sklearn.metrics import average_precision_score
 
 from transfer_jax import metrics
@@ -50,3 +51,88 @@ def test_class_accuracy_counts_every_class_alike():
     batch['mask'] = jnp.array([0.0, 1.0, 0.0, 0.0, 0.0])
     found = metric.compute(metric.update(sums, {'logits': logits}, batch))
     assert found == {'class_accuracy': 0.75, 'accuracy': 5 / 6, 'count': 6}
+
+
+SCORES = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
+RIGHT = np.array([1, 0, 0, 1, 1])  # precision 1, 1/2, 1/3, 2/4, 3/5; envelope 1, 3/5
+
+
+def test_voc_average_precision_by_hand():
+    assert metrics.voc_average_precision(SCORES, RIGHT) == pytest.approx(
+        (1 + 3 / 5 + 3 / 5) / 3
+    )
+    # recall 0 .. 0.3 is reached at precision 1, 0.4 .. 1 at 3/5
+    assert metrics.voc_average_precision(SCORES, RIGHT, points=11) == pytest.approx(
+        (4 + 7 * 3 / 5) / 11
+    )
+
+
+def test_voc_average_precision_does_not_depend_on_the_order_of_examples():
+    order = np.array([3, 0, 4, 2, 1])
+    for points in ('all', 11):
+        assert metrics.voc_average_precision(
+            SCORES[order], RIGHT[order], points=points
+        ) == metrics.voc_average_precision(SCORES, RIGHT, points=points)
+
+
+def test_a_recall_of_three_tenths_counts_at_the_point_three_tenths():
+    """Of 10 positives 3 are found, all first: 0, 0.1, 0.2 and 0.3 have precision 1."""
+    found = metrics.voc_average_precision(
+        np.array([3.0, 2.0, 1.0]), np.ones(3), points=11, total=10
+    )
+    assert found == pytest.approx(4 / 11)
+
+
+def test_positives_that_a_list_lacks_are_never_found():
+    found = metrics.voc_average_precision(SCORES, RIGHT, total=6)
+    assert found == pytest.approx((1 + 3 / 5 + 3 / 5) / 6)
+    assert metrics.voc_average_precision(SCORES, 0 * RIGHT, total=2) == 0
+
+
+@pytest.mark.parametrize('points', ['all', 11])
+def test_ignored_examples_are_as_if_not_there(points):
+    ignored = np.array([False, True, False, True, False])
+    without = metrics.voc_average_precision(
+        SCORES[~ignored], RIGHT[~ignored], points=points
+    )
+    marked = metrics.voc_average_precision(
+        SCORES, RIGHT, ignored=ignored, points=points
+    )
+    negative = metrics.voc_average_precision(
+        SCORES, np.where(ignored, -1, RIGHT), points=points
+    )
+    assert without == marked == negative
+    assert without != metrics.voc_average_precision(SCORES, RIGHT, points=points)
+
+
+def test_equal_scores_rank_in_the_order_of_the_examples():
+    same = np.zeros(2)
+    assert metrics.voc_average_precision(same, np.array([1, 0])) == 1
+    assert metrics.voc_average_precision(same, np.array([0, 1])) == 0.5
+
+
+def test_voc_mean_leaves_out_classes_without_a_positive():
+    scores = np.stack([SCORES, SCORES, SCORES], 1)
+    relevant = np.stack([RIGHT, 0 * RIGHT, np.ones(5)], 1)
+    assert np.isnan(metrics.voc_average_precision(SCORES, 0 * RIGHT))
+    mean = metrics.voc_mean_average_precision(scores, relevant)
+    assert mean == pytest.approx((11 / 15 + 1) / 2)
+    marked = np.zeros((5, 3), bool)
+    marked[1:3, 0] = True
+    mean = metrics.voc_mean_average_precision(scores, relevant, ignored=marked)
+    assert mean == 1
+    assert np.isnan(metrics.voc_mean_average_precision(scores, 0 * relevant))
+
+
+@pytest.mark.parametrize(
+    'change, culprit',
+    [
+        ({'points': 10}, 'points 10'),
+        ({'scores': np.array([0.1, np.nan, 0, 0, 0])}, 'scores: 1 of them'),
+        ({'relevant': np.ones(4)}, r'relevant \(4,\)'),
+        ({'total': 2}, 'total 2: there are 3'),
+    ],
+)
+def test_voc_average_precision_names_what_is_wrong(change, culprit):
+    with pytest.raises(ValueError, match=culprit):
+        metrics.voc_average_precision(**{'scores': SCORES, 'relevant': RIGHT, **change})

@@ -50,13 +50,14 @@ def test_the_classifier_slides_over_the_map(build, side, channels):
             np.testing.assert_allclose(everywhere[:, i, j], one, atol=1e-5 * scale)
 
 
-def test_on_the_training_size_it_is_the_dense_network():
-    """From pixels: AlexNet at 224, whose map is one place there, and at 256 two."""
-    dense = models.AlexNet(classes=3, hidden=16)
+@pytest.mark.parametrize(('build', 'side'), [(models.AlexNet, 6), (models.VGG, 7)])
+def test_on_the_training_size_it_is_the_dense_network(build, side):
+    """From pixels: at 224 the map is one place."""
+    dense = build(classes=3, hidden=16)
     x = np.random.default_rng(2).normal(size=(1, 224, 224, 3)).astype(np.float32)
     init = functools.partial(dense.init, train=False)
     params = _drawn(jax.eval_shape(init, jax.random.key(0), x))['params']
-    converted = weights.as_convolutions(params, 6)
+    converted = weights.as_convolutions(params, side)
     sliding = dense.clone(convolutional=True)
 
     @jax.jit
@@ -68,6 +69,32 @@ def test_on_the_training_size_it_is_the_dense_network():
     assert other.shape == (1, 1, 1, 3)
     scale = np.abs(one).max()
     np.testing.assert_allclose(other[:, 0, 0], one, atol=1e-5 * scale)
+
+
+def test_a_larger_image_has_a_score_for_every_window():
+    """From pixels: AlexNet at 256, two by two windows of its own pool5 map."""
+    whole = models.AlexNet(classes=3, hidden=16, convolutional=True)
+    below = models.AlexNet(classes=0, until='pool5')
+    above = models.AlexNet(classes=3, hidden=16, since='pool5')
+    x = np.random.default_rng(4).normal(size=(1, 256, 256, 3)).astype(np.float32)
+    init = functools.partial(models.AlexNet(classes=3, hidden=16).init, train=False)
+    shapes = jax.eval_shape(init, jax.random.key(0), x[:, :224, :224])
+    params = _drawn(shapes)['params']
+    converted = weights.as_convolutions(params, 6)
+
+    @jax.jit
+    def both(params, converted, x):
+        scores, _ = whole.apply({'params': converted}, x, train=False)
+        return scores, below.apply({'params': params}, x, train=False)[0]
+
+    scores, pool5 = both(params, converted, x)
+    assert scores.shape == (1, 2, 2, 3)
+    assert pool5.shape == (1, 7, 7, 256)
+    apply = jax.jit(lambda p, x: above.apply({'params': p}, x, train=False)[0])
+    scale = np.abs(scores).max()
+    for i, j in np.ndindex(2, 2):
+        one = apply(params, pool5[:, i : i + 6, j : j + 6])
+        np.testing.assert_allclose(scores[:, i, j], one, atol=1e-5 * scale)
 
 
 @pytest.mark.parametrize('size', [64, 75])

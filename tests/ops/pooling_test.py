@@ -81,6 +81,32 @@ def test_log_sum_exp_goes_from_the_mean_to_the_max_without_overflow():
     assert (rising[0] <= rising[1]).all() and (rising[1] <= rising[2]).all()
 
 
+@pytest.mark.parametrize('r', [1e-6, 1e-4, 1e-2, 1.0, 5.0, 100.0])
+def test_log_sum_exp_keeps_its_digits(r):
+    """Against float64: scores of unit size to 2e-5, their gradient to 1e-5."""
+    x = maps(11, h=20, w=20)
+    power = np.exp(r * (x - x.max((1, 2), keepdims=True)).astype(np.float64))
+    expected = x.max((1, 2)) + np.log(power.mean((1, 2))) / r
+    share = power / power.sum((1, 2), keepdims=True)
+    np.testing.assert_allclose(jax.jit(ops.log_sum_exp)(x, r), expected, atol=2e-5)
+    slope = jax.jit(jax.grad(lambda x: ops.log_sum_exp(x, r).sum()))(x)
+    np.testing.assert_allclose(slope, share, atol=1e-5)
+
+
+@pytest.mark.parametrize('pool', [ops.log_sum_exp, ops.soft_pool])
+def test_a_number_for_each_class_is_learned(pool, float64):
+    """Its gradient is that of finite differences, and of its own class alone."""
+    x = maps(12).astype(np.float64)
+    each = jax.jit(jax.jacobian(lambda b: pool(x, b).sum(0)))
+    start, step = np.array([0.3, 2.0]), 1e-6
+    numeric = [
+        (pool(x, start + e) - pool(x, start - e)).sum(0) / (2 * step)
+        for e in step * np.eye(2)
+    ]
+    np.testing.assert_allclose(each(start).T, numeric, rtol=1e-6, atol=1e-8)
+    assert each(start)[0, 1] == each(start)[1, 0] == 0
+
+
 def test_soft_pooling_goes_from_the_mean_to_the_max():
     x = maps(3)
     close = functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)

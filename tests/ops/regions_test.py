@@ -29,13 +29,6 @@ def test_upsampling_keeps_middles_and_goes_on_at_the_border():
     np.testing.assert_allclose(found, [expected, expected], atol=1e-6)
 
 
-def test_a_peak_is_the_middle_of_the_first_highest_place():
-    maps = np.zeros((1, 2, 4, 2), np.float32)
-    maps[0, 1, 2, 0] = 1.0  # the other map is flat
-    found = jax.jit(ops.peaks)(maps)
-    np.testing.assert_allclose(found, [[[2.5 / 4, 1.5 / 2], [0.5 / 4, 0.5 / 2]]])
-
-
 def test_boxes_lie_around_separate_peaks_inside_of_the_image():
     maps = np.zeros((1, 8, 8, 3), np.float32)
     maps[0, 0, 0, 0] = 5.0
@@ -49,23 +42,47 @@ def test_boxes_lie_around_separate_peaks_inside_of_the_image():
     np.testing.assert_allclose(many, np.tile([0, 0, 1, 1.0], (1, 9, 1)))
 
 
-def test_a_crop_is_interpolated_and_differentiable():
+def test_where_no_place_is_left_the_first_box_comes_again():
+    maps = jnp.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1)
+    found = jax.jit(lambda m: ops.boxes_at_peaks(m, 6, 0.5))(maps)[0]
+    expected = [[0.5, 0.5], [0, 0.5], [0.5, 0], [0, 0], [0.5, 0.5], [0.5, 0.5]]
+    np.testing.assert_allclose(found[:, :2], expected)
+
+
+def test_a_crop_is_interpolated():
     image = np.random.default_rng(1).normal(size=(1, 6, 8, 2)).astype(np.float32)
     whole = jnp.array([[[0.0, 0, 1, 1], [0.25, 0.5, 0.75, 1.0]]])
-    same = jax.jit(lambda i, b: ops.crop_and_zoom(i, b, (6, 8)))(image, whole)
-    np.testing.assert_allclose(same[0, 0], image[0], atol=1e-6)
-    part = ops.crop_and_zoom(image, whole[:, 1:], (3, 4))  # at the size of the pixels
+    crop = jax.jit(ops.crop_and_zoom, static_argnums=2)
+    large = crop(image, whole, (6, 8))
+    np.testing.assert_allclose(large[0, 0], image[0], atol=1e-6)
+    part = crop(image, whole[:, 1:], (3, 4))  # at the size of the pixels
     np.testing.assert_allclose(part[0, 0], image[0, 3:, 2:6], atol=1e-6)
-    twice = ops.crop_and_zoom(image, whole[:, 1:], (6, 8))[0, 0]
     between = 0.75 * image[0, 4, 3] + 0.25 * image[0, 4, 4]
     middle = 0.75 * between + 0.25 * (0.75 * image[0, 3, 3] + 0.25 * image[0, 3, 4])
-    np.testing.assert_allclose(twice[2, 3], middle, atol=1e-5)
+    np.testing.assert_allclose(large[0, 1, 2, 3], middle, atol=1e-5)
+    beside = jnp.array([[[-1.0, 0, 0, 1]]])  # left of the image
+    border = np.broadcast_to(image[0, :, :1], (6, 8, 2))
+    np.testing.assert_allclose(crop(image, beside, (6, 8))[0, 0], border, atol=1e-6)
 
-    def total(i, b):
-        return jnp.sum(ops.crop_and_zoom(i, b, (2, 2)) ** 2)
 
-    slopes = jax.grad(total, (0, 1))(image, whole)
-    assert all(np.abs(s).max() > 0 for s in slopes)
+def test_gradients_of_a_crop_are_finite_differences(float64):
+    """In the image, and in a box whose places lie between those of the pixels."""
+    rng = np.random.default_rng(2)
+    image, moved = rng.normal(size=(2, 1, 6, 8, 2))
+    box, shifted = np.array([[[0.13, 0.22, 0.71, 0.87]]]), rng.normal(size=(1, 1, 4))
+
+    @jax.jit
+    def score(t, u):
+        crop = ops.crop_and_zoom(image + t * moved, box + u * shifted, (3, 5))
+        return jnp.sum(crop**2)
+
+    step = 1e-6
+    slopes = jax.jit(jax.grad(score, (0, 1)))(0.0, 0.0)
+    numeric = (
+        (score(step, 0.0) - score(-step, 0.0)) / (2 * step),
+        (score(0.0, step) - score(0.0, -step)) / (2 * step),
+    )
+    np.testing.assert_allclose(slopes, numeric, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

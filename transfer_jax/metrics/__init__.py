@@ -1,20 +1,47 @@
 """Metrics, each (init, update, compute) on sums over batches; measures of rankings."""
 
 from transfer_jax.metrics.accuracy import Metric, accuracy, class_accuracy, confusion
+from transfer_jax.metrics.localization import (
+    box_of_map,
+    boxes_of_maps,
+    centres,
+    corloc,
+    hit_rate,
+    iou,
+    peaks,
+    pointwise_average_precision,
+    top1_localization,
+)
 from transfer_jax.metrics.ranking import (
     average_precision,
     mean_average_precision,
     precision_at,
     recall_at,
+    voc_average_precision,
+    voc_mean_average_precision,
 )
+from transfer_jax.metrics.segmentation import label_confusion, mean_iou
 
 __all__ = [
     'Metric',
     'accuracy',
     'average_precision',
+    'box_of_map',
+    'boxes_of_maps',
+    'centres',
     'class_accuracy',
     'confusion',
+    'corloc',
+    'hit_rate',
+    'iou',
+    'label_confusion',
     'mean_average_precision',
+    'mean_iou',
+    'peaks',
+    'pointwise_average_precision',
     'precision_at',
     'recall_at',
+    'top1_localization',
+    'voc_average_precision',
+    'voc_mean_average_precision',
 ]

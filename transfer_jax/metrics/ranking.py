@@ -2,6 +2,7 @@
 
 import chex
 import jax.numpy as jnp
+import numpy as np
 
 from transfer_jax.types import Array
 
@@ -48,6 +49,85 @@ def precision_at(relevant: Array, k: int) -> Array:
     """(n, m) -> (), mean share of relevant items among the first k."""
     chex.assert_rank(relevant, 2)
     return jnp.mean(jnp.sum(_numbers(relevant)[:, :k], 1) / k)
+
+
+def voc_average_precision(
+    scores: np.ndarray,
+    relevant: np.ndarray,
+    *,
+    ignored: np.ndarray | None = None,
+    points: str | int = 'all',
+    total: int | None = None,
+) -> float:
+    """(n,) scores of a class over examples -> its AP as PASCAL VOC defines it.
+
+    The precision is replaced by its envelope, p(r) = max over r' >= r of p(r'), and
+    averaged over the recall r: over all of [0, 1] ('all', VOC 2010 and later), or at
+    r = 0, 0.1, ..., 1 (11, VOC 2007; Everingham et al., IJCV 2010, section 4.2). Equal
+    scores are ranked in the order of the examples. NaN without a positive.
+
+    Args:
+      relevant: 1 or 0; a negative number leaves the example out, as `ignored` does.
+      ignored: True for examples that count neither as right nor as wrong, such as
+        images whose only instances are difficult.
+      total: the positives that there are, those in the list if None: predictions of
+        what a list lacks count as never found.
+
+    Raises:
+      ValueError: shapes that differ, a score that is NaN, another `points`, or a total
+        below the number of positives in the list.
+    """
+    scores, relevant = np.asarray(scores), np.asarray(relevant)
+    if scores.ndim != 1 or scores.shape != relevant.shape:
+        raise ValueError(f'scores {scores.shape}, relevant {relevant.shape}: not (n,)')
+    if points not in ('all', 11):
+        raise ValueError(f"points {points!r}: choose from 'all', 11")
+    counted = relevant >= 0
+    if ignored is not None:
+        counted &= ~np.asarray(ignored, bool)
+    scores, right = scores[counted], relevant[counted] > 0
+    if np.isnan(scores).any():
+        raise ValueError(f'scores: {int(np.isnan(scores).sum())} of them are NaN')
+    positives = int(right.sum())
+    total = positives if total is None else int(total)
+    if total < positives:
+        raise ValueError(f'total {total}: there are {positives} positives in the list')
+    if not total:
+        return float('nan')
+    found = np.cumsum(right[np.argsort(-scores, kind='stable')])
+    precision = found / np.arange(1, len(found) + 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    if points == 'all':
+        return float(np.sum(envelope * np.diff(found, prepend=0)) / total)
+    # whole numbers, because 0.1 * 3 > 3 / 10 in floating point
+    first = np.searchsorted(10 * found, np.arange(11) * total)
+    return float(np.append(envelope, 0.0)[first].mean())
+
+
+def voc_mean_average_precision(
+    scores: np.ndarray,
+    relevant: np.ndarray,
+    *,
+    ignored: np.ndarray | None = None,
+    points: str | int = 'all',
+) -> float:
+    """(n, c) -> mAP: `voc_average_precision` over the classes that have a positive."""
+    scores, relevant = np.asarray(scores), np.asarray(relevant)
+    if scores.ndim != 2 or scores.shape != relevant.shape:
+        raise ValueError(
+            f'scores {scores.shape}, relevant {relevant.shape}: not (n, c)'
+        )
+    each = [
+        voc_average_precision(
+            scores[:, i],
+            relevant[:, i],
+            ignored=None if ignored is None else np.asarray(ignored)[:, i],
+            points=points,
+        )
+        for i in range(scores.shape[1])
+    ]
+    each = [value for value in each if not np.isnan(value)]
+    return float(np.mean(each)) if each else float('nan')
 
 
 def _numbers(relevant: Array) -> Array:

@@ -16,7 +16,13 @@ class ScoreMaps(nn.Module):
     Called with a feature map (n, h, w, d); returns (scores (n, classes), {'maps': (n,
     h, w, classes)}). With global average pooling the maps are the class activation maps
     of Zhou et al. (CVPR 2016); with k-max and k-min pooling and some maps a class, this
-    is the head of WILDCAT (Durand et al., CVPR 2017).
+    is the head of WILDCAT (Durand et al., CVPR 2017). Since the mean over its maps is
+    taken before anything that is not linear, the maps of a class differ in where they
+    begin and share every gradient.
+
+    The maps begin as 0, and poolings share their gradient among equal places: so every
+    pooling begins as the average and chooses places as it learns. From random maps the
+    maximum would first learn at random places.
 
     Attributes:
       pool: (n, h, w, c) -> (n, c), of ops; with `sharpness`, (maps, (c,)) -> (n, c).
@@ -44,7 +50,11 @@ class ScoreMaps(nn.Module):
             )
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         made = layers.Conv(
-            self.classes * self.per_class, 1, dtype=self.dtype, name='maps'
+            self.classes * self.per_class,
+            1,
+            dtype=self.dtype,
+            kernel_init=nn.initializers.zeros,
+            name='maps',
         )(x)
         maps = ops.class_wise(made.astype(jnp.float32), self.per_class)
         if self.sharpness is None:

@@ -15,6 +15,7 @@ from transfer_jax.ops.kernels import (
     order_statistic,
     squared_distances,
 )
+from transfer_jax.ops.masks import with_background
 from transfer_jax.ops.order import first_largest
 from transfer_jax.ops.pooling import (
     class_wise,
@@ -32,7 +33,6 @@ from transfer_jax.ops.regions import (
     boxes_at_peaks,
     class_activation_maps,
     crop_and_zoom,
-    peaks,
     upsample,
 )
 from transfer_jax.ops.windows import average_pool, max_pool
@@ -64,7 +64,6 @@ __all__ = [
     'multi_kernel',
     'mutual_information',
     'order_statistic',
-    'peaks',
     'reverse_gradient',
     'shrink_groups',
     'signed_power',
@@ -73,5 +72,6 @@ __all__ = [
     'upsample',
     'weldon',
     'wide',
+    'with_background',
     'wildcat',
 ]

@@ -31,7 +31,9 @@ def log_sum_exp(maps: Array, temperature: float | Array) -> Array:
     """1/r log(1/(h w) sum exp(r x)): from the mean (r -> 0) to the maximum (r -> inf).
 
     Pinheiro and Collobert (CVPR 2015, eq. 3), r = `temperature`, a positive number or
-    one for each class (c,). It does not overflow: the highest score is taken out first.
+    one for each class (c,). The highest score is taken out first, so that it does not
+    overflow, and what is left is exp - 1, so that small r lose no digits: at r = 1e-6
+    the exponentials themselves differ from 1 by a few roundings.
 
     Raises:
       ValueError: a temperature that is not positive.
@@ -41,8 +43,11 @@ def log_sum_exp(maps: Array, temperature: float | Array) -> Array:
         raise ValueError(f'temperature {temperature}: must be positive')
     r = jnp.asarray(temperature, maps.dtype)
     top = lax.stop_gradient(jnp.max(maps, PLACES, keepdims=True))
-    mean = jnp.mean(jnp.exp(r * (maps - top)), PLACES)
-    return top[:, 0, 0] + jnp.log(mean) / r
+    less = jnp.expm1(r * (maps - top))
+    mean = jnp.mean(less, PLACES)
+    small = jnp.log1p(jnp.maximum(mean, -0.5))  # finite where it is not taken
+    large = jnp.log(jnp.mean(less + 1, PLACES))
+    return top[:, 0, 0] + jnp.where(mean > -0.5, small, large) / r
 
 
 def soft_pool(maps: Array, sharpness: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Places of score maps, and parts of images: upsampling, peaks, boxes, crops."""
+"""Places of score maps, and parts of images: upsampling, boxes, crops."""
 
 import chex
 import jax
@@ -33,27 +33,15 @@ def upsample(maps: Array, size: tuple[int, int]) -> Array:
     return jax.image.resize(maps, shape, 'bilinear', antialias=False)
 
 
-def peaks(maps: Array) -> Array:
-    """Where each map is highest, (n, h, w, c) -> (n, c, 2): x and y in 0 to 1.
-
-    The middle of the place, as a share of the image's width and height; of equal
-    places the first, row by row.
-    """
-    chex.assert_rank(maps, 4)
-    n, h, w, c = maps.shape
-    best = jnp.argmax(maps.reshape(n, h * w, c), 1)
-    x, y = (best % w + 0.5) / w, (best // w + 0.5) / h
-    return jnp.stack([x, y], -1)
-
-
 def boxes_at_peaks(maps: Array, count: int, size: float) -> Array:
     """Squares around the best places of any class, (n, h, w, c) -> (n, count, 4).
 
     Boxes are x0, y0, x1, y1 as shares of the image, `size` wide and high, moved so that
     they lie inside of it. The first is around the highest score of all classes; each
-    next one around the highest of the places that no earlier box has within the inner
-    half of its sides, or around the first again, where there is no such place: the
-    proposals of ProNet (Sun et al., CVPR 2016, section 3.2) at one scale.
+    next one around the highest of the places that are farther than a quarter of `size`
+    from all earlier ones, in x or in y, or around the first again, where there is no
+    such place: the proposals of ProNet (Sun et al., CVPR 2016, section 3.2) at one
+    scale.
 
     Raises:
       ValueError: a count below 1, or a size that is not between 0 and 1.
@@ -67,9 +55,11 @@ def boxes_at_peaks(maps: Array, count: int, size: float) -> Array:
     score = jnp.max(maps, -1).reshape(n, h * w)
     place = jnp.arange(h * w)
     x, y = (place % w + 0.5) / w, (place // w + 0.5) / h
+    first = jnp.argmax(score, 1)
 
     def propose(score, _):
-        best = jnp.argmax(score, 1)
+        some = jnp.max(score, 1) > -jnp.inf
+        best = jnp.where(some, jnp.argmax(score, 1), first)
         left, top = (jnp.clip(at[best] - size / 2, 0, 1 - size) for at in (x, y))
         near = (jnp.abs(x - x[best][:, None]) <= size / 4) & (
             jnp.abs(y - y[best][:, None]) <= size / 4

@@ -1,0 +1,98 @@
+"""FCN-32s, 16s and 8s on a pretrained MobileNetV2, and how they are trained."""
+
+import functools
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from experiments import backbones, training_cells
+from transfer_jax import data, methods, models, training
+from transfer_jax.training import TrainState, optim
+
+NETWORK = 'mobilenet_v2'
+SKIPS: dict[int, Sequence[str]] = {32: (), 16: ('block13',), 8: ('block13', 'block6')}
+BACKBONE_RATE = 0.1  # of the rate of what is new
+
+
+def segmenter(classes: int, stride: int) -> nn.Module:
+    """The network whose finest scores have this stride.
+
+    Raises:
+      ValueError: there is none, naming those there are.
+    """
+    if stride not in SKIPS:
+        raise ValueError(f'stride {stride}: choose from {", ".join(map(str, SKIPS))}')
+    backbone = models.MobileNetV2(classes=0, until='conv2', norm=None)
+    return models.FCN(backbone, classes, SKIPS[stride])
+
+
+def scale():
+    """f(batch): uint8 images become inputs."""
+    chosen = backbones.PRETRAINED[NETWORK]
+    return data.normalise(np.float32(chosen.mean), np.float32(chosen.std))
+
+
+@functools.lru_cache(maxsize=4)  # one compiled step for all seeds
+def method(classes: int, stride: int, steps: int, rate: float) -> training.Method:
+    """Adam, rising over a tenth of the steps and falling as a cosine."""
+    schedule = optim.warmup_cosine(steps, rate, steps // 10)
+
+    def tx(group):
+        return optim.adam(optim.scaled(schedule, group.rate))
+
+    rules = [('backbone/.*', optim.Group(rate=BACKBONE_RATE)), ('.*', optim.Group())]
+    return methods.segmentation(
+        segmenter(classes, stride), txs={'segmenter': optim.grouped(tx, rules)}
+    )
+
+
+def train(
+    method: training.Method,
+    source: data.Source,
+    *,
+    steps: int,
+    batch: int,
+    seed: int,
+    pretrained: bool,
+    data_dir: str | None,
+) -> TrainState:
+    """The state after so many steps on images flipped at random.
+
+    Raises:
+      MissingData: the pretrained weights are not in the data folder.
+    """
+    start = None
+    if pretrained:
+        params = backbones.load(NETWORK, data_dir)[0]
+        params = {name: leaf for name, leaf in params.items() if name != 'logits'}
+        start = methods.start_from(
+            {'segmenter': {'backbone': params}},
+            keep=['segmenter/score.*', 'segmenter/up_.*'],
+        )
+    stream = training_cells.labelled(
+        source,
+        scale(),
+        batch=min(batch, len(source)),
+        seed=seed,
+        transform=data.transforms.flip(),
+    )
+    return training_cells.train(method, start, stream, steps=steps, seed=seed)
+
+
+def predict(
+    method: training.Method, state: TrainState, images: np.ndarray, batch: int = 10
+) -> np.ndarray:
+    """Probabilities (n, h, w, c) float32 of images (n, h, w, 3) uint8."""
+    parts = []
+    for read in data.batches(data.Images(images), min(batch, len(images))).map(scale()):
+        found = _probabilities(method.predict, state, read['image'])
+        parts.append(np.asarray(found)[np.asarray(read['mask']) > 0])
+    return np.concatenate(parts)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _probabilities(predict, state, image):
+    logits = predict(state, {'source': {'image': image}})['source']['logits']
+    return jax.nn.softmax(logits)

@@ -1,0 +1,77 @@
+"""The composite scenes of these pages: digits and turned objects on photographs."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from transfer_jax import data
+from transfer_jax.data import scenes
+
+SIDE = 320
+COUNT, SIZE = (2, 5), (40, 80)  # objects of a scene, and their longer sides in pixels
+OBJECTS = 10  # of COIL-100
+SEEDS = {'train': 0, 'test': 1}
+
+
+class Parts(NamedTuple):
+    """Scenes to train on and scenes to test on; they share no view, digit or photo."""
+
+    classes: tuple[str, ...]
+    train: scenes.Scenes
+    test: scenes.Scenes
+
+
+def load(train: int, test: int, data_dir: str | None) -> Parts:
+    """Of MNIST, COIL-100 and BSDS500.
+
+    Raises:
+      MissingData: one of them is not in the data folder.
+    """
+    made = {}
+    for part, n in (('train', train), ('test', test)):
+        sprites = [
+            *scenes.digit_sprites(part, data_dir=data_dir),
+            *scenes.coil_sprites(part, OBJECTS, data_dir),
+        ]
+        photos = scenes.bsds_photos(part, data_dir)
+        made[part] = scenes.scenes(n, SEEDS[part], photos, sprites, SIDE, COUNT, SIZE)
+    digits = [f'digit {i}' for i in range(10)]
+    objects = [f'object {i + 1}' for i in range(OBJECTS)]
+    return Parts((*digits, *objects), **made)
+
+
+def fake(train: int, test: int, side: int = 64) -> Parts:
+    """Polygons of three kinds on textures."""
+    make = functools.partial(scenes.scenes, side=side, count=(1, 2), size=(16, 28))
+    made = {
+        part: make(
+            n,
+            SEEDS[part],
+            scenes.generated_photos(2, 0, part),
+            scenes.generated_sprites(3, 0, part),
+        )
+        for part, n in (('train', train), ('test', test))
+    }
+    return Parts(('triangle', 'square', 'pentagon'), **made)
+
+
+def sizes(part: scenes.Scenes) -> np.ndarray:
+    """(n, 2) height and width."""
+    return np.tile(part.image.shape[1:3], (len(part.image), 1))
+
+
+def source(part: scenes.Scenes) -> data.Source:
+    """Scenes with their masks as labels, for networks that are taught every pixel."""
+    return _Pixels(part)
+
+
+class _Pixels:
+    def __init__(self, part: scenes.Scenes):
+        self._part = part
+
+    def __len__(self) -> int:
+        return len(self._part.image)
+
+    def __getitem__(self, index: int) -> dict:
+        return {'image': self._part.image[index], 'label': self._part.mask[index]}

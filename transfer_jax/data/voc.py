@@ -1,0 +1,298 @@
+"""Photographs with boxes in the format of PASCAL VOC, from a folder or from TFDS.
+
+Boxes are (k, 4) float32 x0, y0, x1, y1 in pixels, the edges of what they cover counted
+from 0: VOC's inclusive corners, counted from 1, become xmin - 1, ymin - 1, xmax, ymax,
+so that a box is x1 - x0 wide.
+"""
+
+import os
+import pathlib
+from collections.abc import Sequence
+from concurrent import futures
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+import numpy as np
+
+from transfer_jax.data import files as places
+from transfer_jax.data import images as pictures
+
+SUFFIXES = ('.jpg', '.jpeg', '.png')
+
+
+class Annotated(NamedTuple):
+    """Images and the boxes in them: an entry an image in every field but `classes`."""
+
+    classes: tuple[str, ...]
+    files: tuple[pathlib.Path, ...]
+    sizes: np.ndarray  # (n, 2) height, width
+    boxes: tuple[np.ndarray, ...]  # (k, 4) float32
+    label: tuple[np.ndarray, ...]  # (k,) int32
+    difficult: tuple[np.ndarray, ...]  # (k,) bool
+    masks: tuple[pathlib.Path | None, ...]
+    images: tuple[np.ndarray, ...] | None = None  # (h, w, 3), where not in files
+
+    def take(self, rows: Sequence[int]) -> 'Annotated':
+        """The images at `rows` (m,), in that order."""
+        rows = np.asarray(rows, int)
+        parts = {
+            name: tuple(getattr(self, name)[i] for i in rows)
+            for name in ('files', 'boxes', 'label', 'difficult', 'masks')
+        }
+        images = self.images and tuple(self.images[i] for i in rows)
+        return self._replace(**parts, sizes=self.sizes[rows], images=images)
+
+    def load_image(self, index: int) -> np.ndarray:
+        """(h, w, 3) uint8; raises ValueError if the file is no image."""
+        if self.images is not None:
+            return self.images[index]
+        return pictures.decode(self.files[index].read_bytes(), self.files[index], None)
+
+    def load_mask(self, index: int) -> np.ndarray:
+        """(h, w) uint8 as in the file: in VOC 0 is background, 255 is no class.
+
+        Raises:
+          ValueError: the image has no mask, or its mask is not one of classes.
+        """
+        from PIL import Image
+
+        path = self.masks[index]
+        if path is None:
+            raise ValueError(f'{self.files[index]}: has no mask of classes')
+        with Image.open(path) as file:
+            if file.mode not in ('P', 'L', '1'):
+                raise ValueError(f'{path}: a mask of mode {file.mode}, not of classes')
+            return np.array(file, np.uint8)
+
+
+def read(
+    folder: str | os.PathLike,
+    split: str | None = None,
+    classes: Sequence[str] | None = None,
+    min_side: int = 1,
+) -> Annotated:
+    """JPEGImages, Annotations and masks of SegmentationClass, in the order of names.
+
+    Args:
+      split: a file of ImageSets/Main; None for the images of all of them.
+      classes: the names, in the order of the labels; None for those found, sorted.
+      min_side: the fewest pixels of a side.
+
+    Raises:
+      ValueError: naming the file and what is wrong with it: a file that is missing, a
+        name that is no class, a box that is empty or outside its image, a size that is
+        not that of the annotation or mask, or a side below `min_side`.
+    """
+    root = pathlib.Path(folder)
+    names = _names(root, split)
+    found = [_annotation(root / 'Annotations' / f'{name}.xml') for name in names]
+    if classes is None:
+        classes = sorted({name for entry in found for name in entry.names})
+    paths = [_image(root, name) for name in names]
+    sizes = [_size(path) for path in paths]
+    masks = []
+    for name, path, entry, size in zip(names, paths, found, sizes, strict=True):
+        _check(entry, path, size, classes, min_side)
+        mask = root / 'SegmentationClass' / f'{name}.png'
+        masks.append(mask if mask.is_file() else None)
+        if masks[-1] and (other := _size(mask)) != size:
+            raise ValueError(f'{mask}: a mask {other} of an image {size}')
+    return Annotated(
+        classes=tuple(classes),
+        files=tuple(paths),
+        sizes=np.array(sizes, np.int64).reshape(-1, 2),
+        boxes=tuple(entry.boxes for entry in found),
+        label=tuple(
+            np.array([classes.index(name) for name in entry.names], np.int32)
+            for entry in found
+        ),
+        difficult=tuple(entry.difficult for entry in found),
+        masks=tuple(masks),
+    )
+
+
+def fruit(
+    split: str | None = None, data_dir: str | os.PathLike | None = None
+) -> Annotated:
+    """The photographs of fruit_voc of a split, or all; raises MissingData."""
+    found = places.locate('fruit_voc', places.data_dirs(data_dir))
+    return read(found[0].parents[1], split)
+
+
+def from_tfds(source: Sequence[dict[str, Any]], classes: Sequence[str]) -> Annotated:
+    """Of tfds.data_source('voc/2007', split=...), with the images in memory.
+
+    Its boxes are VOC's corners divided by the size of the image, still counted from 1.
+
+    Args:
+      classes: the names of its labels, as info.features['labels'].names.
+    """
+    items = [source[i] for i in range(len(source))]
+    images = [np.asarray(item['image'], np.uint8) for item in items]
+    boxes, label, difficult, names = [], [], [], []
+    for i, (item, image) in enumerate(zip(items, images, strict=True)):
+        height, width = image.shape[:2]
+        objects = item['objects']  # arrays of all of them
+        label.append(np.asarray(objects['label'], np.int32).reshape(-1))
+        relative = np.asarray(objects['bbox'], np.float64).reshape(-1, 4)
+        corners = (relative * [height, width, height, width])[:, [1, 0, 3, 2]]
+        corners = np.maximum(corners - [1, 1, 0, 0], 0)
+        boxes.append(np.round(corners, 3).astype(np.float32))  # float32 in the source
+        difficult.append(np.asarray(objects['is_difficult'], bool).reshape(-1))
+        name = item.get('image/filename', f'{i}')
+        names.append(name.decode() if isinstance(name, bytes) else str(name))
+        if not set(label[-1].tolist()) <= set(range(len(classes))):
+            raise ValueError(f'{names[-1]}: a label is not in 0..{len(classes) - 1}')
+    return _in_memory(classes, names, images, boxes, label, difficult)
+
+
+def fake(n: int, seed: int = 0) -> Annotated:
+    """Generated images in memory: one or two patches, red, green or blue, on noise."""
+    images, boxes, label = [], [], []
+    for index in range(n):
+        rng = np.random.default_rng([seed, index])
+        height, width = rng.integers(60, 100, 2)
+        image = rng.integers(0, 120, (height, width, 3)).astype(np.uint8)
+        label.append(rng.integers(3, size=rng.integers(1, 3)).astype(np.int32))
+        side = rng.integers(20, 40, (len(label[-1]), 2))
+        low = rng.integers(0, [width, height] - side + 1)
+        boxes.append(np.concatenate([low, low + side], 1).astype(np.float32))
+        for own, (x0, y0, x1, y1) in zip(label[-1], boxes[-1].astype(int), strict=True):
+            image[y0:y1, x0:x1] = rng.integers(0, 60, 3)
+            image[y0:y1, x0:x1, own] += 180
+        images.append(image)
+    names = [f'fake_{index}' for index in range(n)]
+    easy = [np.zeros(len(own), bool) for own in label]
+    return _in_memory(('red', 'green', 'blue'), names, images, boxes, label, easy)
+
+
+def as_squares(annotated: Annotated, size: int) -> np.ndarray:
+    """(n, size, size, 3) uint8: the images, each stretched bilinearly to a square."""
+
+    def square(index):
+        if annotated.images is not None:
+            return pictures.resize(annotated.images[index][None], size)[0]
+        path = annotated.files[index]
+        return pictures.decode(path.read_bytes(), path, size)
+
+    with futures.ThreadPoolExecutor() as pool:
+        made = list(pool.map(square, range(len(annotated.files))))
+    return np.array(made, np.uint8).reshape(-1, size, size, 3)
+
+
+def scaled_boxes(annotated: Annotated, size: int) -> tuple[np.ndarray, ...]:
+    """The boxes (k, 4) of each image in the pixels of `as_squares`."""
+    sides = np.tile(annotated.sizes[:, ::-1], 2)
+    pairs = zip(annotated.boxes, sides, strict=True)
+    return tuple(np.float32(boxes * (size / side)) for boxes, side in pairs)
+
+
+def multi_hot(annotated: Annotated) -> np.ndarray:
+    """(n, c) int32: 1 where the image shows the class, else 0.
+
+    -1 where all of its instances are difficult: VOC's classification task leaves such
+    an image out of the class.
+    """
+    label = np.zeros((len(annotated.files), len(annotated.classes)), np.int32)
+    for i, own in enumerate(annotated.label):
+        label[i, own] = -1
+        label[i, own[~annotated.difficult[i]]] = 1
+    return label
+
+
+def _in_memory(classes, names, images, boxes, label, difficult) -> Annotated:
+    return Annotated(
+        classes=tuple(classes),
+        files=tuple(map(pathlib.Path, names)),
+        sizes=np.array([image.shape[:2] for image in images], np.int64).reshape(-1, 2),
+        boxes=tuple(boxes),
+        label=tuple(label),
+        difficult=tuple(difficult),
+        masks=(None,) * len(images),
+        images=tuple(images),
+    )
+
+
+class _Entry(NamedTuple):
+    """What an annotation says."""
+
+    path: pathlib.Path
+    size: tuple[int, int]  # height, width; 0 where it says none
+    names: list[str]
+    boxes: np.ndarray
+    difficult: np.ndarray
+
+
+def _names(root: pathlib.Path, split: str | None) -> list[str]:
+    """Names of the images of a split, or of all."""
+    lists = sorted((root / 'ImageSets' / 'Main').glob('*.txt'))
+    if not lists:
+        raise ValueError(f'{root}: has no ImageSets/Main/*.txt')
+    if split is not None:
+        choices = [path.stem for path in lists]
+        if split not in choices:
+            raise ValueError(f'split {split!r}: choose from {", ".join(choices)}')
+        lists = [path for path in lists if path.stem == split]
+    lines = '\n'.join(path.read_text() for path in lists).splitlines()
+    return sorted({line.split()[0] for line in lines if line.strip()})
+
+
+def _annotation(path: pathlib.Path) -> _Entry:
+    if not path.is_file():
+        raise ValueError(f'{path}: is missing')
+    try:
+        tree = ElementTree.fromstring(path.read_bytes())
+        objects = tree.findall('object')
+        names = [item.findtext('name', '').strip() for item in objects]
+        corners = [
+            [float(item.find('bndbox').findtext(key)) for key in _CORNERS]
+            for item in objects
+        ]
+        difficult = [int(item.findtext('difficult', '0')) for item in objects]
+        size = tuple(
+            int(tree.findtext(f'size/{key}', '0')) for key in ('height', 'width')
+        )
+    except (ElementTree.ParseError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f'{path}: not an annotation of VOC ({error})') from None
+    boxes = np.array(corners, np.float32).reshape(-1, 4) - np.float32([1, 1, 0, 0])
+    return _Entry(path, size, names, boxes, np.array(difficult, bool))
+
+
+def _image(root: pathlib.Path, name: str) -> pathlib.Path:
+    for path in (root / 'JPEGImages' / f'{name}{suffix}' for suffix in SUFFIXES):
+        if path.is_file():
+            return path
+    raise ValueError(f'{root / "JPEGImages" / name}.jpg: is missing')
+
+
+def _size(path: pathlib.Path) -> tuple[int, int]:
+    """(height, width) of an image file as `images.decode` turns it."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as file:
+            turned = file.getexif().get(_ORIENTATION, 1) >= 5
+            return file.size if turned else file.size[::-1]
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f'{path}: not a readable image ({error})') from None
+
+
+def _check(entry, path, size, classes, min_side):
+    if min(size) < min_side:
+        raise ValueError(f'{path}: {size}, a side is shorter than {min_side}')
+    if all(entry.size) and entry.size != size:
+        raise ValueError(f'{entry.path}: says {entry.size} of an image {size}')
+    for name, (x0, y0, x1, y1) in zip(entry.names, entry.boxes, strict=True):
+        if name not in classes:
+            raise ValueError(
+                f'{entry.path}: class {name!r}; choose from {", ".join(classes)}'
+            )
+        if not (0 <= x0 < x1 <= size[1] and 0 <= y0 < y1 <= size[0]):
+            raise ValueError(
+                f'{entry.path}: the box of {name} at {x0:g}, {y0:g}, {x1:g}, {y1:g} is '
+                f'empty or outside of the image {size}'
+            )
+
+
+_CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
+_ORIENTATION = 0x0112  # of EXIF; 5 to 8 swap the sides

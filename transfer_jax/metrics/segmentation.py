@@ -1,0 +1,119 @@
+"""Measures of label maps, from counts of pixels."""
+
+import functools
+
+import jax.numpy as jnp
+import numpy as np
+
+from transfer_jax.metrics.accuracy import Metric
+
+VOID = 255
+
+
+@functools.cache  # the same functions each time, so that jit finds its program again
+def mean_iou(classes: int, void: int | None = VOID) -> Metric:
+    """Mean intersection over union of the classes, from the counts n_ij of all pixels.
+
+    With n_ij pixels of class i that are predicted as class j, t_i = sum_j n_ij and
+    p_i = sum_j n_ji (Long et al., CVPR 2015, section 5):
+
+        iou_i = n_ii / (t_i + p_i - n_ii), NaN for a class that is neither in the truth
+            nor in the prediction;
+        mean_iou, over the classes that have one, so that a class which is predicted and
+            never there counts as 0;
+        class_accuracy, mean of n_ii / t_i over the classes that are in the truth;
+        pixel_accuracy = sum_i n_ii / sum_i t_i.
+
+    The output is {'logits': (n, h, w, c)} or {'prediction': (n, h, w)}, the batch
+    {'label': (n, h, w), 'mask': (n,)}. Pixels whose label is `void` do not count.
+    Counts are int32: for each pair of classes below 2^31 pixels.
+
+    Raises:
+      ValueError: in `update`, maps of another size; in `compute`, if there were pixels
+        of no class.
+    """
+
+    def init():
+        return {
+            'confusion': jnp.zeros((classes, classes), jnp.int32),
+            'strange': jnp.zeros((), jnp.int32),
+        }
+
+    def update(sums, output, batch):
+        if 'prediction' in output:
+            predicted = jnp.asarray(output['prediction'])
+        else:
+            predicted = jnp.argmax(output['logits'], -1)
+        truth = jnp.asarray(batch['label'])
+        _check(truth, predicted)
+        counted = jnp.broadcast_to(batch['mask'][:, None, None] > 0, truth.shape)
+        if void is not None:
+            counted &= truth != void
+        known = (truth >= 0) & (truth < classes)
+        known &= (predicted >= 0) & (predicted < classes)
+        place = truth.astype(jnp.int32) * classes + predicted.astype(jnp.int32)
+        place = jnp.where(counted & known, place, classes**2)
+        counts = jnp.bincount(place.ravel(), length=classes**2 + 1)[:-1]
+        return {
+            'confusion': sums['confusion']
+            + counts.reshape(classes, classes).astype(jnp.int32),
+            'strange': sums['strange'] + jnp.sum(counted & ~known, dtype=jnp.int32),
+        }
+
+    def compute(sums):
+        _refuse(int(sums['strange']), classes, void)
+        matrix = np.asarray(sums['confusion']).astype(np.int64)
+        right, true, predicted = np.diag(matrix), matrix.sum(1), matrix.sum(0)
+        each = _ratio(right, true + predicted - right)
+        return {
+            'mean_iou': _mean(each),
+            'iou': each.tolist(),
+            'pixel_accuracy': float(_ratio(right.sum(), true.sum())),
+            'class_accuracy': _mean(_ratio(right, true)),
+            'count': int(true.sum()),
+        }
+
+    return Metric(init, update, compute)
+
+
+def label_confusion(
+    truth: np.ndarray, prediction: np.ndarray, classes: int, void: int | None = VOID
+) -> np.ndarray:
+    """Label maps of any one shape -> (c, c) int64, pixels by true and predicted class.
+
+    Pixels whose true label is `void` do not count. Raises ValueError for labels of no
+    class, and for maps of different sizes.
+    """
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    _check(truth, prediction)
+    counted = np.ones(truth.shape, bool) if void is None else truth != void
+    truth = truth[counted].astype(np.int64)
+    prediction = prediction[counted].astype(np.int64)
+    known = (
+        (truth >= 0) & (truth < classes) & (prediction >= 0) & (prediction < classes)
+    )
+    _refuse(int((~known).sum()), classes, void)
+    counts = np.bincount(truth * classes + prediction, minlength=classes**2)
+    return counts.reshape(classes, classes)
+
+
+def _check(truth, prediction):
+    if truth.shape != prediction.shape:
+        raise ValueError(f'a prediction {prediction.shape} of labels {truth.shape}')
+
+
+def _refuse(strange, classes, void):
+    if strange:
+        raise ValueError(
+            f'{strange} pixels whose label or prediction is not in 0..{classes - 1} '
+            f'and whose label is not {void}'
+        )
+
+
+def _ratio(part, whole):
+    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
+
+
+def _mean(values):
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float('nan')
