@@ -18,24 +18,32 @@ TRANSFER = (
     'transfer.multi_task',
     'transfer.retrieval',
 )
+# Those that make the table `localization`.
+LOCALIZATION = (
+    'localization.fruit',
+    'localization.scenes',
+    'localization.segmentation',
+    'localization.camvid',
+)
+TABLES = {'transfer': TRANSFER, 'localization': LOCALIZATION}
 
 
-def text(results: Sequence[dict]) -> str:
-    """Every study's table as plain text."""
+def text(results: Sequence[dict], table: str) -> str:
+    """The tables of every study of a table as plain text."""
     return '\n\n\n'.join(
         f'{_title(result)}\n\n{summaries.text(result)}\n{command(result)}'
-        for result in in_order(results)
+        for result in in_order(results, table)
     )
 
 
-def markdown(results: Sequence[dict], page: str = '') -> str:
-    """Every study's table in GitHub's markdown, under a heading for each page.
+def markdown(results: Sequence[dict], table: str, page: str = '') -> str:
+    """The tables of a table's studies in GitHub's markdown, a heading for each page.
 
     Args:
       page: the tables of this page alone, without heading.
     """
     parts, pages = [], {page}
-    for result in in_order(results):
+    for result in in_order(results, table):
         if page and result['experiment'] != page:
             continue
         if result['experiment'] not in pages:
@@ -45,20 +53,21 @@ def markdown(results: Sequence[dict], page: str = '') -> str:
     return '\n\n'.join(parts)
 
 
-def missing(results: Sequence[dict]) -> list[dict[str, str]]:
+def missing(results: Sequence[dict], table: str) -> list[dict[str, str]]:
     """The pages that have no result yet, and the command that makes one."""
     there = {result['experiment'] for result in results}
     return [
         {'task': name, 'arm': 'all', 'command': f'python -m experiments.{name}'}
-        for name in TRANSFER
+        for name in TABLES[table]
         if name not in there
     ]
 
 
-def in_order(results: Sequence[dict]) -> list[dict]:
-    """The results of the table, page by page."""
-    known = [result for result in results if result['experiment'] in TRANSFER]
-    return sorted(known, key=lambda r: (TRANSFER.index(r['experiment']), r['task']))
+def in_order(results: Sequence[dict], table: str) -> list[dict]:
+    """The results of a table, page by page."""
+    pages = TABLES[table]
+    known = [result for result in results if result['experiment'] in pages]
+    return sorted(known, key=lambda r: (pages.index(r['experiment']), r['task']))
 
 
 def command(result: Mapping[str, Any]) -> str:

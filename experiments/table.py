@@ -21,7 +21,6 @@ from experiments.shallow import tables as shallow_tables
 from transfer_jax import regret, tables
 
 ROOTS = (pathlib.Path('results'), pathlib.Path('runs'))
-TRANSFER = 'transfer'  # the name of the tables of studies
 # Tables of closed-form methods, and the page that each is made by
 SHALLOW = {
     'office_caltech': 'shallow.office_caltech',
@@ -35,8 +34,8 @@ class Command:
     """Print a table, from result files only."""
 
     name: tyro.conf.Positional[str]
-    """demo, ganin, adda, digits, regret, photos, transfer, office_caltech,
-    shallow_digits; or readme, to rewrite README.md."""
+    """demo, ganin, adda, digits, regret, photos, transfer, localization,
+    office_caltech, shallow_digits; or readme, to rewrite README.md."""
     json: bool = False
     """Print JSON."""
     runs: tuple[pathlib.Path, ...] | None = None
@@ -59,7 +58,7 @@ def main(args: Sequence[str] | None = None) -> None:
         if command.name == 'readme':
             _readme(command)
             return
-        if command.name in (TRANSFER, *SHALLOW):
+        if command.name in (*study_tables.TABLES, *SHALLOW):
             _studies(command)
             return
         blocks = named(command.name)
@@ -78,7 +77,7 @@ def named(name: str) -> list[Block]:
       ValueError: there is no such table.
     """
     if name not in NAMED:
-        choices = ', '.join((*NAMED, TRANSFER, *SHALLOW, 'readme'))
+        choices = ', '.join((*NAMED, *study_tables.TABLES, *SHALLOW, 'readme'))
         raise ValueError(f'no table {name!r}; there are: {choices}')
     return NAMED[name]()
 
@@ -150,9 +149,9 @@ def rewrite(page: str, results: Sequence[dict], studies: Sequence[dict] = ()) ->
             table = shallow_tables.markdown(studies, SHALLOW[name], part)
             table = table or 'No result files yet.'
             return f'<!-- table:{match[1]} -->\n{table}\n<!-- /table -->'
-        if match[1].partition('.')[0] == TRANSFER:
-            page = match[1] if match[1] != TRANSFER else ''
-            table = study_tables.markdown(studies, page) or 'No result files yet.'
+        if name in study_tables.TABLES:
+            table = study_tables.markdown(studies, name, match[1] if part else '')
+            table = table or 'No result files yet.'
             return f'<!-- table:{match[1]} -->\n{table}\n<!-- /table -->'
         lines, _ = build(named(match[1]), results)
         form = 'markdown' if explained else 'explained'
@@ -169,9 +168,10 @@ def _studies(command: Command) -> None:
     """Print the tables of studies."""
     studies, left_out = find(command.runs or ROOTS, 'rows')
     name = command.name
-    if name == TRANSFER:
-        rows, shown = study_tables.in_order(studies), study_tables.text(studies)
-        lacking = study_tables.missing(studies)
+    if name in study_tables.TABLES:
+        rows = study_tables.in_order(studies, name)
+        shown = study_tables.text(studies, name)
+        lacking = study_tables.missing(studies, name)
     else:
         page = SHALLOW[name]
         rows = shallow_tables.of(studies, page)
@@ -269,7 +269,10 @@ def _readme(command: Command) -> None:
     results, _ = find(command.runs or ROOTS[:1])
     studies, _ = find(command.runs or ROOTS[:1], 'rows')
     docs = command.readme.parent / 'docs'
-    pages = [docs / f'{name}.md' for name in ('methods', 'transfer', 'shallow')]
+    pages = [
+        docs / f'{name}.md'
+        for name in ('methods', 'transfer', 'shallow', 'localization')
+    ]
     changed = []
     for page in [command.readme, *(page for page in pages if page.exists())]:
         try:

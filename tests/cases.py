@@ -1,12 +1,15 @@
 """The methods as the common tests make them: a new method adds its row to `CASES`."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
+import flax.linen as nn
 import jax.numpy as jnp
 import optax
 
-from transfer_jax import losses, methods, models
+from transfer_jax import losses, methods, models, ops, training
+from transfer_jax.models import layers
 from transfer_jax.training import optim
 
 
@@ -159,6 +162,75 @@ def _residual_transfer(encoder, classifier, critic, tx, weight=1.0):
     )
 
 
+class MapEncoder(nn.Module):
+    """A feature map, with statistics and dropout."""
+
+    @nn.compact
+    def __call__(self, x, *, train, domain=None):
+        x = layers.Conv(6, 3, 2, 'SAME', name='conv')(x)
+        x = models.BatchNorm(name='norm')(x, train=train, domain=domain)
+        x = nn.Dropout(0.5, deterministic=not train)(nn.relu(x))
+        return x, {'conv': x}
+
+
+def _image_labels(encoder, classifier, critic, tx, weight=1.0):
+    head = models.ScoreMaps(
+        4, functools.partial(ops.weldon, highest=2, lowest=2), per_class=2
+    )
+    return methods.image_labels(
+        MapEncoder(),
+        head,
+        loss=losses.cross_entropy,
+        txs={'encoder': tx, 'head': tx},
+    )
+
+
+def _pronet(encoder, classifier, critic, tx, weight=1.0):
+    """Its images are boxes; here each image is its one box."""
+    method = methods.pronet(
+        MapEncoder(),
+        models.ScoreMaps(4),
+        loss=losses.cross_entropy,
+        pool=ops.global_max,
+        txs={'encoder': tx, 'head': tx},
+    )
+
+    def boxes(batch):
+        return {k: {**v, 'image': v['image'][:, None]} for k, v in batch.items()}
+
+    def predict(state, batch):
+        answers = method.predict(state, boxes(batch))
+        return {k: {**v, 'features': v['boxes']} for k, v in answers.items()}
+
+    return training.Method(
+        lambda key, batch: method.init(key, boxes(batch)),
+        lambda state, batch, key: method.step(state, boxes(batch), key),
+        predict,
+    )
+
+
+def _segmentation(encoder, classifier, critic, tx, weight=1.0):
+    """Every pixel has the label of its image."""
+    method = methods.segmentation(models.FCN(MapEncoder(), 4), txs={'segmenter': tx})
+
+    def pixels(batch):
+        image, label = batch['source']['image'], batch['source']['label']
+        every = jnp.broadcast_to(label[:, None, None], image.shape[:3])
+        return {'source': {'image': image, 'label': every}}
+
+    def predict(state, batch):
+        return {
+            k: {'logits': v['logits'].mean((1, 2)), 'features': v['logits']}
+            for k, v in method.predict(state, batch).items()
+        }
+
+    return training.Method(
+        lambda key, batch: method.init(key, pixels(batch)),
+        lambda state, batch, key: method.step(state, pixels(batch), key),
+        predict,
+    )
+
+
 class Case(NamedTuple):
     make: Callable  # (encoder, classifier, critic, tx, weight) -> Method
     moves: tuple[str, ...]  # the networks that its paper moves, all of them
@@ -228,5 +300,8 @@ CASES = {
         ('classifier', 'critic', 'encoder', 'residual'),
         weighted=False,
     ),
+    'image_labels': Case(_image_labels, ('encoder', 'head'), weighted=False),
+    'pronet': Case(_pronet, ('encoder', 'head'), weighted=False),
+    'segmentation': Case(_segmentation, ('segmenter',), weighted=False),
     'adda': Case(_adda, ('critic', 'encoder'), ('critic', 'encoder'), weighted=False),
 }

@@ -31,12 +31,13 @@ def test_a_command_says_what_differs_from_the_defaults():
 def test_every_page_of_the_table_is_there_and_has_defaults():
     import importlib
 
-    for name in study_tables.TRANSFER:
-        page = importlib.import_module(f'experiments.{name}')
-        assert dataclasses.is_dataclass(page.Config())
-        assert isinstance(page.build(page.Config()), study.Study)
-    assert len(study_tables.missing([])) == len(study_tables.TRANSFER)
-    there = {m['command'] for m in study_tables.missing([result()])}
+    for kind, names in study_tables.TABLES.items():
+        for name in names:
+            page = importlib.import_module(f'experiments.{name}')
+            assert dataclasses.is_dataclass(page.Config())
+            assert isinstance(page.build(page.Config()), study.Study)
+        assert len(study_tables.missing([], kind)) == len(names)
+    there = {m['command'] for m in study_tables.missing([result()], 'transfer')}
     assert 'python -m experiments.transfer.fine_tuning' not in there
 
 

@@ -6,7 +6,7 @@ by WILDCAT (Durand et al., CVPR 2017). There is no published number for these 30
 photographs of apples, bananas and oranges.
 
     python -m experiments.localization.fruit
-    python -m experiments.localization.fruit --config.scales 224 320 448
+    python -m experiments.localization.fruit --config.scales 224 320
     python -m experiments.table localization
 
 Every pooling has the same backbone, schedule and folds; a fold trains on four fifths of
@@ -46,13 +46,13 @@ class Config:
     """fruit_voc, or voc:PATH, a folder with JPEGImages, Annotations and ImageSets."""
     poolings: tuple[str, ...] = (CENTRE, *poolings.POOLINGS, PRONET)
     """centre, average, max, lse, spleap, weldon, wildcat, pronet."""
-    scales: tuple[int, ...] = (320,)
+    scales: tuple[int, ...] = (224,)
     """Sides of the images in training, in turn, and in testing, where the scores and
     maps of all are averaged."""
     folds: int = 5
     steps: int = 200
     batch: int = 16
-    rate: float = 1e-3
+    rate: float = 3e-3
     """Adam's rate of the head, ten times that of the backbone; it rises over a tenth of
     the steps and falls to 0 as a cosine."""
 
@@ -99,7 +99,7 @@ def build(config: Config) -> study.Study:
 def sweep() -> Iterator[Config]:
     """One scale, and three."""
     yield Config()
-    yield Config(scales=(224, 320, 448))
+    yield Config(scales=(224, 320))
 
 
 def fast() -> Config:

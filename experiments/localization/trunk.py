@@ -21,8 +21,8 @@ from transfer_jax.training import TrainState, optim
 from transfer_jax.types import PyTree
 
 NETWORK = 'squeezenet'
-CUT = 'fire7'  # the last layer that is fixed
-ABOVE = ('fire8', 'fire9')
+CUT = 'fire8'  # the last layer that is fixed
+ABOVE = ('fire9',)
 HEAD_FACTOR = 10.0  # how many times as fast as the backbone the head learns
 TEST_BATCH = 20
 

@@ -41,3 +41,20 @@ def test_misshapen_arguments_are_refused():
         losses.cross_entropy(jnp.zeros(3), jnp.zeros(3, int))
     with pytest.raises(AssertionError):
         losses.cross_entropy(jnp.zeros((3, 2)), jnp.zeros(2, int))
+
+
+def test_several_labels_by_hand():
+    logits = jnp.array([[0.0, 2.0, -1.0], [1.0, 5.0, 9.0]])
+    label = jnp.array([[1, 0, 1], [1, -1, -1]])  # -1 is not counted
+    found = jax.jit(losses.multi_label_logistic)(logits, label)
+    one = np.log([2, 1 + np.exp(2), 1 + np.exp(1)]).mean()
+    np.testing.assert_allclose(found, [one, np.log(1 + np.exp(-1))], rtol=1e-6)
+    assert np.isfinite(losses.multi_label_logistic(1e4 * logits, label)).all()
+
+
+def test_pixels_by_hand():
+    logits = jnp.array([[[[0.0, 0.0], [0.0, np.log(3.0)]]], [[[1.0, 2.0]] * 2]])
+    label = jnp.array([[[0, 1]], [[255, 255]]])
+    found = jax.jit(losses.pixel_cross_entropy)(logits, label)
+    expected = [(np.log(2) - np.log(0.75)) / 2, 0]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -154,6 +154,21 @@ def test_equal_places_share():
     np.testing.assert_allclose(gradient(2), [0.25, 0.25, 0.5, 0])
 
 
+@pytest.mark.parametrize('k', [1, 2, 4, 5, 6, 9, 19])
+def test_however_many_tie_the_weights_add_up_to_one(k):
+    x = np.round(maps(13))  # a handful of values
+    pool = functools.partial(ops.wildcat, highest=k, lowest=0)
+    score, slope = jax.jit(jax.value_and_grad(lambda x: pool(x).sum()))(x)
+    assert float(score) == pytest.approx(literal(x, k, 0).sum(), rel=1e-5, abs=1e-5)
+    np.testing.assert_allclose(slope.sum((1, 2)), 1, rtol=1e-5)
+    for i, c in np.ndindex(3, 2):
+        one, weight = x[i, :, :, c], np.asarray(slope[i, :, :, c])
+        last = np.sort(one.ravel())[-k]
+        np.testing.assert_allclose(weight[one > last], 1 / k, rtol=1e-6)
+        assert np.ptp(weight[one == last]) == 0
+        assert not weight[one < last].any()
+
+
 def test_evidence_adds_up_to_the_score_and_has_its_signs():
     x = maps(8)
     how = {'highest': 3, 'lowest': 2, 'alpha': 0.7}

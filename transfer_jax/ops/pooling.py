@@ -13,6 +13,7 @@ from jax import lax
 from transfer_jax.types import Array
 
 PLACES = (1, 2)  # the axes of a map
+FEW = 5  # places up to which one maximum after another is faster than bisection
 
 
 def global_average(maps: Array) -> Array:
@@ -172,16 +173,26 @@ def _share(maps: Array, k: int) -> Array:
     total = maps.shape[1] * maps.shape[2]
     if k == total:
         return jnp.full_like(maps, 1 / total)
-    if k == 1:
-        last = jnp.max(maps, PLACES, keepdims=True)
-        above, equal = jnp.zeros(maps.shape, bool), maps == last
+    if k <= FEW:
+        order, last = maps, _highest_of_few(maps, k)
     else:
         order = _ordered(maps)
         last = _highest(order, k)
-        above, equal = order > last, order == last
+    above = order > last if k > 1 else jnp.zeros(maps.shape, bool)
+    equal = order == last
     left = k - jnp.sum(above, PLACES, keepdims=True)
     part = left / jnp.maximum(jnp.sum(equal, PLACES, keepdims=True), 1)
     return jnp.where(above, 1, jnp.where(equal, part, 0)).astype(maps.dtype) / k
+
+
+def _highest_of_few(maps: Array, k: int) -> Array:
+    """The k-th highest score of each map, (n, 1, 1, c): equal ones count one by one."""
+    last = jnp.max(maps, PLACES, keepdims=True)
+    for _ in range(k - 1):
+        enough = jnp.sum(maps >= last, PLACES, keepdims=True) >= k
+        lower = jnp.where(maps < last, maps, -jnp.inf)
+        last = jnp.where(enough, last, jnp.max(lower, PLACES, keepdims=True))
+    return last
 
 
 def _ordered(x: Array) -> Array:
@@ -198,15 +209,16 @@ def _highest(order: Array, k: int) -> Array:
     """The k-th highest integer of each map, (n, 1, 1, c), by bisection.
 
     Bit by bit the largest number that at least k places reach. On CPU ten times faster
-    than sorting or lax.top_k.
+    than sorting or lax.top_k; places come first, because sums over a first axis take
+    less than half the time of those over axes between two others.
     """
-    lowest = jnp.iinfo(order.dtype).min
+    n, h, w, c = order.shape
+    rows = order.reshape(n, h * w, c).transpose(1, 0, 2).reshape(h * w, n * c)
     bits = jnp.iinfo(order.dtype).bits
 
     def refine(i, found):
         higher = found + jnp.left_shift(jnp.ones((), order.dtype), bits - 1 - i)
-        reached = jnp.sum(order >= higher, PLACES, keepdims=True)
-        return jnp.where(reached >= k, higher, found)
+        return jnp.where(jnp.sum(rows >= higher, 0) >= k, higher, found)
 
-    start = jnp.full_like(order[:, :1, :1], lowest)
-    return lax.fori_loop(0, bits, refine, start)
+    start = jnp.full_like(rows[0], jnp.iinfo(order.dtype).min)
+    return lax.fori_loop(0, bits, refine, start).reshape(n, 1, 1, c)
