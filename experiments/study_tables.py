@@ -5,7 +5,8 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from transfer_jax import summaries
+from experiments.localization import paired
+from transfer_jax import summaries, tables
 
 # The pages whose studies make the table `transfer`, in the order of the lectures.
 TRANSFER = (
@@ -31,7 +32,8 @@ TABLES = {'transfer': TRANSFER, 'localization': LOCALIZATION}
 def text(results: Sequence[dict], table: str) -> str:
     """The tables of every study of a table as plain text."""
     return '\n\n\n'.join(
-        f'{_title(result)}\n\n{summaries.text(result)}\n{command(result)}'
+        f'{_title(result)}\n\n{summaries.text(result)}\n{_paired(result, False)}'
+        f'{command(result)}'
         for result in in_order(results, table)
     )
 
@@ -49,8 +51,9 @@ def markdown(results: Sequence[dict], table: str, page: str = '') -> str:
         if result['experiment'] not in pages:
             parts.append(f'#### {_title(result)}')
             pages.add(result['experiment'])
-        parts += [summaries.markdown(result), f'    {command(result)}']
-    return '\n\n'.join(parts)
+        parts += [summaries.markdown(result), _paired(result, True)]
+        parts.append(f'    {command(result)}')
+    return '\n\n'.join(filter(None, parts))
 
 
 def missing(results: Sequence[dict], table: str) -> list[dict[str, str]]:
@@ -89,6 +92,24 @@ def command(result: Mapping[str, Any]) -> str:
         else:
             flags.append(f'{flag} {own}')
     return ' '.join([f'python -m {name}', *flags])
+
+
+def _paired(result: Mapping[str, Any], markdown: bool) -> str:
+    """The differences of arms that share folds, where the page asks for them."""
+    page = importlib.import_module(f'experiments.{result["experiment"]}')
+    pairs = getattr(page, 'PAIRS', None)
+    if pairs is None:
+        return ''
+    head, body = paired.table(result['rows'], pairs)
+    if not body:
+        return ''
+    form = tables.markdown_grid if markdown else tables.text_grid
+    lines = form(head, body, (head[0],))
+    told = (
+        f'Each minus {pairs.against} in the same {pairs.over}: mean ± standard '
+        'deviation, and in how many of them it is above.'
+    )
+    return '\n'.join([told, '', *lines]) + ('' if markdown else '\n\n')
 
 
 def _title(result: Mapping[str, Any]) -> str:

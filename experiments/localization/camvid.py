@@ -53,6 +53,7 @@ class Prepared(NamedTuple):
     train: tuple[np.ndarray, np.ndarray]  # frames and labels
     test: tuple[np.ndarray, np.ndarray]
     data_dir: str | None
+    found: dict[tuple[str, int], np.ndarray]  # {(network, seed): predictions}
 
 
 class _Frames(NamedTuple):
@@ -111,9 +112,9 @@ def _prepare(config: Config, data_dir: str | None) -> Prepared:
             )
             for n in (4, 3)
         ]
-        return Prepared(*parts, data_dir)
+        return Prepared(*parts, data_dir, {})
     found = data.camvid.load(data_dir, config.scale)
-    return Prepared(found['train'], found['test'], data_dir)
+    return Prepared(found['train'], found['test'], data_dir, {})
 
 
 def _measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, float]:
@@ -138,7 +139,9 @@ def scores(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
 
 def _segment(config, prepared, network, seed) -> np.ndarray:
-    """Predicted classes (n, h, w) of the test frames."""
+    """Predicted classes (n, h, w) of the test frames, computed once."""
+    if (network, seed) in prepared.found:
+        return prepared.found[network, seed]
     stride = int(network.removeprefix('FCN-').removesuffix('s'))
     classes = len(data.camvid.CLASSES)
     method = fcn.method(classes, stride, config.steps, config.rate)
@@ -151,7 +154,9 @@ def _segment(config, prepared, network, seed) -> np.ndarray:
         pretrained=not config.fake,
         data_dir=prepared.data_dir,
     )
-    return fcn.predict(method, state, prepared.test[0]).argmax(-1).astype(np.uint8)
+    share = fcn.predict(method, state, prepared.test[0])
+    prepared.found[network, seed] = share.argmax(-1).astype(np.uint8)
+    return prepared.found[network, seed]
 
 
 def _pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:

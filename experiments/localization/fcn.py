@@ -69,7 +69,7 @@ def train(
         params = {name: leaf for name, leaf in params.items() if name != 'logits'}
         start = methods.start_from(
             {'segmenter': {'backbone': params}},
-            keep=['segmenter/score.*', 'segmenter/up_.*'],
+            keep=['segmenter/(score|up_).*'],
         )
     stream = training_cells.labelled(
         source,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CENTRE, PRONET = 'centre', 'pronet'
+PAIRS = paired.Pairs('pooling', 'fold', 'max', ('mAP', 'pointwise', 'corloc'))
 FOLD_SEED = 0
 SHOWN = 5  # images of a report
 
@@ -66,6 +67,7 @@ class Prepared(NamedTuple):
     folds: Sequence[np.ndarray]  # rows of each fold's test images
     trunk: trunk.Trunk
     items: Sequence[trunk.Items]  # of each scale
+    found: dict[tuple, measures.Found]  # what was computed, by (pooling, fold)
 
 
 def build(config: Config) -> study.Study:
@@ -118,7 +120,7 @@ def _prepare(config: Config, data_dir: str | None) -> Prepared:
         for side in config.scales
     ]
     folds = np.array_split(order, config.folds)
-    return Prepared(photos, largest, label, folds, below, items)
+    return Prepared(photos, largest, label, folds, below, items, {})
 
 
 def _measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, float]:
@@ -129,8 +131,16 @@ def _measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, flo
 
 def _localize(config, prepared, name, fold) -> measures.Found:
     """Scores and places of one pooling on the test images of a fold."""
+    if name == CENTRE:
+        return _localize(config, prepared, 'average', fold).at_centre()
+    if (name, fold) not in prepared.found:
+        prepared.found[name, fold] = _train(config, prepared, name, fold)
+    return prepared.found[name, fold]
+
+
+def _train(config, prepared, name, fold) -> measures.Found:
     test = prepared.folds[fold]
-    plain = {CENTRE: 'average', PRONET: 'lse'}.get(name, name)
+    plain = 'lse' if name == PRONET else name
     classes = prepared.label.shape[1]
     head = poolings.head(plain, classes)
     loss = losses.multi_label_logistic
@@ -152,8 +162,7 @@ def _localize(config, prepared, name, fold) -> measures.Found:
             head, recipe, below, ask, images, label, rest, test, fold
         )
     answers = ask(images=prepared.images[test])
-    found = measures.Found.of_maps(answers['logits'], answers['maps'])
-    return found.at_centre() if name == CENTRE else found
+    return measures.Found.of_maps(answers['logits'], answers['maps'])
 
 
 def _pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:

@@ -55,7 +55,8 @@ def truth(photos: data.voc.Annotated, rows: np.ndarray) -> Truth:
 def measure(found: Found, truth: Truth) -> dict[str, float]:
     """The columns of the tables, each the mean over classes."""
     points = found.points * truth.sizes[:, None, ::-1]
-    boxes = metrics.boxes_of_maps(found.maps, truth.sizes)
+    # Of the maximum, not of the range: a negative score is no sign of the class.
+    boxes = metrics.boxes_of_maps(np.maximum(found.maps, 0), truth.sizes)
     known = truth.boxes, truth.label
     hard = {'difficult': truth.difficult}
     by_rank = functools.partial(

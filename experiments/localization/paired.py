@@ -1,7 +1,7 @@
 """Arms that share folds or seeds, compared pair by pair."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,34 @@ def differences(
         for name, own in table.items()
         if name != against and set(own) & set(base)
     }
+
+
+class Pairs(NamedTuple):
+    """What a page compares pair by pair."""
+
+    arm: str  # the key whose values are compared
+    over: str  # the key of the folds or seeds that they share
+    against: str  # the arm that is taken off
+    values: tuple[str, ...]
+
+
+def table(
+    rows: Sequence[Mapping[str, Any]], pairs: Pairs
+) -> tuple[list[str], list[list[str]]]:
+    """(headings, rows): mean and deviation of differences, and how many are above 0."""
+    head = [pairs.arm.replace('_', ' ')]
+    lines: dict[str, list[str]] = {}
+    for value in pairs.values:
+        head += [value.replace('_', ' '), 'above']
+        found = differences(rows, pairs.arm, pairs.over, value, pairs.against)
+        for name, each in found.items():
+            spread = f' ± {100 * np.std(each, ddof=1):.1f}' if len(each) > 1 else ''
+            told = [
+                f'{100 * np.mean(each):+.1f}{spread}',
+                f'{np.sum(each > 0)}/{len(each)}',
+            ]
+            lines.setdefault(name, [name.replace('_', ' ')]).extend(told)
+    return head, [line for line in lines.values() if len(line) == len(head)]
 
 
 def draw(

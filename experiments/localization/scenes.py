@@ -46,7 +46,7 @@ class Config:
     shrunk_poolings: tuple[str, ...] = ('average', COMPARED)
     train: int = 1_000
     """Scenes."""
-    test: int = 400
+    test: int = 200
     seeds: int = 2
     """Draws of the head and of the order of the scenes."""
     steps: int = 300
@@ -63,6 +63,7 @@ class Prepared(NamedTuple):
     parts: scene_data.Parts
     trunk: trunk.Trunk
     items: Mapping[int, trunk.Items]  # of each side
+    found: dict[tuple, measures.Found]  # what was computed, by (pooling, pixels, seed)
 
 
 def build(config: Config) -> study.Study:
@@ -113,7 +114,7 @@ def _prepare(config: Config, data_dir: str | None) -> Prepared:
         side: trunk.items(below, data.images.resize(whole, side), parts.train.label)
         for side in (whole.shape[1], *config.shrunk)
     }
-    return Prepared(parts, below, items)
+    return Prepared(parts, below, items, {})
 
 
 def _measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, float]:
@@ -128,8 +129,12 @@ def _truth(part) -> measures.Truth:
 
 def _localize(config, prepared, pooling, pixels, seed) -> measures.Found:
     """Scores and places of one pooling on the test scenes."""
-    name = 'average' if pooling == CENTRE else pooling
-    head = poolings.head(name, len(prepared.parts.classes))
+    if pooling == CENTRE:
+        return _localize(config, prepared, 'average', pixels, seed).at_centre()
+    key = pooling, pixels, seed
+    if key in prepared.found:
+        return prepared.found[key]
+    head = poolings.head(pooling, len(prepared.parts.classes))
     loss = losses.multi_label_logistic
     recipe = trunk.Recipe(loss, config.steps, config.batch, config.rate)
     below, items = prepared.trunk, prepared.items[pixels]
@@ -137,7 +142,8 @@ def _localize(config, prepared, pooling, pixels, seed) -> measures.Found:
     images = data.images.resize(prepared.parts.test.image, pixels)
     answers = trunk.answers(head, below, state, images)
     found = measures.Found.of_maps(answers['logits'], answers['maps'])
-    return found.at_centre() if pooling == CENTRE else found
+    prepared.found[key] = found
+    return found
 
 
 def _draw(side: int, rows) -> dict[str, 'Figure']:

@@ -14,9 +14,18 @@ def features(seed=0):
     return np.random.default_rng(seed).normal(size=(2, 3, 4, 5)).astype(np.float32)
 
 
+def drawn(head, x, seed=0):
+    """Its parameters, with maps that are not 0."""
+    params = head.init(jax.random.key(0), x, train=False)['params']
+    kernel = params['maps']['kernel']
+    assert (kernel == 0).all()
+    kernel = np.random.default_rng(seed).normal(size=kernel.shape).astype(np.float32)
+    return {**params, 'maps': {**params['maps'], 'kernel': kernel}}
+
+
 def test_the_average_of_maps_is_a_linear_classifier_of_average_features():
     head, x = models.ScoreMaps(3), features()
-    params = head.init(jax.random.key(0), x, train=False)['params']
+    params = drawn(head, x)
     scores, taps = jax.jit(functools.partial(head.apply, train=False))(
         {'params': params}, x
     )
@@ -30,7 +39,7 @@ def test_the_average_of_maps_is_a_linear_classifier_of_average_features():
 def test_several_maps_of_a_class_are_averaged_before_the_pool():
     head = models.ScoreMaps(3, pool=ops.global_max, per_class=4)
     x = features(1)
-    variables = head.init(jax.random.key(0), x, train=False)
+    variables = {'params': drawn(head, x)}
     scores, taps = head.apply(variables, x, train=False)
     assert variables['params']['maps']['kernel'].shape == (1, 1, 5, 12)
     np.testing.assert_allclose(scores, taps['maps'].max((1, 2)), rtol=1e-6)
@@ -39,7 +48,7 @@ def test_several_maps_of_a_class_are_averaged_before_the_pool():
 def test_sharpness_begins_where_it_was_put_and_learns():
     head = models.ScoreMaps(3, pool=ops.soft_pool, sharpness=2.0)
     x = features(2)
-    variables = head.init(jax.random.key(0), x, train=False)
+    variables = {'params': drawn(head, x)}
     scores, taps = head.apply(variables, x, train=False)
     expected = ops.soft_pool(taps['maps'], 2.0)
     np.testing.assert_allclose(scores, expected, atol=1e-5)

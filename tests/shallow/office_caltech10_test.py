@@ -73,3 +73,23 @@ def test_the_digits_without_adaptation_are_as_published(pair, value):
 
     found = cells.accuracy(read, {'method': 'none', 'pair': pair, 'seed': 0})
     assert round(100 * found['accuracy'], 2) == value
+
+
+@pytest.mark.parametrize(
+    ('pair', 'value'), [('A-C', 45.1), ('A-W', 44.4), ('W-D', 86.6), ('D-A', 37.7)]
+)
+def test_coral_as_a_similarity_is_as_published(pair, value):
+    """An SVM (C = 1) whose kernel is x C_S^-1/2 C_T^1/2 y^T, in training too."""
+    from sklearn.svm import SVC
+
+    source, target = (load(pairs.OFFICE[letter]) for letter in pair.split('-'))
+    samples = [
+        Samples(d.x.astype(float), d.label, np.ones(len(d))) for d in (source, target)
+    ]
+    with jax.enable_x64(True):
+        matrix = np.asarray(shallow.coral(1.0).fit(None, *samples).matrix)
+    half = samples[0].x @ matrix
+    svm = SVC(kernel='precomputed').fit(half @ samples[0].x.T, source.label)
+    # As LIBSVM reads it: row i of the training kernel is of example i
+    answers = svm.predict((half @ samples[1].x.T).T)
+    assert abs(100 * np.mean(answers == target.label) - value) < 0.15
