@@ -132,18 +132,8 @@ def main() -> None:
             np.testing.assert_allclose(
                 mine()[0], call(), rtol=1e-3, atol=0.1, err_msg=name
             )
-        times = timing.paired(
-            {'ours': mine, **other.get(task, {})}, rounds=flags.rounds
-        )
-        result[task] = {'milliseconds': times}
-        lines += [f'{task}:', timing.table(times)]
-        if not other:
-            continue
-        for kind in ('min', 'median', 'cpu'):
-            best = min(other[task], key=lambda name: times[name][kind])
-            ratio = times['ours'][kind] / times[best][kind]
-            result[task][f'ratio_{kind}'] = ratio
-            lines.append(f'ratio ours / {best} ({kind}): {ratio:.2f}')
+        result[task], told = timing.race(mine, other.get(task, {}), rounds=flags.rounds)
+        lines += [f'{task}:', *told]
     if other:
         import torch
 

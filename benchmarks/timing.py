@@ -47,6 +47,22 @@ def paired(
     }
 
 
+def race(
+    ours: Callable[[], Any], others: Mapping[str, Callable[[], Any]], *, rounds: int
+) -> tuple[dict[str, Any], list[str]]:
+    """`paired` of one side against others: (the row of a result, lines of text).
+
+    A ratio is that of our time by the least of the others', by each kind of time.
+    """
+    times = paired({'ours': ours, **others}, rounds=rounds)
+    row, lines = {'milliseconds': times}, [table(times)]
+    for kind in ('min', 'median', 'cpu') if others else ():
+        best = min(others, key=lambda name: times[name][kind])
+        row[f'ratio_{kind}'] = times['ours'][kind] / times[best][kind]
+        lines.append(f'ratio ours / {best} ({kind}): {row[f"ratio_{kind}"]:.2f}')
+    return row, lines
+
+
 def machine() -> dict[str, Any]:
     """What a number depends on, in general terms."""
     return {

@@ -51,7 +51,7 @@ class Config:
     """Draws of the head and of the order of the scenes."""
     steps: int = 300
     batch: int = 16
-    rate: float = 3e-3
+    rate: float = 1e-2
     """Adam's rate of the head, ten times that of the backbone."""
     fake: bool = False
     """Generated polygons, for a run of seconds."""

@@ -175,12 +175,12 @@ OFFICE = {
     'semi': (
         *('source_only', 'target_only', 'none'),
         *('source_only_svm', 'target_only_svm', 'none_svm'),
-        *('itml', 'adaptive_svm', 'dasvm', 'easy_adapt', 'nbnn', 'dscm'),
+        *('itml', 'adaptive_svm', 'dasvm', 'easy_adapt', 'tradaboost'),
+        *('nbnn', 'dscm'),
     ),
 }
 # Beyond the core: run by name.
 MORE = (
-    'tradaboost',
     *('none_svm', 'sstca', 'dip', 'coral_1nn', 'ot_class', 'ot_laplacian'),
     *('ot_labels', 'jdot', 'kmm', 'kliep', 'density_ratio', 'dasvm', 'nbnn'),
     *('da_nbnn', 'dscm'),

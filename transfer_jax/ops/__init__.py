@@ -3,6 +3,7 @@
 from transfer_jax.ops import collective, host
 from transfer_jax.ops.convolution import Padding, convolve
 from transfer_jax.ops.correlation import cross_correlation
+from transfer_jax.ops.crf import exact_filter, mean_field
 from transfer_jax.ops.descriptors import gem_pool, l2_normalise, signed_power
 from transfer_jax.ops.entropy import entropy, mutual_information
 from transfer_jax.ops.gradient_reversal import reverse_gradient
@@ -17,6 +18,7 @@ from transfer_jax.ops.kernels import (
 )
 from transfer_jax.ops.masks import with_background
 from transfer_jax.ops.order import first_largest
+from transfer_jax.ops.permutohedral import lattice_filter
 from transfer_jax.ops.pooling import (
     class_wise,
     evidence,
@@ -49,6 +51,7 @@ __all__ = [
     'cross_correlation',
     'entropy',
     'evidence',
+    'exact_filter',
     'first_largest',
     'gaussian_kernel',
     'gem_pool',
@@ -57,9 +60,11 @@ __all__ = [
     'guided_relu',
     'host',
     'l2_normalise',
+    'lattice_filter',
     'linear_kernel',
     'log_sum_exp',
     'max_pool',
+    'mean_field',
     'median_variance',
     'multi_kernel',
     'mutual_information',

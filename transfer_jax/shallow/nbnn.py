@@ -13,7 +13,7 @@ from transfer_jax.shallow.classifiers import FARTHEST
 from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array
 
-ENTRIES = 2**24  # of a matrix of distances; more images than that make take turns
+ENTRIES = 2**20  # of a matrix of distances; more images than that make take turns
 
 
 class Nbnn(NamedTuple):

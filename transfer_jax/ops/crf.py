@@ -1,0 +1,150 @@
+"""The fully connected conditional random field, by mean field.
+
+Krähenbühl and Koltun, "Efficient Inference in Fully Connected CRFs with Gaussian Edge
+Potentials", NIPS 2011.
+"""
+
+import functools
+from collections.abc import Callable
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from transfer_jax.ops import permutohedral
+from transfer_jax.types import Array
+
+# From features (n, d), in widths of the kernel, to v -> K v for values (n, c).
+Filter = Callable[[Array], Callable[[Array], Array]]
+ENTRIES = 2**22  # of the kernel's matrix that are held at a time
+
+
+def mean_field(
+    unary: Array,
+    image: Array,
+    *,
+    appearance_weight: Array | float = 10.0,
+    theta_alpha: Array | float = 80.0,
+    theta_beta: Array | float = 13.0,
+    smoothness_weight: Array | float = 3.0,
+    theta_gamma: Array | float = 3.0,
+    iterations: int = 10,
+    symmetric: bool = True,
+    filter: Filter = permutohedral.lattice_filter,
+) -> Array:
+    """Marginals of the labels of every pixel, (h, w, c), (h, w, 3) -> (h, w, c).
+
+    Algorithm 1 with the Potts model: all pixels at once, from softmax(-unary),
+
+      Q_i(l) ~ exp(-unary_i(l) + sum_j k_ij Q_j(l)),
+      k_ij = w1 exp(-|p_i - p_j|^2 / (2 alpha^2) - |I_i - I_j|^2 / (2 beta^2))
+             + w2 exp(-|p_i - p_j|^2 / (2 gamma^2))  (eq. 3).
+
+    The smoothness kernel is applied exactly, as it is separable; the other by `filter`.
+    Differentiable in the unary potentials and both weights, with `exact_filter` also in
+    the image and the widths. Defaults are those of the authors' demonstration.
+
+    Args:
+      unary: -log p of each label, up to a constant for each pixel.
+      image: from 0 to 255.
+      theta_alpha, theta_gamma: in pixels.
+      theta_beta: in units of the image.
+      symmetric: each kernel K becomes D^-1/2 K D^-1/2, D its sums of rows, and a pixel
+        hears itself, as in the authors' code. Otherwise K - 1 as in the paper, j != i,
+        whose messages grow with the number of pixels.
+      filter: `lattice_filter`, fast, or `exact_filter`.
+
+    Raises ValueError where the sizes of unary and image differ, a width is not positive
+    or iterations < 1.
+    """
+    _check(unary, image, iterations)
+    widths = {'theta_alpha': theta_alpha, 'theta_beta': theta_beta}
+    for name, width in (widths | {'theta_gamma': theta_gamma}).items():
+        if not isinstance(width, jax.core.Tracer) and not width > 0:
+            raise ValueError(f'{name} {width}: a width must be positive')
+    h, w, _ = unary.shape
+    unary = jnp.asarray(unary, jnp.promote_types(unary.dtype, jnp.float32))
+    places = np.stack(np.mgrid[:h, :w], -1).reshape(h * w, 2)
+    colours = image.reshape(h * w, 3)
+    features = [places / theta_alpha, colours / theta_beta]
+    return _iterate(
+        unary,
+        filter(jnp.concatenate([jnp.asarray(f, unary.dtype) for f in features], -1)),
+        (appearance_weight, smoothness_weight),
+        theta_gamma,
+        iterations=iterations,
+        symmetric=symmetric,
+    )
+
+
+@functools.partial(jax.jit, static_argnames=('iterations', 'symmetric'))
+def _iterate(unary, appearance, weights, theta_gamma, *, iterations, symmetric):
+    h, w, c = unary.shape
+    # Along columns and along rows.
+    down, across = (_gaussians(n, theta_gamma, unary.dtype) for n in (h, w))
+
+    def smoothness(q):
+        q = jnp.einsum('ij,jwc->iwc', down, q, precision='highest')
+        return jnp.einsum('ij,hjc->hic', across, q, precision='highest')
+
+    def normalised(kernel):
+        if not symmetric:
+            return lambda q: kernel(q) - q
+        root = jnp.sqrt(kernel(jnp.ones((h, w, 1), unary.dtype)))
+        return lambda q: kernel(q / root) / root
+
+    kernels = (
+        normalised(lambda q: appearance(q.reshape(h * w, -1)).reshape(q.shape)),
+        normalised(smoothness),
+    )
+
+    def update(q, _):
+        heard = sum(w * kernel(q) for w, kernel in zip(weights, kernels, strict=True))
+        return jax.nn.softmax(heard - unary), None
+
+    q, _ = lax.scan(update, jax.nn.softmax(-unary), length=iterations)
+    return q
+
+
+def exact_filter(features: Array) -> Callable[[Array], Array]:
+    """v -> K v, (n, c) -> (n, c), with K_ij = exp(-||f_i - f_j||^2 / 2), f (n, d).
+
+    Of the n^2 entries of K some rows at a time are held, also in the gradient.
+    """
+    return jax.tree_util.Partial(_exact, features)
+
+
+def _exact(features, values):
+    n = len(features)
+    # Far from the origin squared lengths would cancel to noise.
+    f = features - lax.stop_gradient(jnp.mean(features, 0))
+    half = jnp.sum(f * f, -1) / 2
+    rows = max(1, min(n, ENTRIES // n))
+
+    @jax.checkpoint
+    def some(i):
+        products = jnp.matmul(f[i], f.T, precision='highest')
+        kernel = jnp.exp(jnp.minimum(products - half[i, None] - half, 0))
+        return jnp.matmul(kernel, values, precision='highest')
+
+    chunks = jnp.arange(-(-n // rows) * rows).reshape(-1, rows) % n
+    return lax.map(some, chunks).reshape(-1, values.shape[-1])[:n]
+
+
+def _gaussians(n, width, dtype):
+    """exp(-(i - j)^2 / (2 width^2)), (n, n)."""
+    i = jnp.arange(n, dtype=dtype)
+    return jnp.exp(-jnp.square((i[:, None] - i) / width) / 2)
+
+
+def _check(unary, image, iterations):
+    chex.assert_rank([unary, image], 3)
+    if image.shape != (*unary.shape[:2], 3):
+        raise ValueError(
+            f'image {image.shape}: potentials {unary.shape} are of an image '
+            f'{(*unary.shape[:2], 3)}'
+        )
+    if iterations < 1:
+        raise ValueError(f'iterations {iterations}: at least one')
