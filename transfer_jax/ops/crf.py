@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from transfer_jax.ops import permutohedral
+from transfer_jax.ops import permutohedral, precision
 from transfer_jax.types import Array
 
 # From features (n, d), in widths of the kernel, to v -> K v for values (n, c).
@@ -64,19 +64,27 @@ def mean_field(
     for name, width in (widths | {'theta_gamma': theta_gamma}).items():
         if not isinstance(width, jax.core.Tracer) and not width > 0:
             raise ValueError(f'{name} {width}: a width must be positive')
-    h, w, _ = unary.shape
-    unary = jnp.asarray(unary, jnp.promote_types(unary.dtype, jnp.float32))
-    places = np.stack(np.mgrid[:h, :w], -1).reshape(h * w, 2)
-    colours = image.reshape(h * w, 3)
-    features = [places / theta_alpha, colours / theta_beta]
+    unary = precision.wide(jnp.asarray(unary))
     return _iterate(
         unary,
-        filter(jnp.concatenate([jnp.asarray(f, unary.dtype) for f in features], -1)),
+        filter(_features(image, theta_alpha, theta_beta, unary.dtype)),
         (appearance_weight, smoothness_weight),
         theta_gamma,
         iterations=iterations,
         symmetric=symmetric,
     )
+
+
+def _features(image, theta_alpha, theta_beta, dtype):
+    """(h w, 5), in widths; by NumPy where nothing is traced: a lattice needs values."""
+    given = (image, theta_alpha, theta_beta)
+    traced = any(isinstance(x, jax.core.Tracer) for x in given)
+    xp = jnp if traced else np
+    h, w, _ = image.shape
+    places = np.stack(np.mgrid[:h, :w], -1).reshape(h * w, 2)
+    colours = xp.asarray(image).reshape(h * w, 3).astype(dtype)
+    features = [places.astype(dtype) / theta_alpha, colours / theta_beta]
+    return xp.concatenate(features, -1).astype(dtype)
 
 
 @functools.partial(jax.jit, static_argnames=('iterations', 'symmetric'))

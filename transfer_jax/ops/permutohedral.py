@@ -44,8 +44,10 @@ class Lattice(NamedTuple):
 def lattice_filter(features: Array) -> Callable[[Array], Array]:
     """v -> K v, (n, c) -> (n, c), with K_ij about exp(-||f_i - f_j||^2 / 2), f (n, d).
 
-    K is symmetric and positive semidefinite. Features get no gradient; the lattice is
-    built on the host, so that they must be known outside of jit, or ValueError.
+    K is symmetric and positive semidefinite. Where few vertices have points, the blur
+    loses a part: sums of rows are 3 to 5 % too small on photographs, and up to a third
+    on flat images. Normalisation by these sums makes up for it. Features get no
+    gradient. The lattice is built on the host: ValueError if features are traced.
     """
     if isinstance(features, jax.core.Tracer):
         raise ValueError(
@@ -96,10 +98,10 @@ apply.defvjp(_forward, _backward)
 def build(features: Array) -> Lattice:
     """The lattice of points (n, d) at which a Gaussian of width 1 is applied.
 
-    Deviations from the paper, for accuracy: four passes of [1, 4, 1] / 6 in place of one
-    of [1, 2, 1] / 4, on a lattice that is finer by as much; and neighbours of occupied
-    vertices belong to it, or the blur would lose what crosses them. Raises ValueError
-    where the points are too many widths apart to number the vertices.
+    Deviations from the paper, for accuracy: four passes of [1, 4, 1] / 6 in place of
+    one of [1, 2, 1] / 4, on a lattice that is finer by as much; and neighbours of
+    occupied vertices belong to it, or the blur would lose what crosses them. Raises
+    ValueError where points are too many widths apart to number the vertices.
     """
     x = np.asarray(features, np.float64)
     n, d = x.shape
@@ -119,11 +121,9 @@ def build(features: Array) -> Lattice:
         )
     radix = np.append(np.cumprod(np.append(1, sizes[:-1])), 0)  # the last is implied
     steps = radix.sum() - side * radix  # +1 in all coordinates, -d in one
-    numbers = (origin * side - low) @ radix
-    numbers = np.stack(
-        [numbers + k * radix.sum() - side * ((rank > d - k) @ radix) for k in range(side)],
-        1,
-    )
+    base = (origin * side - low) @ radix
+    corners = [side * ((rank > d - k) @ radix) for k in range(side)]
+    numbers = np.stack([base + k * radix.sum() - c for k, c in enumerate(corners)], 1)
     occupied, vertices = np.unique(numbers, return_inverse=True)
     around = [occupied + sign * step for step in steps for sign in (1, -1)]
     every = np.unique(np.concatenate([occupied, *around]))

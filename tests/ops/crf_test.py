@@ -1,0 +1,243 @@
+"""Mean field of the fully connected CRF: by hand, by loops, limits and gradients."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from transfer_jax import ops
+from transfer_jax.ops import crf
+
+RNG = np.random.default_rng(0)
+UNARY = RNG.gamma(2.0, 1.0, (6, 5, 3))
+IMAGE = RNG.uniform(0, 60, (6, 5, 3))
+WIDTHS = {'theta_alpha': 3.0, 'theta_beta': 20.0, 'theta_gamma': 1.5}
+exact = functools.partial(ops.mean_field, filter=ops.exact_filter)
+
+
+def _softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def _by_loops(unary, image, w1, alpha, beta, w2, gamma, iterations, symmetric):
+    h, w, c = unary.shape
+    pixels = [(y, x) for y in range(h) for x in range(w)]
+    near, alike = np.zeros((2, h * w, h * w))
+    for i, p in enumerate(pixels):
+        for j, q in enumerate(pixels):
+            places = (p[0] - q[0]) ** 2 + (p[1] - q[1]) ** 2
+            colours = sum((image[p] - image[q]) ** 2)
+            alike[i, j] = np.exp(-places / (2 * alpha**2) - colours / (2 * beta**2))
+            near[i, j] = np.exp(-places / (2 * gamma**2))
+    total = np.zeros((h * w, h * w))
+    for weight, kernel in ((w1, alike), (w2, near)):
+        root = np.sqrt(kernel.sum(1))
+        if symmetric:
+            total += weight * kernel / root[:, None] / root
+        else:
+            total += weight * (kernel - np.eye(h * w))
+    energy = unary.reshape(h * w, c)
+    q = _softmax(-energy)
+    for _ in range(iterations):
+        q = _softmax(total @ q - energy)
+    return q.reshape(h, w, c)
+
+
+@pytest.mark.parametrize('symmetric', [True, False])
+def test_the_exact_filter_gives_what_loops_over_pairs_of_pixels_give(symmetric):
+    expected = _by_loops(UNARY, IMAGE, 0.7, 3.0, 20.0, 0.4, 1.5, 4, symmetric)
+    found = exact(
+        UNARY.astype(np.float32),
+        IMAGE.astype(np.float32),
+        appearance_weight=0.7,
+        smoothness_weight=0.4,
+        iterations=4,
+        symmetric=symmetric,
+        **WIDTHS,
+    )
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+# One pixel prefers the first label 3 : 1, the other has no preference.
+PAIR = np.array([[[0, math.log(3)], [0, 0]]], np.float32)
+
+
+def test_two_pixels_without_themselves():
+    """The other hears 2 log 2 (3/4, 1/4): odds 2 : 1. The first hears both alike."""
+    found = exact(
+        PAIR,
+        np.zeros((1, 2, 3), np.float32),
+        appearance_weight=0.0,
+        smoothness_weight=2 * math.log(2) * math.exp(1 / 2),
+        theta_gamma=1.0,
+        iterations=1,
+        symmetric=False,
+    )
+    np.testing.assert_allclose(found, [[[3 / 4, 1 / 4], [2 / 3, 1 / 3]]], rtol=1e-6)
+
+
+def test_two_pixels_normalised_with_themselves():
+    """Rows of the kernel are (1, k) / (1 + k): the first hears its own 1/2 more."""
+    k = math.exp(-1 / 2)
+    found = exact(
+        PAIR,
+        np.zeros((1, 2, 3), np.float32),
+        appearance_weight=0.0,
+        smoothness_weight=2 * math.log(2) * (1 + k) / k,
+        theta_gamma=1.0,
+        iterations=1,
+    )
+    odds = [3 * 2 ** (1 / k), 2]
+    np.testing.assert_allclose(found[0, :, 0] / found[0, :, 1], odds, rtol=1e-5)
+
+
+def test_a_third_pixel_of_another_colour_neither_hears_nor_is_heard():
+    image = np.zeros((1, 3, 3), np.float32)
+    image[0, 2] = 255
+    found = exact(
+        np.concatenate([PAIR, [[[5, 0]]]], 1).astype(np.float32),
+        image,
+        appearance_weight=2 * math.log(2) * math.exp(1 / 2),
+        theta_alpha=1.0,
+        smoothness_weight=0.0,
+        iterations=1,
+        symmetric=False,
+    )
+    apart = 1 / (1 + math.exp(5))
+    expected = [[[3 / 4, 1 / 4], [2 / 3, 1 / 3], [apart, 1 - apart]]]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize('filter', [ops.exact_filter, ops.lattice_filter])
+def test_without_kernels_the_marginals_are_those_of_the_unary(filter):
+    found = ops.mean_field(
+        UNARY, IMAGE, appearance_weight=0.0, smoothness_weight=0.0, filter=filter
+    )
+    np.testing.assert_allclose(found, _softmax(-UNARY), atol=1e-6)
+
+
+def test_on_a_constant_image_both_kernels_are_one():
+    image = np.full((6, 5, 3), 93.0, np.float32)
+    by_appearance = exact(UNARY, image, theta_alpha=1.5, smoothness_weight=0.0)
+    by_place = exact(
+        UNARY, image, theta_gamma=1.5, appearance_weight=0.0, smoothness_weight=10.0
+    )
+    np.testing.assert_allclose(by_appearance, by_place, atol=2e-5)
+
+
+@pytest.mark.parametrize('filter', [ops.exact_filter, ops.lattice_filter])
+def test_classes_are_exchangeable_and_marginals_sum_to_one(filter):
+    found = ops.mean_field(UNARY, IMAGE, filter=filter)
+    order = np.array([2, 0, 1])
+    other = ops.mean_field(UNARY[..., order], IMAGE, filter=filter)
+    np.testing.assert_allclose(other, found[..., order], atol=1e-5)
+    np.testing.assert_allclose(found.sum(-1), 1, atol=1e-6)
+    lifted = ops.mean_field(UNARY + 7.0, IMAGE, filter=filter)
+    np.testing.assert_allclose(lifted, found, atol=1e-5)
+
+
+def _scene(h, w):
+    """A smooth shading with one edge, and noisy potentials of its two sides."""
+    y, x = np.mgrid[:h, :w]
+    side = x + 0.3 * y > 0.6 * w
+    image = np.stack([90 + 80 * side + y, 100 + 40 * side + x, 120 - 60 * side], -1)
+    noise = np.random.default_rng(1).normal(0, 1, (h, w, 3))
+    return noise + np.stack([side * 1.0, 1.0 - side, 0.7 + 0 * x], -1), image, side
+
+
+def test_an_edge_of_the_image_becomes_that_of_the_labels():
+    unary, image, side = _scene(18, 24)
+    noisy = np.argmin(unary, -1) == np.where(side, 1, 0)
+    found = np.argmax(ops.mean_field(unary, image), -1) == np.where(side, 1, 0)
+    assert noisy.mean() < 0.7 and found.mean() == 1
+
+
+@pytest.mark.parametrize('settings', [{}, {'theta_alpha': 6.0, 'theta_beta': 40.0}])
+def test_the_lattice_gives_about_what_the_exact_filter_gives(settings):
+    unary, image, _ = _scene(18, 24)
+    settings = {'appearance_weight': 2.0, 'smoothness_weight': 0.5, **settings}
+    found = ops.mean_field(unary, image, **settings)
+    expected = exact(unary, image, **settings)
+    assert np.abs(_softmax(-unary) - expected).max() > 0.3  # they have something to do
+    np.testing.assert_allclose(found, expected, atol=0.03)
+    assert np.abs(found - expected).mean() < 0.005
+
+
+def test_gradient_with_the_exact_filter():
+    def loss(unary, w1, w2, image, alpha, gamma):
+        q = exact(
+            unary,
+            image,
+            appearance_weight=w1,
+            smoothness_weight=w2,
+            theta_alpha=alpha,
+            theta_beta=20.0,
+            theta_gamma=gamma,
+            iterations=3,
+        )
+        return jnp.sum(q * jnp.cos(jnp.arange(q.size).reshape(q.shape)))
+
+    with jax.enable_x64(True):
+        at = (UNARY[:3, :4], 0.7, 0.4, IMAGE[:3, :4], 3.0, 1.5)
+        at = tuple(jnp.asarray(a, jnp.float64) for a in at)
+        check_grads(jax.jit(loss), at, order=1, modes=['rev'], rtol=1e-6)
+
+
+def test_gradient_with_the_lattice():
+    @jax.jit
+    def loss(unary, w1, w2):
+        q = ops.mean_field(
+            unary,
+            IMAGE[:3, :4],
+            appearance_weight=w1,
+            smoothness_weight=w2,
+            iterations=3,
+            **WIDTHS,
+        )
+        return jnp.sum(q * jnp.cos(jnp.arange(q.size).reshape(q.shape)))
+
+    with jax.enable_x64(True):
+        at = (jnp.asarray(UNARY[:3, :4]), jnp.asarray(0.7), jnp.asarray(0.4))
+        check_grads(loss, at, order=1, modes=['rev'], rtol=1e-6)
+
+
+def test_the_exact_filter_takes_some_rows_at_a_time(monkeypatch):
+    f, v = RNG.normal(1000, 1, (23, 4)), RNG.normal(size=(23, 2))
+    kernel = np.exp(-np.square(f[:, None] - f).sum(-1) / 2)
+    monkeypatch.setattr(crf, 'ENTRIES', 23 * 5)  # five rows; the last chunk has three
+    with jax.enable_x64(True):
+        found = jax.jit(lambda f, v: crf.exact_filter(f)(v))(f, v)
+    np.testing.assert_allclose(found, kernel @ v, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        ({'image': IMAGE[:, :4]}, r'image \(6, 4, 3\): .* \(6, 5, 3\)'),
+        ({'image': IMAGE[..., :1]}, r'image \(6, 5, 1\)'),
+        ({'theta_alpha': 0.0}, 'theta_alpha 0.0: a width must be positive'),
+        ({'theta_beta': -1.0}, 'theta_beta -1.0: a width'),
+        ({'theta_gamma': float('nan')}, 'theta_gamma nan: a width'),
+        ({'iterations': 0}, 'iterations 0: at least one'),
+    ],
+)
+def test_bad_input_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        ops.mean_field(UNARY, **({'image': IMAGE} | settings))
+
+
+def test_values_of_the_image_are_known_where_only_the_unary_is_traced():
+    image = jnp.asarray(IMAGE)
+    found = jax.jit(lambda u: ops.mean_field(u, image, **WIDTHS))(UNARY)
+    np.testing.assert_allclose(found, ops.mean_field(UNARY, IMAGE, **WIDTHS), atol=1e-5)
+
+
+def test_the_lattice_refuses_an_image_that_is_traced():
+    with pytest.raises(ValueError, match='choose exact_filter'):
+        jax.jit(ops.mean_field)(UNARY, IMAGE)
