@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from experiments import common
-from experiments.localization import fcn
-from transfer_jax import data, metrics, overlays, study
+from experiments.localization import fcn, measures
+from transfer_jax import data, overlays, study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN = 5  # frames of a report
-VALUES = ('mean_iou', 'pixel_accuracy', 'class_accuracy')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,19 +55,6 @@ class Prepared(NamedTuple):
     found: dict[tuple[str, int], np.ndarray]  # {(network, seed): predictions}
 
 
-class _Frames(NamedTuple):
-    """A source of frames with their labels."""
-
-    image: np.ndarray
-    label: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.image)
-
-    def __getitem__(self, index: int) -> dict:
-        return {'image': self.image[index], 'label': self.label[index]}
-
-
 def build(config: Config) -> study.Study:
     """The study of a config."""
     for stride in config.strides:
@@ -85,7 +71,7 @@ def build(config: Config) -> study.Study:
         cells=cells,
         prepare=functools.partial(_prepare, config),
         measure=functools.partial(_measure, config),
-        values=VALUES,
+        values=measures.MASKS,
         pictures=functools.partial(_pictures, config),
         fast=config == fast(),
     )
@@ -119,23 +105,7 @@ def _prepare(config: Config, data_dir: str | None) -> Prepared:
 
 def _measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, float]:
     found = _segment(config, prepared, **cell)
-    truth = prepared.test[1]
-    return {name: value for name, value in scores(found, truth).items()}
-
-
-def scores(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """VALUES of predictions and labels (n, h, w), and the IoU of each class."""
-    classes = len(data.camvid.CLASSES)
-    metric = metrics.mean_iou(classes)
-    sums = metric.init()
-    for prediction, label in zip(found, truth, strict=True):
-        batch = {'label': label[None], 'mask': np.ones(1, np.float32)}
-        sums = metric.update(sums, {'prediction': prediction[None]}, batch)
-    told = metric.compute(sums)
-    each = dict(zip(data.camvid.CLASSES, told['iou'], strict=True))
-    return {name: told[name] for name in VALUES} | {
-        f'iou_{name}': value for name, value in each.items() if np.isfinite(value)
-    }
+    return measures.masks(found, prepared.test[1], len(data.camvid.CLASSES))
 
 
 def _segment(config, prepared, network, seed) -> np.ndarray:
@@ -147,7 +117,7 @@ def _segment(config, prepared, network, seed) -> np.ndarray:
     method = fcn.method(classes, stride, config.steps, config.rate)
     state = fcn.train(
         method,
-        _Frames(*prepared.train),
+        fcn.Pixels(*prepared.train),
         steps=config.steps,
         batch=config.batch,
         seed=seed,

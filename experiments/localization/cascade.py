@@ -39,18 +39,14 @@ def second_stage(
     for name, rows in (('rest', rest), ('test', test)):
         answers[name] = ask(images=images[rows])
         boxes[name] = np.asarray(ops.boxes_at_peaks(answers[name]['maps'], BOXES, SIZE))
-    parts = {
-        name: trunk.items(below, _crops(images[rows], boxes[name], side), label[:0])
-        for name, rows in (('rest', rest), ('test', test))
-    }
-    grouped = {
-        name: part.maps.reshape(2, -1, BOXES, *part.maps.shape[2:])
-        for name, part in parts.items()
-    }
+    maps = trunk.both(below, _crops(images[rest], boxes['rest'], side))
+    maps = maps.reshape(2, len(rest), BOXES, *maps.shape[2:])
     method = trunk.method(head, recipe, _pronet)
-    items = trunk.Items(grouped['rest'], label[rest])
+    items = trunk.Items(maps, label[rest])
     state = trunk.train(method, recipe, below, [items], seed)
-    found = _answers(method, state, grouped['test'][0])
+    maps = trunk.features(below, _crops(images[test], boxes['test'], side))
+    maps = maps.reshape(len(test), BOXES, *maps.shape[1:])
+    found = _answers(method, state, maps)
     best = found['boxes'].argmax(1)  # (n, c)
     n, c = best.shape
     peaks = np.stack(

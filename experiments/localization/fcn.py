@@ -1,7 +1,9 @@
 """FCN-32s, 16s and 8s on a pretrained MobileNetV2, and how they are trained."""
 
+import dataclasses
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -14,6 +16,20 @@ from transfer_jax.training import TrainState, optim
 NETWORK = 'mobilenet_v2'
 SKIPS: dict[int, Sequence[str]] = {32: (), 16: ('block13',), 8: ('block13', 'block6')}
 BACKBONE_RATE = 0.1  # of the rate of what is new
+
+
+@dataclasses.dataclass(frozen=True)
+class Pixels:
+    """A source of images (n, h, w, 3) uint8 with a label (n, h, w) for each pixel."""
+
+    image: np.ndarray
+    label: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {'image': self.image[index], 'label': self.label[index]}
 
 
 def segmenter(classes: int, stride: int) -> nn.Module:

@@ -99,7 +99,7 @@ def build(config: Config) -> study.Study:
 
 
 def sweep() -> Iterator[Config]:
-    """One scale, and three."""
+    """One scale, and two."""
     yield Config()
     yield Config(scales=(224, 320))
 

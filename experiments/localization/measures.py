@@ -12,6 +12,7 @@ from transfer_jax import data, metrics, overlays
 SHOWN = {'mAP': 'mAP of classification', 'pointwise': 'AP of pointwise localisation'}
 
 
+MASKS = ('mean_iou', 'pixel_accuracy', 'class_accuracy')  # of segmentation
 TOLERANCE = 18.0  # pixels of the image as it is
 
 
@@ -78,6 +79,16 @@ def measure(found: Found, truth: Truth) -> dict[str, float]:
         'voc07': by_rank(points=11),
         **{name: float(np.nanmean(values)) for name, values in each.items()},
     }
+
+
+def masks(
+    found: np.ndarray, truth: np.ndarray, classes: int, void: int | None = 255
+) -> dict[str, float]:
+    """MASKS of predicted and true labels (n, h, w), over all their pixels."""
+    metric = metrics.mean_iou(classes, void)
+    batch = {'label': truth, 'mask': np.ones(len(truth), np.float32)}
+    told = metric.compute(metric.update(metric.init(), {'prediction': found}, batch))
+    return {name: told[name] for name in MASKS}
 
 
 def examples(

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from transfer_jax import data
 from transfer_jax.data import scenes
 
 SIDE = 320
@@ -59,19 +58,3 @@ def fake(train: int, test: int, side: int = 64) -> Parts:
 def sizes(part: scenes.Scenes) -> np.ndarray:
     """(n, 2) height and width."""
     return np.tile(part.image.shape[1:3], (len(part.image), 1))
-
-
-def source(part: scenes.Scenes) -> data.Source:
-    """Scenes with their masks as labels, for networks that are taught every pixel."""
-    return _Pixels(part)
-
-
-class _Pixels:
-    def __init__(self, part: scenes.Scenes):
-        self._part = part
-
-    def __len__(self) -> int:
-        return len(self._part.image)
-
-    def __getitem__(self, index: int) -> dict:
-        return {'image': self._part.image[index], 'label': self._part.mask[index]}

@@ -166,7 +166,8 @@ def _pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:
         few = truth._replace(
             sizes=truth.sizes[rows], boxes=truth.boxes[rows], label=truth.label[rows]
         )
-        examples = measures.examples(some, few, part.image[rows])
+        masks = [{'true mask': mask} for mask in part.mask[rows]]
+        examples = measures.examples(some, few, part.image[rows], masks)
         title = f'{COMPARED}, the network sees {pixels} x {pixels} pixels'
         names = prepared.parts.classes
         drawn[f'scenes_{pixels}'] = overlays.overlays(examples, names, title)

@@ -27,15 +27,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import common
-from experiments.localization import fcn, poolings, scene_data, trunk
-from transfer_jax import losses, metrics, ops, overlays, study
+from experiments.localization import fcn, measures, poolings, scene_data, trunk
+from transfer_jax import losses, ops, overlays, study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAPS, TAUGHT, REFINED = 'maps', 'FCN-8s', ' + CRF'
 ARMS = (MAPS, MAPS + REFINED, TAUGHT, TAUGHT + REFINED)
-VALUES = ('mean_iou', 'pixel_accuracy', 'class_accuracy')
 SHOWN = 5  # scenes of a report
 FLOOR = 1e-4  # the least probability of a class in the CRF
 
@@ -89,7 +88,7 @@ def build(config: Config) -> study.Study:
         cells=cells,
         prepare=functools.partial(_prepare, config),
         measure=functools.partial(_measure, config),
-        values=VALUES,
+        values=measures.MASKS,
         pictures=functools.partial(_pictures, config),
         fast=config == fast(),
     )
@@ -116,13 +115,8 @@ def _prepare(config: Config, data_dir: str | None) -> Prepared:
 
 def _measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, float]:
     found = _masks(config, prepared, cell['method'], cell['seed'])
-    metric = metrics.mean_iou(1 + len(prepared.parts.classes), void=None)
-    sums = metric.init()
-    for prediction, label in zip(found, prepared.parts.test.mask, strict=True):
-        batch = {'label': label[None], 'mask': np.ones(1, np.float32)}
-        sums = metric.update(sums, {'prediction': prediction[None]}, batch)
-    told = metric.compute(sums)
-    return {name: told[name] for name in VALUES}
+    truth, classes = prepared.parts.test.mask, 1 + len(prepared.parts.classes)
+    return measures.masks(found, truth, classes, void=None)
 
 
 def _masks(config, prepared, method, seed) -> np.ndarray:
@@ -163,7 +157,7 @@ def _of_taught(config, prepared, seed) -> np.ndarray:
     method = fcn.method(classes, 8, config.taught_steps, config.taught_rate)
     state = fcn.train(
         method,
-        scene_data.source(prepared.parts.train),
+        fcn.Pixels(prepared.parts.train.image, prepared.parts.train.mask),
         steps=config.taught_steps,
         batch=config.taught_batch,
         seed=seed,

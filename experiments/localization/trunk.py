@@ -83,11 +83,15 @@ def load(data_dir: str | None, *, random: bool = False) -> Trunk:
 
 def items(trunk: Trunk, images: np.ndarray, label: np.ndarray) -> Items:
     """What is trained on, of images (n, h, w, 3) uint8."""
-    both = [_below(trunk, part) for part in (images, images[:, :, ::-1])]
-    return Items(np.stack(both), label)
+    return Items(both(trunk, images), label)
 
 
-def _below(trunk: Trunk, images: np.ndarray) -> np.ndarray:
+def both(trunk: Trunk, images: np.ndarray) -> np.ndarray:
+    """(2, n, h', w', d): `features` of the images and of their mirror images."""
+    return np.stack([features(trunk, part) for part in (images, images[:, :, ::-1])])
+
+
+def features(trunk: Trunk, images: np.ndarray) -> np.ndarray:
     """(n, h', w', d) float16 at CUT."""
     below = {k: v for k, v in trunk.params.items() if k not in ABOVE}
     batches = data.batches(data.Images(images), min(photo_features.BATCH, len(images)))

@@ -128,6 +128,8 @@ def _search(w, step, scores, along, sign, scale):
     crosses its margin; where one leaves the bracket, the middle of it.
     """
     first, square = w @ step, step @ step
+    if square == 0:
+        return 0.0
     low, high, length = 0.0, np.inf, 1.0
     for _ in range(SEARCHES):
         lack = np.maximum(1 - sign * (scores + length * along), 0)
