@@ -5,17 +5,21 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import sys
 from collections.abc import Callable, Iterator
 from typing import Generic, NoReturn, TypeVar
 
+import jax
 import tyro
 
+from experiments import devices
 from transfer_jax import running, study, summaries, watching
-from transfer_jax.training import checkpoint, log
+from transfer_jax.training import checkpoint, log, parallel, profiling
 
 Config = TypeVar('Config')
+CACHE_BYTES = 2 * 1024**3  # of compiled programs on disk; the oldest go
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +34,16 @@ class Flags(Generic[Config]):
     data_dir: str | None = None
     """Data folder(s), separated by ':'. Default: $TRANSFER_JAX_DATA, else
     ~/tensorflow_datasets."""
+    profile: bool = False
+    """Write a trace of ten steps to the run folder, for TensorBoard or Perfetto, and
+    say what costs most."""
+    distributed: str = ''
+    """Train in several processes: auto on SLURM and TPU pods, else HOST:PORT of process
+    0. All of them need the same run folder."""
+    processes: int | None = None
+    """How many processes there are, where the cluster does not say it."""
+    process: int | None = None
+    """Which of them this is, from 0."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -46,26 +60,42 @@ def main(
         Flags[config], prog=f'python -m {".".join(parts)}', description=_about(page)
     )
     with errors(flags.debug):
+        devices.start(flags.distributed, flags.processes, flags.process)
+        compile_once()
         experiment = build(flags.config)
         place = flags.run_dir or default_folder(experiment)
-        execute(experiment, place, flags.data_dir)
+        execute(experiment, place, flags.data_dir, profile=flags.profile)
 
 
 def execute(
     experiment: running.Experiment | study.Study,
     place: pathlib.Path,
     data_dir: str | None = None,
+    *,
+    profile: bool = False,
 ) -> dict:
-    """Run an experiment, write its report, say what came of it and where it is."""
+    """Run an experiment, write its report, say what came of it and where it is.
+
+    Args:
+      profile: trace ten steps, and say what costs most.
+    """
     # matplotlib: only when there is something to draw
     from transfer_jax import report, study_report
 
     if isinstance(experiment, study.Study):
+        if profile or jax.process_count() > 1:
+            flag = '--profile' if profile else '--distributed'
+            raise ValueError(f'{flag} is for trainings; this page is a study')
         result, prepared = study.run(experiment, place, data_dir=data_dir)
         log.console.print(summaries.text(result), soft_wrap=True, markup=False)
         page = study_report.write(experiment, place, result, prepared)
     else:
-        result = running.run(experiment, place, data_dir=data_dir)
+        hooks = [profiling.Trace(place / 'profile')] if profile else []
+        result = running.run(experiment, place, data_dir=data_dir, hooks=hooks)
+        if not parallel.is_first():
+            return result
+        for hook in hooks:
+            log.console.print(hook.told(), soft_wrap=True, markup=False)
         log.console.print(report.text_table([result]), soft_wrap=True)
         page = report.write(experiment, place, data_dir)
     log.console.print(f'report: {page}', soft_wrap=True)
@@ -81,6 +111,44 @@ def default_folder(
     digest = hashlib.sha256(fields.encode()).hexdigest()[:8]
     task = ''.join(c if c.isalnum() or c in '_-' else '_' for c in experiment.task)
     return root / experiment.name / f'{task}-{digest}'
+
+
+def same(one: Config, other: Config) -> bool:
+    """Whether two configs are equal; an array in one of them equals nothing.
+
+    Within a trace the numbers of a config may be arrays (transfer_jax.together), and
+    `==` would ask what they are.
+    """
+    for field in dataclasses.fields(one):
+        values = getattr(one, field.name), getattr(other, field.name)
+        if any(isinstance(value, jax.Array) for value in values):
+            return False
+        if values[0] != values[1]:
+            return False
+    return True
+
+
+def compile_once() -> None:
+    """Keep compiled programs from run to run.
+
+    In $JAX_COMPILATION_CACHE_DIR, else transfer_jax/ in the user's cache folder
+    ($XDG_CACHE_HOME, else ~/.cache). An empty variable turns it off, and so does a
+    folder that cannot be written.
+    """
+    place = os.environ.get('JAX_COMPILATION_CACHE_DIR')
+    if place is None:
+        home = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
+        place = str(pathlib.Path(home) / 'transfer_jax' / 'programs')
+        try:
+            pathlib.Path(place).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return
+    if not place:
+        return
+    jax.config.update('jax_compilation_cache_dir', place)
+    # Thousands of small programs cost as much to start as one large one.
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
+    jax.config.update('jax_compilation_cache_max_size', CACHE_BYTES)
 
 
 @contextlib.contextmanager
@@ -100,6 +168,17 @@ def errors(debug: bool) -> Iterator[None]:
         if debug:
             raise
         _leave(f'error: {error}', 2)
+    except jax.errors.JaxRuntimeError as error:
+        if debug or jax.process_count() == 1:
+            raise
+        log.console.print(
+            f'error: process {jax.process_index()} lost another one '
+            f'({str(error).splitlines()[0]}); start all of them again to go on from '
+            'the last checkpoint',
+            soft_wrap=True,
+            markup=False,
+        )
+        os._exit(1)  # the usual way out waits for the one that is gone
 
 
 def _leave(message: str, code: int) -> NoReturn:

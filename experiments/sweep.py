@@ -1,21 +1,44 @@
-"""Every run of a page's sweep(), one after another; finished ones are skipped.
+"""Every config of a page's sweep(), or of a grid; finished ones are not run again.
 
-python -m experiments.sweep experiments.adaptation.dann
+    python -m experiments.sweep experiments.adaptation.dann
+    python -m experiments.sweep experiments.adaptation.digits \
+        --grid config.method=dann,mcc --grid config.rate=3e-4,1e-3,3e-3
+
+Configs that differ in traced numbers alone (a page's TRACED: rates, weights) are one
+compiled program. On an accelerator they train side by side, on CPU one after another.
+Each has the run folder of its own command, from which it goes on wherever it was
+stopped. What came of it all is in RUN_ROOT/EXPERIMENT/sweep-DIGEST: report.html,
+table.csv, table.tex, figures/.
 """
 
 import dataclasses
+import fcntl
+import hashlib
 import importlib
 import json
 import pathlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import ModuleType
+from typing import Annotated
 
+import jax
 import tyro
 
 from experiments import __main__ as listing
-from experiments import common
-from transfer_jax import report, running, study, summaries, watching
+from experiments import cluster, common, grid
+from transfer_jax import (
+    report,
+    running,
+    study,
+    summaries,
+    sweep_report,
+    together,
+    watching,
+)
+
+Work = running.Experiment | study.Study
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,15 +47,38 @@ class Command:
 
     page: tyro.conf.Positional[str]
     """The module of a page, as `python -m experiments` lists it."""
+    grid: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """FIELD=VALUE,VALUE: an axis of a grid, or with one value a setting. May be given
+    several times; instead of the page's sweep()."""
+    fast: bool = False
+    """The grid starts from the page's run of seconds on generated data."""
+    traced: tuple[str, ...] = ()
+    """Fields that may differ within one program, beside those that the page names."""
+    together: int | None = None
+    """Runs trained side by side. Default: all of a group on an accelerator, 1 on CPU;
+    0 is all of a group."""
+    how: str = ''
+    """vmap, unroll or scan, for runs side by side; chosen by the device by default."""
+    bootstrap: bool = False
+    """Tables with the 95 % bootstrap interval over seeds, not the standard
+    deviation."""
+    cluster: str = ''
+    """slurm: each group is a task of a job array; local: a process of this machine."""
+    cluster_options: tuple[str, ...] = ()
+    """NAME=VALUE for submitit, such as slurm_partition=gpu timeout_min=600."""
     run_root: pathlib.Path = pathlib.Path('runs')
     """Folder of the run folders."""
     data_dir: str | None = None
     """Data folder(s), separated by ':'. Default: $TRANSFER_JAX_DATA, else
     ~/tensorflow_datasets."""
     list: bool = False
-    """Only list the runs and which are finished."""
+    """Only list the runs, by group, and which are finished."""
     debug: bool = False
     """End with the traceback of the first run that fails."""
+
+
+# Runs that share a program, with their folders.
+Group = Sequence[together.Run]
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -42,20 +88,26 @@ def main(args: Sequence[str] | None = None) -> None:
     )
     with common.errors(command.debug):
         page = load(command.page)
-        places = {
-            common.default_folder(experiment, command.run_root): experiment
-            for experiment in map(page.build, page.sweep())
-        }
+        plan = groups(page, command)
         if command.list:
-            for place, experiment in places.items():
-                state = 'finished' if finished(experiment, place) else 'to run'
-                arm = getattr(experiment, 'arm', '')
-                _say(f'{state:<9} {arm:<16} {experiment.task:<32} {place}')
+            _say(listed(plan))
             return
-        failed = run(places.items(), command.data_dir, command.debug)
-        _say(summary(places))
-        for place, reason in failed.items():
-            _say(f'failed: {place}: {reason}')
+        common.compile_once()
+        place = folder_of(plan, command.run_root)
+        with alone(place):
+            if command.cluster:
+                failed = cluster.run(command, len(plan), place)
+            else:
+                failed = run(plan, command)
+            runs = [own for group in plan for own in group]
+            _say(summary(own.place for own in runs))
+            for run_folder, reason in failed.items():
+                _say(f'failed: {run_folder}: {reason}')
+            written = sweep_report.write(
+                runs, place, failed, bootstrap=command.bootstrap
+            )
+            if written is not None:
+                _say(f'report: {written}')
         if failed:
             sys.exit(1)
 
@@ -75,30 +127,91 @@ def load(name: str) -> ModuleType:
     return page
 
 
-def run(
-    runs: Iterable[tuple[pathlib.Path, running.Experiment | study.Study]],
-    data_dir: str | None,
-    debug: bool = False,
-) -> dict[pathlib.Path, str]:
+def groups(page: ModuleType, command: Command) -> list[Group]:
+    """The runs of a sweep, those together that can be one program.
+
+    Raises:
+      ValueError: a grid or a traced field that the page does not have.
+    """
+    if command.grid or command.fast:
+        start = page.fast() if command.fast else page.Config()
+        configs = grid.configs(start, command.grid)
+    else:
+        configs = list(page.sweep())
+    traced = (*getattr(page, 'TRACED', ()), *command.traced)
+    made = []
+    for alike in grid.groups(configs, traced):
+        if len(alike) > 1 and isinstance(page.build(alike[0]), running.Experiment):
+            experiments = together.share(page.build, alike, traced)
+        else:
+            experiments = [page.build(config) for config in alike]
+        made.append(
+            [
+                together.Run(own, common.default_folder(own, command.run_root))
+                for own in experiments
+            ]
+        )
+    return made
+
+
+def listed(plan: Sequence[Group]) -> str:
+    """A line for each run."""
+    lines = []
+    for number, group in enumerate(plan, 1):
+        for experiment, place in group:
+            state = 'finished' if finished(experiment, place) else 'to run'
+            arm = getattr(experiment, 'arm', '')
+            lines.append(
+                f'{state:<9} group {number:<4} {arm:<16} {experiment.task:<32} {place}'
+            )
+    return '\n'.join(lines)
+
+
+def run(plan: Iterable[Group], command: Command) -> dict[pathlib.Path, str]:
     """{run that failed: why}. A stop from outside ends the sweep."""
-    failed = {}
-    for place, experiment in runs:
-        if finished(experiment, place):
-            continue
-        try:
-            common.execute(experiment, place, data_dir)
-        except watching.Interrupted:
-            raise
-        except Exception as error:  # whatever it is, the other runs are not to blame
-            if debug:
-                raise
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            failed[place] = reason
-            common.log.console.print(f'failed: {reason}', soft_wrap=True, markup=False)
+    failed: dict[pathlib.Path, str] = {}
+    side_by_side = command.together
+    if side_by_side is None:
+        side_by_side = 1 if jax.default_backend() == 'cpu' else 0
+    for group in plan:
+        left = [own for own in group if not finished(*own)]
+        if side_by_side != 1 and len(group) > 1 and left:
+            failed |= _attempt(left, command, side_by_side)
+        else:
+            for own in left:
+                failed |= _attempt([own], command, 1)
+        if left and len(plan) > 1:
+            jax.clear_caches()  # programs of the next group are others
     return failed
 
 
-def finished(experiment: running.Experiment | study.Study, place: pathlib.Path) -> bool:
+def _attempt(runs: Group, command: Command, side_by_side: int) -> dict:
+    """{run that failed: why}: whatever it is, the other runs are not to blame."""
+    try:
+        if side_by_side == 1:
+            common.execute(*runs[0], command.data_dir)
+            return {}
+        failed = together.run(
+            runs,
+            data_dir=command.data_dir,
+            most=side_by_side,
+            how=command.how or None,
+        )
+        for experiment, place in runs:
+            if place not in failed:
+                report.write(experiment, place, command.data_dir)
+        return failed
+    except watching.Interrupted:
+        raise
+    except Exception as error:
+        if command.debug:
+            raise
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        common.log.console.print(f'failed: {reason}', soft_wrap=True, markup=False)
+        return {own.place: reason for own in runs}
+
+
+def finished(experiment: Work, place: pathlib.Path) -> bool:
     """Whether the folder holds the result of this config."""
     found = _result(place)
     own = json.loads(json.dumps(dataclasses.asdict(experiment.config)))
@@ -115,6 +228,39 @@ def summary(places: Iterable[pathlib.Path]) -> str:
         else:
             tasks.setdefault(result['task'], []).append(result)
     return '\n\n'.join([*map(report.text_table, tasks.values()), *studies])
+
+
+def folder_of(plan: Sequence[Group], root: pathlib.Path) -> pathlib.Path:
+    """Where the report of a sweep stands: the same for the same runs."""
+    runs = [own for group in plan for own in group]
+    names = sorted(str(own.place.relative_to(root)) for own in runs)
+    digest = hashlib.sha256('\n'.join(names).encode()).hexdigest()[:8]
+    return root / runs[0].experiment.name / f'sweep-{digest}'
+
+
+@contextmanager
+def alone(place: pathlib.Path) -> Iterator[None]:
+    """Own the sweep's folder while the block runs.
+
+    Raises:
+      ValueError: another process does.
+    """
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        lock = open(place / 'lock', 'w')
+    except OSError as error:
+        raise ValueError(
+            f'cannot write {place}: {error.strerror}; choose another --run-root'
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ValueError(
+                f'this sweep is running in another process, in {place}; wait for it, '
+                'or choose another --run-root'
+            ) from None
+        yield
 
 
 def _result(place: pathlib.Path) -> dict | None:

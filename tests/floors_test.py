@@ -17,8 +17,8 @@ FLOORS = (
     {'evaluation', 'units', 'selection', 'methods', 'folder', 'figures', 'tables'},
     {'watching', 'regret', 'summaries', 'markup', 'galleries', 'overlays'},
     {'running', 'study'},
-    {'pictures'},
-    {'report'},
+    {'pictures', 'together'},
+    {'report', 'sweep_report'},
     {'study_report'},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -29,6 +29,7 @@ FORBIDDEN = {
     'running': {'methods', 'models', 'data'},
     'evaluation': {'data'},
     'study': {'methods', 'models', 'data'},
+    'together': {'methods', 'models', 'data'},
 }
 # Nobody's to import: tools is for development, with PyTorch.
 ABOVE = {'experiments', 'tests', 'benchmarks', 'tools'}

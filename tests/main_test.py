@@ -69,6 +69,7 @@ def page(monkeypatch, tiny):
             'arm': experiment.arm,
             'task': experiment.task,
             'config': {'rate': experiment.config.rate},
+            'fast': False,
             'seeds': [0],
             'target_test_images': 8,
             'target_accuracy': {'last': column},
@@ -136,6 +137,43 @@ def test_a_stop_from_outside_ends_the_sweep(page, tmp_path):
 def test_debug_shows_the_error_itself(page, tmp_path):
     with pytest.raises(OSError, match='no room'):
         call(tmp_path, '--debug')
+
+
+def test_two_sweeps_on_one_folder_are_refused(page, tmp_path, capsys):
+    command = sweep.Command('page', run_root=tmp_path)
+    plan = sweep.groups(page, command)
+    with sweep.alone(sweep.folder_of(plan, tmp_path)):
+        assert call(tmp_path) == 2
+    assert page.ran == []
+    assert 'this sweep is running in another process' in capsys.readouterr().err
+    assert call(tmp_path) == 1  # the second run fails, as ever
+
+
+def test_a_grid_takes_the_place_of_the_sweep(page, tmp_path, capsys):
+    page.Config = lambda: Config(0.7)
+    assert call(tmp_path, '--grid', 'config.rate=0.5,0.6') == 0
+    assert page.ran == [0.5, 0.6]
+    report = next(tmp_path.glob('tests.tiny/sweep-*/table.csv'))
+    assert len(report.read_text().splitlines()) == 3
+    capsys.readouterr()
+    assert call(tmp_path, '--grid', 'config.speed=1') == 2
+    assert "error: no field 'speed'; there are: rate" in capsys.readouterr().err
+
+
+def test_groups_are_tasks_of_a_cluster(page, tmp_path):
+    """In this process (submitit's debugging executor)."""
+    assert call(tmp_path, '--cluster', 'debug') == 1
+    assert page.ran == [0.1, 0.2, 0.3, 0.4]
+    page.ran.clear()
+    assert call(tmp_path, '--cluster', 'debug') == 1  # finished ones are not run again
+    assert page.ran == [0.2]
+
+
+def test_a_cluster_there_is_not_is_named(page, tmp_path, capsys):
+    assert call(tmp_path, '--cluster', 'cloud') == 2
+    assert "no cluster 'cloud'; choose from slurm, local" in capsys.readouterr().err
+    assert call(tmp_path, '--cluster', 'debug', '--cluster-options', 'nodes') == 2
+    assert 'write NAME=VALUE' in capsys.readouterr().err
 
 
 def test_a_sweep_of_no_page_lists_the_pages(capsys):

@@ -97,6 +97,7 @@ def bands(
     *,
     interval: bool = False,
     logarithmic: bool = False,
+    spaced: bool = False,
 ) -> 'Figure':
     """Fractions over x in %, each line the mean of its draws with a band around it.
 
@@ -105,6 +106,7 @@ def bands(
       interval: the band is the 95 % interval of the mean (1.96 standard errors); else
         it is the standard deviation.
       logarithmic: x by its logarithm, such as numbers of images.
+      spaced: ticks at round numbers, not at every x.
     """
     figure, axes = blank(5.6, 3.8)
     ticks = sorted({x for line in lines.values() for x in line})
@@ -117,7 +119,8 @@ def bands(
         axes.fill_between(xs, mean - wide, mean + wide, color=colour, alpha=0.15, lw=0)
     if logarithmic:
         axes.set_xscale('log')
-    axes.set_xticks(ticks, [f'{x:g}' for x in ticks])
+    if not spaced:
+        axes.set_xticks(ticks, [f'{x:g}' for x in ticks])
     axes.minorticks_off()
     axes.set_title(title)
     axes.set_xlabel(x_label)
@@ -215,6 +218,31 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], title: str) -> 'Figure
                 color=shade,
                 fontsize=9,
             )
+    return figure
+
+
+def heat_map(
+    values: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    row_name: str,
+    column_name: str,
+    title: str,
+) -> 'Figure':
+    """Fractions (r, c) over two quantities, each written in its cell in %."""
+    shown = 100 * values
+    figure, axes = blank(1.8 + 0.75 * len(columns), 1.5 + 0.5 * len(rows))
+    low, high = np.nanmin(shown), np.nanmax(shown)
+    axes.imshow(shown, cmap='Blues', vmin=low, vmax=high, aspect='auto')
+    axes.set_xticks(range(len(columns)), columns, fontsize=9)
+    axes.set_yticks(range(len(rows)), rows, fontsize=9)
+    axes.set_xlabel(column_name)
+    axes.set_ylabel(row_name)
+    axes.set_title(title)
+    for i, j in np.ndindex(*shown.shape):
+        dark = shown[i, j] > low + 0.6 * (high - low)
+        text, shade = f'{shown[i, j]:.1f}', 'white' if dark else '0.15'
+        axes.text(j, i, text, ha='center', va='center', color=shade, fontsize=9)
     return figure
 
 

@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +14,7 @@ import numpy as np
 
 from transfer_jax import evaluation, folder, selection, watching
 from transfer_jax.training import (
+    Hook,
     Method,
     TrainState,
     checkpoint,
@@ -74,21 +77,24 @@ def run(
     place: pathlib.Path,
     *,
     data_dir: str | None = None,
+    hooks: Sequence[Hook] = (),
 ) -> dict:
     """Run, or go on with, an experiment in a folder; returns what result.json holds.
+
+    Of several processes (jax.distributed), each calls it, with a folder that all see.
+
+    Args:
+      hooks: beside those of the run, after every step of every stage.
 
     Raises:
       folder.FolderError: the folder cannot be used.
       watching.NonFiniteError: a loss is not finite; the last good checkpoint is kept.
       watching.Interrupted: SIGINT or SIGTERM came; everything is saved.
     """
-    with (
-        folder.claim(place, experiment.name, experiment.config),
-        watching.signals() as asked,
-    ):
-        history = folder.Rows(place / 'history.jsonl')
+    with _claimed(experiment, place) as own, watching.signals() as asked:
+        history = folder.Rows(own / 'history.jsonl')
         for seed in experiment.seeds:
-            if _finished(experiment, seed, place, history):
+            if finished(experiment, seed, place):
                 continue
             with log.console.status(f'seed {seed}: reading data'):
                 data = experiment.data(seed, data_dir)
@@ -97,10 +103,28 @@ def run(
                 if asked:
                     raise watching.Interrupted(asked[0])
             else:
-                _run_seed(experiment, data, seed, place, asked)
-        result = summarize(experiment, history.read())
-        folder.write_json(place / 'result.json', result)
-    return result
+                _run_seed(experiment, data, seed, place, own, asked, hooks)
+        if parallel.is_first():
+            result = summarize(experiment, history.read())
+            folder.write_json(place / 'result.json', result)
+        parallel.wait()
+    return json.loads((place / 'result.json').read_text())
+
+
+@contextlib.contextmanager
+def _claimed(experiment, place) -> Iterator[pathlib.Path]:
+    """The folder to write rows to: of several processes, the first owns the run's own.
+
+    The others do the same in a folder that they throw away.
+    """
+    if parallel.is_first():
+        with folder.claim(place, experiment.name, experiment.config):
+            parallel.wait()
+            yield place
+    else:
+        parallel.wait()
+        with tempfile.TemporaryDirectory() as scratch:
+            yield pathlib.Path(scratch)
 
 
 def restore(
@@ -118,14 +142,14 @@ def restore(
     Raises:
       NotFinished: the checkpoint is not there.
     """
-    previous = _before(experiment, data)
+    previous = starting_point(experiment, data)
     if stages == 0:
         stage = experiment.stages[0]
-        return _starter(stage, seed, 0, stage.stream(data, None)[0], previous)()
+        return first_state(stage, seed, 0, stage.stream(data, None)[0], previous)()
     for i, stage in enumerate(experiment.stages[:stages]):
-        first = _starter(stage, seed, i, stage.stream(data, previous)[0], previous)
+        first = first_state(stage, seed, i, stage.stream(data, previous)[0], previous)
         restored = checkpoint.restore(
-            _checkpoints(place, seed, i, stage), jax.eval_shape(first)
+            checkpoints(place, seed, i, stage), jax.eval_shape(first)
         )
         if restored is None or restored.step != stage.steps:
             raise NotFinished(f'seed {seed} in {place} has not run to its end')
@@ -195,66 +219,80 @@ def _spread(values) -> dict:
     }
 
 
-def _finished(experiment, seed, place, history) -> bool:
+def finished(experiment: Experiment, seed: int, place: pathlib.Path) -> bool:
     """Whether a seed has its last evaluation and its last checkpoint."""
     name, steps = 'closed_form', 0
     if experiment.stages:
         i, stage = len(experiment.stages) - 1, experiment.stages[-1]
         name, steps = stage.name, stage.steps
-        if not (_checkpoints(place, seed, i, stage) / str(steps)).is_dir():
+        if not (checkpoints(place, seed, i, stage) / str(steps)).is_dir():
             return False
     return any(
         (row['seed'], row['stage'], row['step']) == (seed, name, steps)
-        for row in history.read()
+        for row in folder.Rows(place / 'history.jsonl').read()
     )
 
 
-def _run_seed(experiment, data, seed, place, asked) -> None:
+def _run_seed(experiment, data, seed, place, own, asked, hooks) -> None:
     held_out = experiment.held_out(data)
-    previous = _before(experiment, data)
+    previous = starting_point(experiment, data)
     for i, stage in enumerate(experiment.stages):
         stream = stage.stream(data, previous)
-        first = _starter(stage, seed, i, stream[0], previous)
-        kept = _checkpoints(place, seed, i, stage)
+        first = first_state(stage, seed, i, stream[0], previous)
+        kept = checkpoints(place, seed, i, stage)
         restored = checkpoint.restore(kept, jax.eval_shape(first))
         state, done = restored if restored else (first(), 0)
         if done < stage.steps:
             state, stream = parallel.spread(state, stream)
             watch = watching.Watch(
-                experiment, stage, seed, held_out, place, kept, asked, done
+                experiment,
+                stage,
+                seed,
+                held_out,
+                own,
+                kept,
+                asked,
+                done,
+                quiet=not parallel.is_first(),
             )
             with contextlib.closing(watch):
                 state = fit(
                     stage.method,
                     state,
                     stream,
-                    key=_key(seed, i),
+                    key=key_of(seed, i),
                     steps=stage.steps,
                     start=done,
-                    hooks=[watch],
+                    hooks=[watch, *hooks],
                 )
+            state = parallel.local(state)
         previous = state
 
 
-def _before(experiment, data):
+def starting_point(experiment: Experiment, data: Any) -> TrainState | None:
+    """What the first stage starts from, as if it were a state of one before."""
     return experiment.before(data) if experiment.before else None
 
 
-def _starter(stage, seed, i, batch, previous):
-    """() -> the first state of a stage."""
+def first_state(
+    stage: Stage, seed: int, i: int, batch: Any, previous: TrainState | None
+) -> Callable[[], TrainState]:
+    """() -> the first state of stage i."""
 
     def first():
-        fresh = stage.method.init(jax.random.fold_in(_key(seed, i), 0), batch)
+        fresh = stage.method.init(jax.random.fold_in(key_of(seed, i), 0), batch)
         return fresh if stage.start is None else stage.start(fresh, previous)
 
     return first
 
 
-def _key(seed: int, i: int):
+def key_of(seed: int, i: int) -> Array:
+    """The key of stage i."""
     return jax.random.fold_in(jax.random.key(seed), i)
 
 
-def _checkpoints(place, seed, i, stage) -> pathlib.Path:
+def checkpoints(place: pathlib.Path, seed: int, i: int, stage: Stage) -> pathlib.Path:
+    """The folder of the checkpoints of stage i."""
     return place / 'checkpoints' / f'seed_{seed}' / f'{i}_{stage.name}'
 
 

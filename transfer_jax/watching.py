@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from transfer_jax import evaluation, folder, metrics, selection
-from transfer_jax.training import checkpoint, log
+from transfer_jax.training import checkpoint, log, parallel
 from transfer_jax.types import Batch
 
 LOG_EVERY = 20  # steps between rows of metrics
@@ -87,7 +87,9 @@ def measure(predicts, experiment, held_out, *, final: bool = False) -> dict:
 class Watch:
     """The hook of a stage: logs, checks, evaluates, saves, and stops when asked."""
 
-    def __init__(self, experiment, stage, seed, held_out, place, kept, asked, done):
+    def __init__(
+        self, experiment, stage, seed, held_out, place, kept, asked, done, quiet=False
+    ):
         self._experiment, self._stage, self._seed = experiment, stage, seed
         self._held_out, self._kept, self._asked = held_out, kept, asked
         self._metrics = folder.Rows(place / 'metrics.jsonl')
@@ -98,16 +100,17 @@ class Watch:
         self._evaluate_at = {
             round(i * stage.steps / count) for i in range(1, count + 1)
         }
-        self._pending, self._latest = [], {}
+        self._pending, self.latest = [], {}  # metrics of the last row
+        self._evaluated = 0, None  # a step and its row
         events = place / 'events' / f'seed_{seed}_{stage.name}'
         self._events = log.Events(events, done + 1)
         title = f'{experiment.arm} seed {seed} {stage.name}'
-        self._progress = log.Progress(title, stage.steps, done)
+        self._progress = None if quiet else log.Progress(title, stage.steps, done)
 
     def __call__(self, step, state, values):
         self._pending.append((step, values))
-        evaluates, signalled = step in self._evaluate_at, tuple(self._asked)
-        if step % LOG_EVERY == 0 or evaluates or signalled:
+        evaluates, signalled = step in self._evaluate_at, self._signalled(step)
+        if self.due(step) or signalled:
             self._flush()
         if evaluates or signalled:
             self._check(step, state)
@@ -115,18 +118,38 @@ class Watch:
             row = self._evaluation(step, state)
             self._history.append(self._labels(step) | row)
             self._events.write(step, row)
-            said = {k: row[k] for k in selection.RULES.values() if k is not None}
-            latest = self._latest
-            shown = {k: latest[k] for k in self._stage.shows if k in latest}
-            self._progress.line(step, {**said, **shown})
+            self._evaluated = step, row
+            if self._progress is not None:
+                said = {k: row[k] for k in selection.RULES.values() if k is not None}
+                latest = self.latest
+                shown = {k: latest[k] for k in self._stage.shows if k in latest}
+                self._progress.line(step, {**said, **shown})
         if evaluates or signalled:
             checkpoint.save(self._kept, state, step)
         if signalled:
             raise Interrupted(signalled[0])
 
+    def _signalled(self, step) -> tuple[int, ...]:
+        """The signals that have come; of several processes, those of any of them."""
+        if jax.process_count() == 1:
+            return tuple(self._asked)
+        if self.due(step) and parallel.any_process(bool(self._asked)):
+            return tuple(self._asked) or (signal.SIGTERM,)
+        return ()
+
+    def due(self, step: int) -> bool:
+        """Whether a step reads metrics or the state."""
+        return step % LOG_EVERY == 0 or step in self._evaluate_at
+
+    def evaluated(self, step: int) -> dict | None:
+        """The row of the history that was made after a step."""
+        last, row = self._evaluated
+        return row if last == step else None
+
     def close(self):
         """Take the progress away and write out the events."""
-        self._progress.close()
+        if self._progress is not None:
+            self._progress.close()
         self._events.close()
 
     def _labels(self, step):
@@ -135,7 +158,7 @@ class Watch:
     def _evaluation(self, step, state):
         method = self._stage.method
         predicts = {
-            domain: evaluation.bind(method, state, domain)
+            domain: evaluation.bind(method, parallel.local(state), domain)
             for domain in ('source', 'target')
         }
         final = self._stage is self._experiment.stages[-1] and step == self._stage.steps
@@ -164,10 +187,11 @@ class Watch:
                         'checkpoint is kept. A smaller learning rate is the usual cure'
                     )
         step, values = pending[-1]
-        row = self._latest = {name: float(value) for name, value in values.items()}
+        row = self.latest = {name: float(value) for name, value in values.items()}
         self._metrics.append(self._labels(step) | row)
         self._events.write(step, row)
-        self._progress.update(step, row)
+        if self._progress is not None:
+            self._progress.update(step, row)
 
 
 def _answers(predict, batches) -> dict[str, np.ndarray]:

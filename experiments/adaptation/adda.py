@@ -18,6 +18,9 @@ from experiments import common, pairs
 from transfer_jax import methods, models, running
 from transfer_jax.training import optim
 
+# May differ within one program, see experiments.sweep.
+TRACED = ('rate', 'adapt_rate', 'b1')
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -93,7 +96,7 @@ def build(config: Config) -> running.Experiment:
         stages=(source, adapt) if config.adapt_steps else (source,),
         validate_as='target',  # the target encoder is the one that is being chosen
         classes=lambda pair: pair.classes,
-        fast=config == fast(),
+        fast=common.same(config, fast()),
         samples=pairs.samples,
     )
 

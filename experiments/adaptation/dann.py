@@ -21,6 +21,9 @@ from experiments.adaptation import networks
 from transfer_jax import methods, running
 from transfer_jax.training import optim
 
+# May differ within one program, see experiments.sweep.
+TRACED = ('rate', 'strength')
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -86,7 +89,7 @@ def build(config: Config) -> running.Experiment:
         held_out=pairs.held_out,
         stages=(running.Stage('train', config.steps, method, stream),),
         classes=lambda pair: pair.classes,
-        fast=config == fast(),
+        fast=common.same(config, fast()),
         samples=pairs.samples,
     )
 

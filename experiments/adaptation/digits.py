@@ -21,6 +21,9 @@ from experiments.adaptation import networks, recipes
 from transfer_jax import methods, running
 from transfer_jax.training import optim
 
+# May differ within one program, see experiments.sweep.
+TRACED = ('rate', 'weight')
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -114,7 +117,7 @@ def build(config: Config) -> running.Experiment:
         # Of a second stage the target's networks are judged, on source images too.
         validate_as='target' if recipe.start else 'source',
         evaluations=config.evaluations,
-        fast=config == fast(),
+        fast=common.same(config, fast()),
         samples=pairs.samples,
     )
 

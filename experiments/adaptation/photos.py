@@ -27,6 +27,8 @@ from transfer_jax.training import optim
 
 LABELLED = 'labelled_target'
 METHODS = ('source_only', LABELLED, 'dann', 'dan', 'deep_coral', 'mcc')
+# May differ within one program, see experiments.sweep.
+TRACED = ('rate', 'encoder_rate', 'weight')
 PAIRS = (('office_amazon', 'office_webcam'), ('office_webcam', 'office_caltech10'))
 
 
@@ -105,7 +107,7 @@ def build(config: Config) -> running.Experiment:
         before=photo_pairs.before,
         classes=lambda pair: pair.classes,
         evaluations=config.evaluations,
-        fast=config == fast(),
+        fast=common.same(config, fast()),
         samples=lambda pair: {'source': pair.source, 'target': pair.target_test},
     )
 

@@ -19,6 +19,9 @@ from experiments.adaptation import networks
 from transfer_jax import methods, running
 from transfer_jax.training import optim
 
+# May differ within one program, see experiments.sweep.
+TRACED = ('rate',)
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -79,7 +82,7 @@ def build(config: Config) -> running.Experiment:
             ),
         ),
         classes=lambda pair: pair.classes,
-        fast=config == fast(),
+        fast=common.same(config, fast()),
         samples=pairs.samples,
     )
 

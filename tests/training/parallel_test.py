@@ -82,10 +82,10 @@ def _close(one, two):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-@pytest.mark.parametrize('vmap', [False, True], ids=['unrolled', 'vmap'])
+@pytest.mark.parametrize('how', parallel.HOW)
 @pytest.mark.parametrize('name', VALUES)
-def test_over_runs_equals_single_runs(make, keys, rows, singles, name, vmap):
-    many = parallel.over_runs(make, VALUES[name], vmap=vmap)
+def test_over_runs_equals_single_runs(make, keys, rows, singles, name, how):
+    many = parallel.over_runs(make, VALUES[name], how=how)
     answers = _whole(many)(keys, _stack(rows))
     _close(answers, singles[name])
     kernels = answers[0].params['encoder']['dense']['kernel']

@@ -30,6 +30,9 @@ class Stream:
     """An endless sequence of batches with random access, from a pure function of t."""
 
     batch: Callable[[int], Batch]
+    # (process, processes) -> the stream of that process' rows of the same batches;
+    # without it, they are cut from the whole batch
+    share: Callable[[int, int], 'Stream'] | None = None
 
     def __getitem__(self, step: int) -> Batch:
         if step < 0:
@@ -38,7 +41,18 @@ class Stream:
 
     def map(self, function: Callable[[Batch], Batch]) -> 'Stream':
         """The stream of `function(batch)`."""
-        return Stream(lambda step: function(self[step]))
+        share = self.share and (lambda i, p: self.share(i, p).map(function))
+        return Stream(lambda step: function(self[step]), share)
+
+    def of_process(self, process: int, processes: int) -> 'Stream':
+        """The rows that one of several processes reads, each an equal part in turn.
+
+        Raises:
+          ValueError: a batch does not divide by the number of processes.
+        """
+        if self.share is not None:
+            return self.share(process, processes)
+        return Stream(lambda step: _cut(self[step], process, processes))
 
     def read(self, start: int, stop: int | None = None, prefetch: int = 2) -> Reader:
         """Iterates over batches start..stop-1, up to `prefetch` prepared ahead.
@@ -88,7 +102,17 @@ def labelled(
         pairs = zip(indices.tolist(), places, strict=True)
         return _stack([change(source[index], place) for index, place in pairs])
 
-    return Stream(batch)
+    def share(process: int, processes: int) -> Stream:
+        return labelled(
+            source,
+            batch_size=batch_size,
+            seed=seed,
+            transform=transform,
+            rows=(process, processes),
+            name=name,
+        )
+
+    return Stream(batch, share if rows is None else None)
 
 
 def unlabelled(
@@ -116,7 +140,14 @@ def unlabelled(
 
 def zipped(**streams: Stream) -> Stream:
     """Batches {name: batch of that stream}; the streams may differ in length."""
-    return Stream(lambda step: {name: stream[step] for name, stream in streams.items()})
+
+    def share(process: int, processes: int) -> Stream:
+        parts = {k: s.of_process(process, processes) for k, s in streams.items()}
+        return zipped(**parts)
+
+    return Stream(
+        lambda step: {name: stream[step] for name, stream in streams.items()}, share
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,6 +239,14 @@ def _rows(rows: tuple[int, int] | None, batch_size: int, name: str) -> tuple[int
         )
     share = batch_size // processes
     return process * share, (process + 1) * share
+
+
+def _cut(batch: Any, process: int, processes: int) -> Any:
+    """The rows of a process, of every array in a batch."""
+    if isinstance(batch, Mapping):
+        return {key: _cut(part, process, processes) for key, part in batch.items()}
+    first, last = _rows((process, processes), len(batch), 'batch')
+    return batch[first:last]
 
 
 def _gather(source: Source, indices: np.ndarray) -> dict[str, np.ndarray]:

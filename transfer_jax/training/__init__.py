@@ -7,16 +7,18 @@ from transfer_jax.training import (
     networks,
     optim,
     parallel,
+    profiling,
     state,
     stopping,
 )
-from transfer_jax.training.loop import fit
+from transfer_jax.training.loop import Hook, fit
 from transfer_jax.training.method import Aux, Method, Phase
 from transfer_jax.training.state import TrainState
 from transfer_jax.training.step import make_step
 
 __all__ = [
     'Aux',
+    'Hook',
     'Method',
     'Phase',
     'TrainState',
@@ -28,6 +30,7 @@ __all__ = [
     'networks',
     'optim',
     'parallel',
+    'profiling',
     'state',
     'stopping',
 ]

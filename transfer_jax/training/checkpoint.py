@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from transfer_jax.training import parallel
 from transfer_jax.training.state import TrainState
 from transfer_jax.types import PyTree
 
@@ -43,6 +44,8 @@ def digest(tree: PyTree) -> str:
 def save(folder: pathlib.Path, state: TrainState, step: int, *, keep: int = 2) -> None:
     """Write the state after `step`, whole or not at all, and drop the oldest.
 
+    Of several processes, all of them call it.
+
     Raises:
       CheckpointError: the disk is full or the folder cannot be written; older
         checkpoints are untouched.
@@ -61,16 +64,21 @@ def save(folder: pathlib.Path, state: TrainState, step: int, *, keep: int = 2) -
         ) from error
 
 
-def restore(folder: pathlib.Path, like: TrainState) -> Restored | None:
+def restore(
+    folder: pathlib.Path, like: TrainState, upto: int | None = None
+) -> Restored | None:
     """The newest sound checkpoint, or None where there is none.
 
     Args:
-      like: a state, or its jax.eval_shape, with the structure to restore into.
+      like: a state, or its jax.eval_shape, with the structure to restore into. Its
+        `values` are left as they are.
+      upto: none after this step.
     """
     if not folder.is_dir():
         return None
     wanted = jax.tree.map(_abstract, _as_dict(like))
-    for step in sorted(_steps(folder), reverse=True):
+    steps = [step for step in _steps(folder) if upto is None or step <= upto]
+    for step in sorted(steps, reverse=True):
         try:
             with _checkpointer(folder, None) as checkpointer:
                 tree = checkpointer.load(step, wanted)
@@ -81,17 +89,21 @@ def restore(folder: pathlib.Path, like: TrainState) -> Restored | None:
             _set_aside(folder, step, _reason(error))
         else:
             # Loaded arrays may share host memory with the reader: take copies.
-            tree = jax.tree.map(jax.numpy.array, tree)
+            tree = jax.tree.map(jax.numpy.array, parallel.local(tree))
             return Restored(like.replace(**tree), step)
     return None
 
 
 def _as_dict(state: TrainState) -> dict[str, PyTree]:
-    return {name: getattr(state, name) for name in state.__dataclass_fields__}
+    saved = [name for name in state.__dataclass_fields__ if name != 'values']
+    return {name: getattr(state, name) for name in saved}
 
 
 def _abstract(leaf):
-    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    if jax.process_count() > 1:  # all of them read it together
+        sharding = parallel.everywhere()
+    else:
+        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
 
@@ -114,8 +126,9 @@ def _steps(folder: pathlib.Path) -> list[int]:
 
 def _set_aside(folder: pathlib.Path, step: int, reason: str) -> None:
     place = folder / f'damaged_{step}'
-    shutil.rmtree(place, ignore_errors=True)
-    (folder / str(step)).rename(place)
+    if parallel.is_first():
+        shutil.rmtree(place, ignore_errors=True)
+        (folder / str(step)).rename(place)
     warnings.warn(
         f'checkpoint {step} in {folder} is damaged ({reason}); set aside as '
         f'{place.name}, using the one before',

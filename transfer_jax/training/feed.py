@@ -29,13 +29,25 @@ def read(stream: Stream, start: int, stop: int) -> Iterator[Iterator[Batch]]:
     else:
         reader = (stream[t] for t in range(start, stop))
     try:
-        yield (jax.device_put(batch, sharding) for batch in reader)
+        yield (_place(batch, sharding) for batch in reader)
     finally:
         reader.close()
 
 
+def _place(batch, sharding):
+    """The batch on its devices; of several processes, each gives its own rows."""
+    if sharding is None or jax.process_count() == 1:
+        return jax.device_put(batch, sharding)
+    return jax.tree.map(
+        lambda rows: jax.make_array_from_process_local_data(sharding, rows), batch
+    )
+
+
 class Sharded:
-    """A stream whose batches are spread over devices by `sharding`."""
+    """A stream whose batches are spread over devices by `sharding`.
+
+    Of several processes, it is that of the rows of this one.
+    """
 
     def __init__(self, stream: Stream, sharding: jax.sharding.Sharding):
         self._stream = stream

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from transfer_jax.ops import collective
@@ -13,9 +14,43 @@ from transfer_jax.training.method import Method
 from transfer_jax.training.state import TrainState
 from transfer_jax.types import Array, PyTree
 
+HOW = ('vmap', 'unroll', 'scan')  # runs side by side
+
+
+def of_values(
+    make: Callable[..., Method],
+) -> Callable[[Mapping[str, Any]], Method]:
+    """values -> a method; those of all values are one compiled program.
+
+    `make(**values)` is called inside the trace with scalars that are leaves of the
+    state (`state.values`), not constants: the steps of two methods are one function, so
+    that runs that differ in a learning rate or a weight compile once. Never branch on
+    such a value in Python.
+    """
+
+    def step(state, batch, key):
+        new, metrics = make(**state.values).step(state, batch, key)
+        return new.replace(values=state.values), metrics
+
+    def predict(state, batch):
+        return make(**state.values).predict(state, batch)
+
+    def of(values):
+        values = {name: jnp.float32(value) for name, value in values.items()}
+
+        def init(key, batch):
+            return make(**values).init(key, batch).replace(values=values)
+
+        return Method(init, step, predict)
+
+    return of
+
 
 def over_runs(
-    make: Callable[..., Method], values: Mapping[str, Any], *, vmap: bool | None = None
+    make: Callable[..., Method],
+    values: Mapping[str, Any] | None = None,
+    *,
+    how: str | None = None,
 ) -> Method:
     """One method that trains r runs side by side.
 
@@ -25,20 +60,27 @@ def over_runs(
 
     Args:
       values: {name: (r,)}.
-      vmap: run under vmap; if False the runs are unrolled. None: vmap on accelerators
-        only, because on CPU a vmapped convolution kernel is 4 to 15 times slower.
+      how: one of HOW: 'vmap', 'unroll' (one after another in one program), or 'scan'
+        (the same as a loop). By default vmap on accelerators; unroll on CPU, where a
+        vmapped convolution kernel is 4 to 15 times slower, and a loop more.
+
+    Raises:
+      ValueError: no such way.
     """
-    values = {name: jnp.asarray(value) for name, value in values.items()}
-    if vmap is None:
-        vmap = jax.default_backend() != 'cpu'
+    values = {name: jnp.asarray(value) for name, value in (values or {}).items()}
+    how = how or ('unroll' if jax.default_backend() == 'cpu' else 'vmap')
+    if how not in HOW:
+        raise ValueError(f'no way {how!r} for runs; choose from {", ".join(HOW)}')
 
     def each(pick):
         def one(value, arguments):
             return pick(make(**value))(*arguments)
 
         def many(*arguments):
-            if vmap:
+            if how == 'vmap':
                 return jax.vmap(one)(values, arguments)
+            if how == 'scan':
+                return jax.lax.map(lambda both: one(*both), (values, arguments))
             runs = jax.tree.leaves((values, arguments))[0].shape[0]
             parts = [
                 one(*jax.tree.map(lambda leaf, r=r: leaf[r], (values, arguments)))
@@ -98,7 +140,8 @@ def pmapped(method: Method) -> Method:
 def spread(state: TrainState, stream: feed.Stream) -> tuple[TrainState, feed.Stream]:
     """Both over all devices: the state on each, the rows of a batch between them.
 
-    With one device, both as they are. The answer is the same either way.
+    With one device, both as they are. Of several processes, each reads its rows of the
+    same batches. The answer is the same either way.
 
     Raises:
       ValueError: a batch does not divide by the number of devices.
@@ -108,7 +151,35 @@ def spread(state: TrainState, stream: feed.Stream) -> tuple[TrainState, feed.Str
         return state, stream
     for leaf in jax.tree.leaves(stream[0]):
         _check_divides(leaf.shape[0], devices)
+    if jax.process_count() > 1:
+        stream = stream.of_process(jax.process_index(), jax.process_count())
     return replicated(state, mesh()), feed.Sharded(stream, by_rows(mesh()))
+
+
+def local(tree: PyTree) -> PyTree:
+    """A replicated tree as this process has it; with one process, as it is."""
+    if jax.process_count() == 1:
+        return tree
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes and speaks for all."""
+    return jax.process_index() == 0
+
+
+def wait() -> None:
+    """Until every process is here."""
+    any_process(False)
+
+
+def any_process(flag: bool) -> bool:
+    """Whether the flag is set in any process. All of them must ask."""
+    if jax.process_count() == 1:
+        return flag
+    from jax.experimental import multihost_utils
+
+    return bool(multihost_utils.process_allgather(np.int32(flag)).any())
 
 
 def mesh() -> Mesh:
@@ -121,6 +192,11 @@ def mesh() -> Mesh:
 def by_rows(mesh: Mesh) -> NamedSharding:
     """Batches: rows over the devices."""
     return NamedSharding(mesh, PartitionSpec(collective.AXIS))
+
+
+def everywhere() -> NamedSharding:
+    """The whole array on every device."""
+    return NamedSharding(mesh(), PartitionSpec())
 
 
 def replicated(tree: PyTree, mesh: Mesh) -> PyTree:

@@ -18,6 +18,9 @@ class TrainState:
     model_state: PyTree  # {network: batch statistics, ...}
     opt_state: PyTree  # {network: optimiser state}
     extra: PyTree = ()  # what a method carries: teacher, queue, pool, source copy
+    # {name: ()} hyper-parameters that are arrays, see parallel.of_values. Not saved:
+    # they are of the config, and a checkpoint fits a run with or without them.
+    values: PyTree = ()
 
 
 def create(
