@@ -2,7 +2,9 @@
 
 import jax
 
-HEARTBEAT, LEAVING = 20, 10  # seconds until a silent process counts as dead, and to end
+# Seconds after which a silent process counts as dead; and for which those that are
+# done wait for the one that writes the report.
+HEARTBEAT, LEAVING = 20, 600
 
 
 def start(where: str, processes: int | None = None, process: int | None = None) -> None:

@@ -283,3 +283,28 @@ def test_computation_in_bfloat16_ends_in_float32():
 def test_average():
     x = np.arange(24.0).reshape(1, 2, 4, 3)
     np.testing.assert_allclose(layers.average(x), [[10.5, 11.5, 12.5]])
+
+
+def test_blocks_computed_again_keep_less_and_have_the_same_gradients():
+    images = _images(32)
+
+    def of(remat):
+        module = models.CifarResNet(classes=5, depth=8, remat=remat)
+        variables = module.init(jax.random.key(0), images, train=False)
+
+        def loss(params):
+            given = {**variables, 'params': params}
+            (logits, _), moved = module.apply(
+                given, images, train=True, mutable=['batch_stats']
+            )
+            return jnp.sum(jnp.square(logits)), moved
+
+        gradient = jax.grad(loss, has_aux=True)
+        kept = jax.vjp(lambda p: loss(p)[0], variables['params'])[1]
+        size = sum(leaf.size for leaf in jax.tree.leaves(kept))
+        return _quick(gradient)(variables['params']), size
+
+    (plain, large), (again, small) = of(False), of(True)
+    assert small < 0.7 * large
+    for a, b in zip(*map(jax.tree.leaves, (plain, again)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)

@@ -171,3 +171,30 @@ def test_warm_up_then_cosine():
     third = optim.warmup_cosine(90, 1.0)(30)
     np.testing.assert_allclose(third, (1 + np.cos(np.pi / 3)) / 2, rtol=1e-6)
     assert optim.warmup_cosine(90, 1.0)(0) == 1.0
+
+
+@pytest.mark.parametrize('rules', [[], [('layer_1/.*', Group(frozen=True))]])
+def test_accumulated_gradients_are_those_of_one_large_batch(batch, rules, same_bits):
+    """Four steps of two examples are one of eight; between them nothing moves."""
+
+    def tx(group):
+        return optim.sgd(optim.constant(0.5), momentum=0.9)
+
+    inner = optim.grouped(tx, rules)
+    first, whole = _train(inner, batch, steps=2)
+    method = _method(optim.accumulate(inner, 4))
+    state, step = method.init(KEY, batch), jax.jit(method.step)
+    for t in range(8):
+        part = slice(2 * (t % 4), 2 * (t % 4) + 2)
+        before = state.params
+        state, _ = step(state, {name: rows[part] for name, rows in batch.items()}, KEY)
+        if t % 4 < 3:
+            same_bits(before, state.params)
+    for one, two in zip(
+        *map(jax.tree.leaves, (whole.params, state.params)), strict=True
+    ):
+        np.testing.assert_allclose(one, two, atol=1e-6)
+    if rules:
+        same_bits(first.params['net']['layer_1'], state.params['net']['layer_1'])
+    with pytest.raises(ValueError, match='gradients of 0 steps'):
+        optim.accumulate(inner, 0)

@@ -17,6 +17,7 @@ class CifarResNet(nn.Module):
 
     Attributes:
       depth: 6 n + 2.
+      remat: compute each block again in the backward pass, see layers.run.
     """
 
     classes: int = 10
@@ -26,6 +27,7 @@ class CifarResNet(nn.Module):
     dtype: jnp.dtype = jnp.float32
     depth: int = 20
     dropout: float = 0.0
+    remat: bool = False
 
     @nn.compact
     def __call__(
@@ -46,4 +48,12 @@ class CifarResNet(nn.Module):
                 )
                 steps.append((name, block))
         steps += layers.classifier(self.classes, self.dropout, self.dtype, train)
-        return layers.run(steps, x, self.since, self.until, train=train, domain=domain)
+        return layers.run(
+            steps,
+            x,
+            self.since,
+            self.until,
+            train=train,
+            domain=domain,
+            remat=self.remat,
+        )

@@ -31,6 +31,7 @@ class ResNet(nn.Module):
         which the last one or two stages are dilated instead of strided (Yu et al. 2017,
         arXiv:1705.09914). With the same parameters, every second or fourth place of the
         larger map is the smaller map.
+      remat: compute each block again in the backward pass, see layers.run.
     """
 
     classes: int = 1000
@@ -41,6 +42,7 @@ class ResNet(nn.Module):
     depth: int = 50
     output_stride: int = 32
     dropout: float = 0.0
+    remat: bool = False
 
     @nn.compact
     def __call__(
@@ -76,7 +78,15 @@ class ResNet(nn.Module):
                 )
                 steps.append((name, block))
         steps += layers.classifier(self.classes, self.dropout, self.dtype, train)
-        return layers.run(steps, x, self.since, self.until, train=train, domain=domain)
+        return layers.run(
+            steps,
+            x,
+            self.since,
+            self.until,
+            train=train,
+            domain=domain,
+            remat=self.remat,
+        )
 
 
 class Block(nn.Module):

@@ -125,6 +125,26 @@ class Grouped(optax.GradientTransformationExtraArgs):
         return made
 
 
+def accumulate(tx: optax.GradientTransformation, steps: int) -> Grouped:
+    """`tx` on the mean gradient of every `steps` steps; between them nothing moves.
+
+    optax.MultiSteps, with what `tx` says of frozen leaves. A batch of n * steps then
+    needs the memory of one of n. Schedules go on by the step of the state, that is by
+    the smaller batches.
+
+    Raises:
+      ValueError: fewer than one step.
+    """
+    if steps < 1:
+        raise ValueError(f'gradients of {steps} steps cannot be accumulated')
+    many = optax.MultiSteps(tx, every_k_schedule=steps)
+
+    def none(params):
+        return jax.tree.map(lambda leaf: False, params)
+
+    return Grouped(many.init, many.update, getattr(tx, 'frozen', none))
+
+
 def grouped(
     tx_of: Callable[[Group], optax.GradientTransformation], rules: Rules
 ) -> Grouped:
