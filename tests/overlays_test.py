@@ -54,3 +54,15 @@ def test_columns_stand_side_by_side():
     )
     assert [axes.get_title() for axes in figure.axes[:2]] == ['one', 'two']
     assert len(figure.axes) == 4 and len(figure.legends) == 1
+
+
+def test_evidence_is_red_for_a_class_and_blue_against_it():
+    told = np.array([[2.0, 0.0], [0.0, -1.0]])
+    own = example()._replace(heats={0: told}, signed=True, masks={})
+    figure = overlays.overlays([own], NAMES, 'title')
+    _, tint = (image.get_array() for image in figure.axes[1].get_images())
+    np.testing.assert_allclose(tint[0, 0, :3], overlays.RAISES)
+    np.testing.assert_allclose(tint[1, 1, :3], overlays.LOWERS)
+    assert tint[0, 1, 3] == tint[1, 0, 3] == 0 < tint[1, 1, 3] < tint[0, 0, 3]
+    texts = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert texts[-2:] == ['raises the score', 'lowers it']

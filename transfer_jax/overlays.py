@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 BACKGROUND = (0, 0, 0)
 VOID = (224, 224, 224)
+RAISES, LOWERS = (0.835, 0.149, 0.149), (0.122, 0.353, 0.761)  # of evidence
 HEATS = 3  # maps shown of an image, at most
 CELL = 2.0  # inches, of a panel's height
 
@@ -21,6 +22,7 @@ class Example(NamedTuple):
 
     image: np.ndarray  # (h, w, 3) uint8
     heats: Mapping[int, np.ndarray] = {}  # {class: map (h', w') of any size}
+    signed: bool = False  # maps are evidence: above 0 for the class, below 0 against it
     boxes: np.ndarray = np.zeros((0, 4))  # true ones (k, 4): x0, y0, x1, y1, in pixels
     label: np.ndarray = np.zeros(0, int)  # (k,) class of each box
     points: Mapping[int, tuple[float, float]] = {}  # {class: chosen (x, y)}
@@ -34,7 +36,9 @@ def overlays(
 
     Boxes are true ones. A point is where the map of its class is largest: a filled
     circle in one of the true boxes of its class, a cross elsewhere. Heat maps run from
-    their lowest to their highest value, blue to red. The legend has the classes shown.
+    their lowest to their highest value, blue to red; signed ones are red where a place
+    raises the score of the class and blue where it lowers it. The legend has the
+    classes shown.
     """
     from matplotlib import patches
     from matplotlib.figure import Figure
@@ -81,7 +85,7 @@ def overlays(
             )
         chosen = list(example.heats)[:HEATS]
         for axes, k in zip(row[1:], chosen, strict=False):
-            _heat(axes, example.image, example.heats[k])
+            _heat(axes, example.image, example.heats[k], example.signed)
             axes.set_title(figures.short(classes[k], 18), fontsize=8, color=colour(k))
         for axes, name in zip(row[1 + heats :], example.masks, strict=False):
             mask = example.masks[name]
@@ -97,6 +101,9 @@ def overlays(
             handles.append(
                 Line2D([], [], marker=marker, color='grey', lw=0, label=name)
             )
+    if any(e.signed for e in examples):
+        for shade, name in ((RAISES, 'raises the score'), (LOWERS, 'lowers it')):
+            handles.append(patches.Patch(color=shade, label=name))
     if handles:
         figure.legend(
             handles=handles,
@@ -132,17 +139,21 @@ def painted(mask: np.ndarray, colors: Sequence | None = None) -> np.ndarray:
     return table[mask]
 
 
-def _heat(axes, image, heat) -> None:
+def _heat(axes, image, heat, signed) -> None:
     """A map over the grey image."""
     height, width = image.shape[:2]
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
     axes.imshow(image.mean(-1), cmap='gray', vmin=0, vmax=255)
-    axes.imshow(
-        heat,
-        cmap='jet',
-        alpha=0.5,
-        extent=(-0.5, width - 0.5, height - 0.5, -0.5),
-        interpolation='bilinear',
-    )
+    if not signed:
+        shown = {'cmap': 'jet', 'alpha': 0.5, 'interpolation': 'bilinear'}
+        axes.imshow(heat, extent=extent, **shown)
+        return
+    # Places as they are, and those that say nothing let the image through.
+    most = np.abs(heat).max() or 1.0
+    tint = np.zeros((*heat.shape, 4))
+    tint[..., :3] = np.where(heat[..., None] > 0, RAISES, LOWERS)
+    tint[..., 3] = np.where(heat == 0, 0, 0.35 + 0.5 * np.abs(heat) / most)
+    axes.imshow(tint, extent=extent, interpolation='nearest')
 
 
 def _inside(example: Example, k: int, x: float, y: float) -> bool:

@@ -14,9 +14,10 @@ all images, whatever split they came with, and is measured on the fifth that is 
 the last step. Images are stretched to squares. mAP is that of VOC 2010 and later, and
 `voc07` its 11-point form; pointwise is the AP of Oquab et al. with 18 pixels of
 tolerance, `hit rate` the share of present classes whose point is right; `corloc` is of
-the box around the largest part of a map above 20 % of its maximum. The centre row
-points at the middle of the image with the scores of average pooling: what no map
-explains. Pooling pronet is the lse network, then a second one on the boxes it proposes.
+the box around the largest part of a map above 20 % of its maximum, and `top1` the share
+of images whose best class is there and boxed so. The centre row points at the middle of
+the image with the scores of average pooling: what no map explains. Pooling pronet is
+the lse network, then a second one on the boxes it proposes.
 """
 
 import dataclasses
@@ -91,7 +92,7 @@ def build(config: Config) -> study.Study:
         prepare=functools.partial(_prepare, config),
         measure=functools.partial(_measure, config),
         over=('fold',),
-        values=('mAP', 'voc07', 'pointwise', 'hit_rate', 'corloc'),
+        values=measures.VALUES,
         figures=lambda rows: paired.draw(rows, 'pooling', 'fold', measures.SHOWN),
         pictures=functools.partial(_pictures, config),
         fast=config == fast(),
@@ -174,9 +175,17 @@ def _pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:
         found = _localize(config, prepared, name, 0)
         truth = measures.truth(prepared.photos, rows)
         examples = measures.examples(found, truth, prepared.images[rows])
+        classes = prepared.photos.classes
         drawn[f'maps_{name}'] = overlays.overlays(
-            examples, prepared.photos.classes, f'Maps and points, {name}'
+            examples, classes, f'Maps and points, {name}'
         )
+        if name in poolings.EVIDENCE:
+            told = np.asarray(poolings.EVIDENCE[name](found.maps))
+            examples = measures.examples(
+                found._replace(maps=told), truth, prepared.images[rows], signed=True
+            )
+            title = f'What raises a class and what lowers it, {name}'
+            drawn[f'evidence_{name}'] = overlays.overlays(examples, classes, title)
     return drawn
 
 

@@ -8,10 +8,9 @@ import numpy as np
 
 from transfer_jax import data, metrics, overlays
 
+VALUES = ('mAP', 'voc07', 'pointwise', 'hit_rate', 'corloc', 'top1')
 # {value of a row: title of a figure}
 SHOWN = {'mAP': 'mAP of classification', 'pointwise': 'AP of pointwise localisation'}
-
-
 MASKS = ('mean_iou', 'pixel_accuracy', 'class_accuracy')  # of segmentation
 TOLERANCE = 18.0  # pixels of the image as it is
 
@@ -54,7 +53,7 @@ def truth(photos: data.voc.Annotated, rows: np.ndarray) -> Truth:
 
 
 def measure(found: Found, truth: Truth) -> dict[str, float]:
-    """The columns of the tables, each the mean over classes."""
+    """The columns of the tables: the mean over classes, but `top1` over images."""
     points = found.points * truth.sizes[:, None, ::-1]
     # Of the maximum, not of the range: a negative score is no sign of the class.
     boxes = metrics.boxes_of_maps(np.maximum(found.maps, 0), truth.sizes)
@@ -73,6 +72,7 @@ def measure(found: Found, truth: Truth) -> dict[str, float]:
         ),
         'hit_rate': metrics.hit_rate(points, *known, TOLERANCE, **hard),
         'corloc': metrics.corloc(boxes, *known, classes, **hard),
+        'top1': metrics.top1_localization(found.scores, boxes, *known),
     }
     return {
         'mAP': by_rank(),
@@ -96,8 +96,13 @@ def examples(
     truth: Truth,
     images: Sequence[np.ndarray],
     masks: Sequence[Mapping[str, np.ndarray]] | None = None,
+    signed: bool = False,
 ) -> list[overlays.Example]:
-    """For a figure: of each image the maps and points of the classes that it shows."""
+    """For a figure: of each image the maps and points of the classes that it shows.
+
+    Args:
+      signed: the maps are evidence.
+    """
     made = []
     for i, image in enumerate(images):
         height, width = image.shape[:2]
@@ -111,6 +116,7 @@ def examples(
                 label=truth.label[i],
                 points={k: tuple(found.points[i, k] * [width, height]) for k in shown},
                 masks=masks[i] if masks else {},
+                signed=signed,
             )
         )
     return made

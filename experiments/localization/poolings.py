@@ -21,7 +21,18 @@ class Pooling(NamedTuple):
     per_class: int = 1
     sharpness: float | None = None
 
+    def head(self, classes: int) -> nn.Module:
+        """The head with this pooling."""
+        return models.ScoreMaps(classes, self.pool, self.per_class, self.sharpness)
 
+
+# maps -> what each place adds to the score of its class, where most add nothing
+EVIDENCE = {
+    'weldon': functools.partial(ops.evidence, highest=REGIONS, lowest=REGIONS),
+    'wildcat': functools.partial(
+        ops.evidence, highest=SPATIAL, lowest=SPATIAL, alpha=ALPHA
+    ),
+}
 POOLINGS = {
     'average': Pooling(ops.global_average),
     'max': Pooling(ops.global_max),
@@ -37,7 +48,7 @@ POOLINGS = {
 
 def head(name: str, classes: int) -> nn.Module:
     """The head with a pooling of this name."""
-    return models.ScoreMaps(classes, **POOLINGS[name]._asdict())
+    return POOLINGS[name].head(classes)
 
 
 def check(names: Iterable[str], also: Sequence[str] = ()) -> None:

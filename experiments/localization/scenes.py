@@ -23,6 +23,8 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from experiments import common
 from experiments.localization import measures, paired, poolings, scene_data, trunk
 from transfer_jax import data, losses, overlays, study
@@ -49,7 +51,7 @@ class Config:
     test: int = 200
     seeds: int = 2
     """Draws of the head and of the order of the scenes."""
-    steps: int = 300
+    steps: int = 600
     batch: int = 16
     rate: float = 1e-2
     """Adam's rate of the head, ten times that of the backbone."""
@@ -86,7 +88,7 @@ def build(config: Config) -> study.Study:
         cells=cells,
         prepare=functools.partial(_prepare, config),
         measure=functools.partial(_measure, config),
-        values=('mAP', 'voc07', 'pointwise', 'hit_rate', 'corloc'),
+        values=measures.VALUES,
         figures=functools.partial(_draw, side),
         pictures=functools.partial(_pictures, config),
         fast=config == fast(),
@@ -167,10 +169,17 @@ def _pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:
             sizes=truth.sizes[rows], boxes=truth.boxes[rows], label=truth.label[rows]
         )
         masks = [{'true mask': mask} for mask in part.mask[rows]]
-        examples = measures.examples(some, few, part.image[rows], masks)
+        images, names = part.image[rows], prepared.parts.classes
+        examples = measures.examples(some, few, images, masks)
         title = f'{COMPARED}, the network sees {pixels} x {pixels} pixels'
-        names = prepared.parts.classes
         drawn[f'scenes_{pixels}'] = overlays.overlays(examples, names, title)
+        if pixels == part.image.shape[1]:
+            told = np.asarray(poolings.EVIDENCE[COMPARED](some.maps))
+            examples = measures.examples(
+                some._replace(maps=told), few, images, signed=True
+            )
+            title = f'{COMPARED}, what raises a class and what lowers it'
+            drawn['evidence'] = overlays.overlays(examples, names, title)
     return drawn
 
 

@@ -51,9 +51,9 @@ class Config:
     """Scenes."""
     test: int = 100
     seeds: int = 1
-    steps: int = 300
+    steps: int = 600
     """Of the network trained with image labels."""
-    rate: float = 3e-3
+    rate: float = 1e-2
     taught_steps: int = 300
     """Of FCN-8s."""
     taught_rate: float = 3e-3
