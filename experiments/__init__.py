@@ -1,1 +1,8 @@
 """Experiments: one page each, run as modules."""
+
+import os
+
+# Before jax is imported: on CPU, XLA calls every program that it finds again
+# (experiments.programs) one of another machine, because of two preferences of LLVM that
+# are no features of a processor (openxla/xla issue 44565). It runs them all the same.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')

@@ -59,9 +59,9 @@ def run(command: 'Command', tasks: int, place: pathlib.Path) -> dict[pathlib.Pat
 
 def _task(command: 'Command', number: int) -> dict[pathlib.Path, str]:
     """One group of the sweep."""
-    from experiments import common, sweep
+    from experiments import programs, sweep
 
-    common.compile_once()
+    programs.keep()
     plan = sweep.groups(sweep.load(command.page), command)
     return sweep.run([plan[number]], command)
 

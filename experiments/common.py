@@ -14,12 +14,11 @@ from typing import Generic, NoReturn, TypeVar
 import jax
 import tyro
 
-from experiments import devices
+from experiments import devices, programs
 from transfer_jax import running, study, summaries, watching
 from transfer_jax.training import checkpoint, log, parallel, profiling
 
 Config = TypeVar('Config')
-CACHE_BYTES = 2 * 1024**3  # of compiled programs on disk; the oldest go
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +60,7 @@ def main(
     )
     with errors(flags.debug):
         devices.start(flags.distributed, flags.processes, flags.process)
-        compile_once()
+        programs.keep()
         experiment = build(flags.config)
         place = flags.run_dir or default_folder(experiment)
         execute(experiment, place, flags.data_dir, profile=flags.profile)
@@ -126,29 +125,6 @@ def same(one: Config, other: Config) -> bool:
         if values[0] != values[1]:
             return False
     return True
-
-
-def compile_once() -> None:
-    """Keep compiled programs from run to run.
-
-    In $JAX_COMPILATION_CACHE_DIR, else transfer_jax/ in the user's cache folder
-    ($XDG_CACHE_HOME, else ~/.cache). An empty variable turns it off, and so does a
-    folder that cannot be written.
-    """
-    place = os.environ.get('JAX_COMPILATION_CACHE_DIR')
-    if place is None:
-        home = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
-        place = str(pathlib.Path(home) / 'transfer_jax' / 'programs')
-        try:
-            pathlib.Path(place).mkdir(parents=True, exist_ok=True)
-        except OSError:
-            return
-    if not place:
-        return
-    jax.config.update('jax_compilation_cache_dir', place)
-    # Thousands of small programs cost as much to start as one large one.
-    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
-    jax.config.update('jax_compilation_cache_max_size', CACHE_BYTES)
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ import jax
 import tyro
 
 from experiments import __main__ as listing
-from experiments import cluster, common, grid
+from experiments import cluster, common, grid, programs
 from transfer_jax import (
     report,
     running,
@@ -92,7 +92,7 @@ def main(args: Sequence[str] | None = None) -> None:
         if command.list:
             _say(listed(plan))
             return
-        common.compile_once()
+        programs.keep()
         place = folder_of(plan, command.run_root)
         with alone(place):
             if command.cluster:
