@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from transfer_jax import data
 from transfer_jax.data import sources, streams, transforms
 
 
@@ -253,3 +254,25 @@ def test_no_items_make_no_evaluation_batches():
     empty = _numbered().take(np.arange(0))
     with pytest.raises(ValueError, match='from 0 items'):
         streams.batches(empty, 4)
+
+
+def test_the_parts_of_processes_are_the_whole_batch():
+    """However a stream was made: by rows where it can be, else cut from the whole."""
+    source = data.Arrays(
+        np.arange(40, dtype=np.uint8).reshape(10, 2, 2, 1), np.arange(10)
+    )
+    make = {'batch_size': 4, 'seed': 0}
+    both = data.zipped(
+        source=data.labelled(source, **make), target=data.unlabelled(source, **make)
+    ).map(data.normalise(np.zeros(1, np.float32)))
+    cut = data.Stream(lambda t: both[t])
+    for stream in (both, cut):
+        parts = [stream.of_process(i, 2) for i in (0, 1)]
+        for t in range(3):
+            whole, halves = both[t], [part[t] for part in parts]
+            for domain in whole:
+                for name, rows in whole[domain].items():
+                    joined = np.concatenate([half[domain][name] for half in halves])
+                    np.testing.assert_array_equal(joined, rows)
+    with pytest.raises(ValueError, match='cannot be shared evenly by 3 processes'):
+        cut.of_process(0, 3)[0]

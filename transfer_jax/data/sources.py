@@ -162,6 +162,18 @@ def from_folder(
     label numbers; by default they follow the sorted names of the class folders.
     Raises ValueError for a folder without images and for a file that is no image.
     """
+    items, names = files_by_class(path, classes)
+    return from_files(items, names, path, size=size)
+
+
+def files_by_class(
+    path: str | os.PathLike, classes: Sequence[str] | None = None
+) -> tuple[list[tuple[pathlib.Path, int]], tuple[str, ...]]:
+    """((file, label) of all images kept as `<class>/<file>`, the classes' names).
+
+    Raises:
+      ValueError: no such folder, one without images, or classes beside those given.
+    """
     path = pathlib.Path(path)
     if not path.is_dir():
         raise ValueError(f'{path}: there is no such folder')
@@ -171,7 +183,7 @@ def from_folder(
         raise ValueError(
             f'{path}: has the classes {sorted(unknown)}; expected only {list(classes)}'
         )
-    classes = found if classes is None else classes
+    classes = found if classes is None else tuple(classes)
     items = [
         (file, number)
         for number, name in enumerate(classes)
@@ -183,7 +195,7 @@ def from_folder(
             f'{path}: holds no images; expected <class>/<file> with files that end in '
             + ', '.join(SUFFIXES)
         )
-    return from_files(items, classes, path, size=size)
+    return items, classes
 
 
 def image_files(folder: pathlib.Path) -> list[pathlib.Path]:

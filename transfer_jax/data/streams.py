@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import zlib
 from collections.abc import Callable, Mapping
+from concurrent import futures
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,7 @@ def labelled(
     transform: Transform | None = None,
     rows: tuple[int, int] | None = None,
     name: str = 'source',
+    threads: int = 1,
 ) -> Stream:
     """Batches {'image': (b, h, w, c) uint8, 'label': (b,) int32}, shuffled by `seed`.
 
@@ -78,7 +80,9 @@ def labelled(
     stream), so that an image changes differently in each epoch. `rows=(i, p)`: process
     i of p gets its contiguous rows of the global batch of `batch_size`. `name` stands
     in messages and parts the seeds: streams of different names draw independently.
-    Raises ValueError when a batch is larger than the source, naming both numbers.
+    `threads` read and change items at a time: for files, whose decoding lets go of
+    Python's lock. Raises ValueError when a batch is larger than the source, naming both
+    numbers.
     """
     size = len(source)
     if not 0 < batch_size <= size:
@@ -92,15 +96,20 @@ def labelled(
     root = np.random.SeedSequence([seed, zlib.crc32(name.encode())])
     seeds = [int(value) for value in root.generate_state(2)]
     order = _order(size, seeds[0])
-    change = None if transform is None else _changer(transform, seeds[1])
+    change = _unchanged if transform is None else _changer(transform, seeds[1])
+    in_memory = transform is None and isinstance(source, Arrays | Images)
+    pool = futures.ThreadPoolExecutor(threads) if threads > 1 else None
+    each = map if pool is None else pool.map
 
     def batch(step: int) -> Batch:
         places = range(step * batch_size + first, step * batch_size + last)
         indices = order(places.start, places.stop)
-        if change is None:
+        if in_memory:
             return _gather(source, indices)
-        pairs = zip(indices.tolist(), places, strict=True)
-        return _stack([change(source[index], place) for index, place in pairs])
+        items = each(
+            lambda i, place: change(source[i], place), indices.tolist(), places
+        )
+        return _stack(list(items))
 
     def share(process: int, processes: int) -> Stream:
         return labelled(
@@ -110,6 +119,7 @@ def labelled(
             transform=transform,
             rows=(process, processes),
             name=name,
+            threads=threads,
         )
 
     return Stream(batch, share if rows is None else None)
@@ -123,6 +133,7 @@ def unlabelled(
     transform: Transform | None = None,
     rows: tuple[int, int] | None = None,
     name: str = 'target',
+    threads: int = 1,
 ) -> Stream:
     """Batches {'image': (b, h, w, c) uint8}, as `labelled` draws them.
 
@@ -135,6 +146,7 @@ def unlabelled(
         transform=transform,
         rows=rows,
         name=name,
+        threads=threads,
     )
 
 
@@ -209,6 +221,11 @@ def _order(size: int, seed: int) -> Callable[[int, int], np.ndarray]:
         return np.concatenate(parts)
 
     return items
+
+
+def _unchanged(item: dict[str, Any], place: int) -> dict[str, Any]:
+    del place
+    return item
 
 
 def _changer(transform: Transform, seed: int) -> Callable[[dict, int], dict]:

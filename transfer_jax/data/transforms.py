@@ -137,8 +137,10 @@ def flip(probability: float = 0.5) -> Transform:
     return apply
 
 
-def zoom(least: float = 0.4, stretch: float = 4 / 3) -> Transform:
-    """A random part of the image, resized back to its size (bilinear).
+def zoom(
+    least: float = 0.4, stretch: float = 4 / 3, size: int | None = None
+) -> Transform:
+    """A random part of the image, resized back to its size (bilinear), or to `size`.
 
     The part covers a share of the area drawn from [least, 1], and its sides are to
     each other as log-uniformly drawn from [1 / stretch, stretch]: the crops of
@@ -150,17 +152,18 @@ def zoom(least: float = 0.4, stretch: float = 4 / 3) -> Transform:
 
         image = item['image']
         h, w, c = image.shape
+        tall_to, wide_to = (h, w) if size is None else (size, size)
         side = np.sqrt(rng.uniform(least, 1.0))
         ratio = np.exp(rng.uniform(-1, 1) * np.log(stretch) / 2)
         tall, wide = min(1.0, side / ratio), min(1.0, side * ratio)
         top, left = rng.uniform(0, 1 - tall) * h, rng.uniform(0, 1 - wide) * w
         flat = image[..., 0] if c == 1 else image
         picture = Image.fromarray(np.ascontiguousarray(flat)).resize(
-            (w, h),
+            (wide_to, tall_to),
             Image.Resampling.BILINEAR,
             box=(left, top, left + wide * w, top + tall * h),
         )
-        return {**item, 'image': np.asarray(picture).reshape(image.shape)}
+        return {**item, 'image': np.asarray(picture).reshape(tall_to, wide_to, c)}
 
     return apply
 

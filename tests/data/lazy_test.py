@@ -1,0 +1,58 @@
+"""Image files that are decoded when they are read."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from transfer_jax import data
+from transfer_jax.data import lazy, sources, transforms
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of three photographs, each of a size of its own."""
+    rng = np.random.default_rng(0)
+    for name in ('cat', 'dog'):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            image = rng.integers(0, 256, (20 + i, 30, 3), np.uint8)
+            Image.fromarray(image).save(tmp_path / name / f'{i}.png')
+    return tmp_path
+
+
+def test_files_are_those_of_the_folder_in_the_order_of_their_bytes(folder):
+    files = lazy.from_folder(folder)
+    whole = sources.from_folder(folder, size=16)
+    assert files.classes == whole.classes == ('cat', 'dog')
+    np.testing.assert_array_equal(files.label, whole.label)
+    item = files[0]
+    assert item['image'].shape[0] in (20, 21, 22) and item['label'] == whole.label[0]
+    with pytest.raises(ValueError, match=r"only \['cat'\]"):
+        lazy.from_folder(folder, ('cat',))
+
+
+def test_threads_change_nothing(folder):
+    """Several decode at a time; which item is where, and its draws, stay the same."""
+    change = transforms.chain(transforms.zoom(0.2, size=8), transforms.flip())
+    streams = [
+        data.labelled(
+            lazy.from_folder(folder),
+            batch_size=4,
+            seed=3,
+            transform=change,
+            threads=threads,
+        )
+        for threads in (1, 3)
+    ]
+    for t in range(4):
+        one, many = (stream[t] for stream in streams)
+        assert one['image'].shape == (4, 8, 8, 3) and one['image'].dtype == np.uint8
+        for name in one:
+            np.testing.assert_array_equal(one[name], many[name])
+
+
+def test_a_file_that_has_gone_is_named(folder):
+    files = lazy.from_folder(folder)
+    files.paths[2].unlink()
+    with pytest.raises(ValueError, match=files.paths[2].name):
+        files[2]
