@@ -12,6 +12,11 @@ NAMES = (
     'shallow',
     'pooling',
     'crf',
+    'sweeps',
+    'resnet50',
+    'overhead',
+    'input_pipeline',
+    'scaling',
 )
 
 if __name__ == '__main__':

@@ -23,7 +23,6 @@ from benchmarks import timing
 from transfer_jax import losses, ops
 
 HALF, FEATURES, WIDE = 128, 256, 2048
-INSTALL = 'PyTorch is not installed (pip install torch==2.13.0): ours alone'
 
 
 def samples(d: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,14 +47,10 @@ def ours(loss, pair):
 
 def theirs(pairs):
     """{task: {name: call}} of PyTorch, with the value each call gives; or {}."""
-    try:
-        import torch
-    except ImportError:
+    found = timing.pytorch()
+    if found is None:
         return {}
-    torch.set_num_threads(timing.machine()['usable_cpus'])
-    device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    if (device == 'cuda') != (jax.default_backend() == 'gpu'):
-        return {}  # not the same device
+    torch, device = found
 
     def by_cdist(x):
         return torch.cdist(x, x).square()
@@ -125,11 +120,9 @@ def main() -> None:
         result[task], told = timing.race(mine, other.get(task, {}), rounds=flags.rounds)
         lines += [f'{task}:', *told]
     if other:
-        import torch
-
-        result['machine']['torch'] = torch.__version__
+        result['machine'] |= timing.torch_version()
     else:
-        lines.append(INSTALL)
+        lines.append(timing.INSTALL)
     timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
 
 

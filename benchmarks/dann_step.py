@@ -14,7 +14,6 @@ Goals: ratio <= 1 on CPU and <= 1/3 on GPU (with several_steps), overhead < 5 %.
 """
 
 import argparse
-import os
 import statistics
 import time
 
@@ -30,7 +29,6 @@ from transfer_jax.training import optim, parallel
 STEPS = 10_000  # length of the schedules
 HALF = 64
 TOGETHER = 10  # steps in one dispatch on an accelerator
-INSTALL = 'PyTorch is not installed (pip install torch==2.13.0): ours alone'
 
 
 def build() -> training.Method:
@@ -83,17 +81,12 @@ def first(batch):
 
 def torch_step(batch, *, channels_last, compiled):
     """The same step as a user of PyTorch writes it; None without PyTorch."""
-    try:
-        import torch
-    except ImportError:
+    found = timing.pytorch()
+    if found is None:
         return None
+    torch, device = found
     from torch import nn
     from torch.nn import functional
-
-    torch.set_num_threads(os.cpu_count())
-    device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    if (device == 'cuda') != (jax.default_backend() == 'gpu'):
-        return None  # not the same device
 
     class Reverse(torch.autograd.Function):
         @staticmethod
@@ -236,16 +229,14 @@ def main() -> None:
     lines.append(timing.table(times))
     theirs = [name for name in times if name.startswith('torch')]
     if theirs:
-        import torch
-
-        result['machine']['torch'] = torch.__version__
+        result['machine'] |= timing.torch_version()
         for kind in ('min', 'median', 'cpu'):
             mine = min(row[kind] for name, row in times.items() if name not in theirs)
             best = min(theirs, key=lambda name: times[name][kind])
             result[f'ratio_{kind}'] = mine / times[best][kind]
             lines.append(f'ratio ours / {best} ({kind}): {result[f"ratio_{kind}"]:.2f}')
     else:
-        lines.append(INSTALL)
+        lines.append(timing.INSTALL)
     cost = result['overhead'] = overhead(method, batches, max(2, flags.rounds // 3))
     lines.append(
         f'host overhead, input included: {cost["share"]:+.1%} of a step of '

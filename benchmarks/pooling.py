@@ -44,14 +44,10 @@ def ours(pool, maps):
 
 def theirs(maps):
     """{task: {name: call}} of PyTorch; or {}."""
-    try:
-        import torch
-    except ImportError:
+    found = timing.pytorch()
+    if found is None:
         return {}
-    torch.set_num_threads(timing.machine()['usable_cpus'])
-    device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    if (device == 'cuda') != (jax.default_backend() == 'gpu'):
-        return {}  # not the same device
+    torch, device = found
 
     def by_topk(k, alpha):
         def pool(x):
@@ -135,11 +131,9 @@ def main() -> None:
         result[task], told = timing.race(mine, other.get(task, {}), rounds=flags.rounds)
         lines += [f'{task}:', *told]
     if other:
-        import torch
-
-        result['machine']['torch'] = torch.__version__
+        result['machine'] |= timing.torch_version()
     else:
-        lines.append('PyTorch is not installed (pip install torch==2.13.0): ours alone')
+        lines.append(timing.INSTALL)
     timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
 
 

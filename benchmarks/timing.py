@@ -17,6 +17,8 @@ from typing import Any
 
 import jax
 
+INSTALL = 'PyTorch is not installed (pip install torch==2.13.0): ours alone'
+
 
 def paired(
     sides: Mapping[str, Callable[[], Any]], *, rounds: int, repeats: int = 3
@@ -61,6 +63,29 @@ def race(
         row[f'ratio_{kind}'] = times['ours'][kind] / times[best][kind]
         lines.append(f'ratio ours / {best} ({kind}): {row[f"ratio_{kind}"]:.2f}')
     return row, lines
+
+
+def pytorch() -> tuple[Any, str] | None:
+    """(torch with a thread for each processor, its device), if it is the one of jax."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    torch.set_num_threads(machine()['usable_cpus'])
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    return (torch, device) if (device == 'cuda') == on_accelerator() else None
+
+
+def torch_version() -> dict[str, str]:
+    """For the facts of a machine."""
+    import torch
+
+    return {'torch': torch.__version__}
+
+
+def on_accelerator() -> bool:
+    """Whether jax computes on a GPU or TPU."""
+    return jax.default_backend() != 'cpu'
 
 
 def machine() -> dict[str, Any]:

@@ -1,0 +1,134 @@
+"""A sweep of DANN over seeds: side by side, one by one, and PyTorch's loop.
+
+    python -m benchmarks.sweeps [--runs 16] [--rounds N] [--compile] [--json]
+        [--out FILE]
+
+Ganin's MNIST net, 64 + 64 images of 28x28x3, momentum SGD, as in benchmarks.dann_step;
+batches lie on the device. Ways of ours: runs one after another with one step a
+dispatch, or ten (several_steps); all runs in one program by vmap, by a scan over them,
+or unrolled (parallel.over_runs). On CPU fewer runs by default, since unrolled ones
+compile for long, and no scans: a convolution's gradient in a loop is 20 to 150 times
+slower there. PyTorch trains one run after another, eager, with --compile also by
+torch.compile. A number is runs an hour, of 10,000 steps each. Goals on a GPU: the best
+way at least 8 times our single steps and 20 times PyTorch eager.
+"""
+
+import argparse
+
+import jax
+import numpy as np
+
+from benchmarks import dann_step, timing
+from transfer_jax.training import parallel
+
+STEPS = 10_000  # of a run
+TOGETHER = 10
+
+
+class SideBySide:
+    """A step of all runs in one program."""
+
+    def __init__(self, method, batch, runs, how):
+        many = parallel.over_runs(lambda: method, how=how)
+        keys = jax.random.split(jax.random.key(0), runs)
+        stack = jax.tree.map(lambda leaf: np.stack([leaf] * runs), batch)
+        self._keys, self._batch = keys, jax.device_put(stack)
+        self._state = jax.jit(jax.vmap(method.init))(keys, self._batch)
+        self._step = jax.jit(many.step, donate_argnums=0)
+
+    def __call__(self):
+        self._state, metrics = self._step(self._state, self._batch, self._keys)
+        jax.block_until_ready((self._state, metrics))
+
+
+def sides(runs: int, compiled: bool) -> dict[str, tuple]:
+    """{name: (call, steps of a run in a call, runs in a call)}."""
+    method, batches = dann_step.build(), dann_step.stream()
+    batch = batches[0]
+    found = {'ours, one by one': (dann_step.Ours(method, batch), 1, 1)}
+    ways = parallel.HOW if timing.on_accelerator() else ('vmap', 'unroll')
+    if timing.on_accelerator():
+        stack = jax.tree.map(
+            lambda *rows: np.stack(rows), *(batches[t] for t in range(TOGETHER))
+        )
+        many = parallel.several_steps(method, TOGETHER)
+        name = f'ours, one by one, {TOGETHER} steps a dispatch'
+        found[name] = (dann_step.Ours(many, stack), TOGETHER, 1)
+        several = parallel.several_steps(
+            parallel.over_runs(lambda: method, how='vmap'), TOGETHER
+        )
+        found[f'ours, vmap, {TOGETHER} steps a dispatch'] = (
+            _Several(several, method, stack, runs),
+            TOGETHER,
+            runs,
+        )
+    for how in ways:
+        found[f'ours, {how}'] = (SideBySide(method, batch, runs, how), 1, runs)
+    for again in (False, True) if compiled else (False,):
+        for layout in (False, True):
+            step = dann_step.torch_step(batch, channels_last=layout, compiled=again)
+            if step is not None:
+                name = f'torch {"compiled" if again else "eager"}'
+                found[name + ', channels last' * layout] = (step, 1, 1)
+    return found
+
+
+class _Several(SideBySide):
+    """Several steps of all runs in one program."""
+
+    def __init__(self, several, method, stack, runs):
+        self._keys = jax.random.split(jax.random.key(0), runs)
+        many = jax.tree.map(lambda leaf: np.stack([leaf] * runs, 1), stack)
+        self._batch = jax.device_put(many)
+        first = jax.tree.map(lambda leaf: leaf[0], self._batch)
+        self._state = jax.jit(jax.vmap(method.init))(self._keys, first)
+        self._step = jax.jit(several.step, donate_argnums=0)
+
+
+def summarise(times, counts) -> dict:
+    """Runs an hour of each side, and the ratios that have goals."""
+    hourly = {
+        name: 3.6e6 / (row['min'] / counts[name][0] / counts[name][1] * STEPS)
+        for name, row in times.items()
+    }
+    ours = {name: rate for name, rate in hourly.items() if name.startswith('ours')}
+    best = max(ours, key=ours.get)
+    result = {'runs_an_hour': hourly, 'best': best}
+    result['best_by_single_steps'] = hourly[best] / hourly['ours, one by one']
+    eager = [rate for name, rate in hourly.items() if name.startswith('torch eager')]
+    if eager:
+        result['best_by_torch_eager'] = hourly[best] / max(eager)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description='Time a sweep of DANN.')
+    parser.add_argument('--runs', type=int, default=0, help='16; on CPU 4')
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--compile', action='store_true', help='torch.compile as well')
+    parser.add_argument('--json', action='store_true', help='print JSON')
+    parser.add_argument('--out', default='', help='write JSON to this file')
+    flags = parser.parse_args()
+    runs = flags.runs or (16 if timing.on_accelerator() else 4)
+
+    found = sides(runs, flags.compile)
+    calls = {name: call for name, (call, *_) in found.items()}
+    times = timing.paired(calls, rounds=flags.rounds, repeats=1)
+    counts = {name: numbers for name, (_, *numbers) in found.items()}
+    result = {'machine': timing.machine(), 'runs': runs, 'milliseconds': times}
+    result |= summarise(times, counts)
+    lines = [', '.join(f'{k} {v}' for k, v in result['machine'].items())]
+    lines.append(timing.table(times))
+    lines.append(f'{"runs an hour, of " + str(STEPS) + " steps":44}')
+    lines += [f'{name:44}{rate:10.1f}' for name, rate in result['runs_an_hour'].items()]
+    for what in ('single_steps', 'torch_eager'):
+        if f'best_by_{what}' in result:
+            ratio = result[f'best_by_{what}']
+            lines.append(f'{result["best"]} by {what.replace("_", " ")}: {ratio:.2f}')
+    if not any(name.startswith('torch') for name in times):
+        lines.append(timing.INSTALL)
+    timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
+
+
+if __name__ == '__main__':
+    main()
