@@ -115,6 +115,32 @@ def test_shared_runs_are_one_trace_and_those_of_their_configs(build, tmp_path, s
     _close(_params(together.Run(build(CONFIGS[1]), runs[1].place)), single[1])
 
 
+def test_a_stopped_shared_run_goes_on_to_the_same_bits(
+    build, tmp_path, same_bits, monkeypatch
+):
+    def shared(root):
+        return _runs(together.share(build, CONFIGS[:2], TRACED), root)[1]
+
+    straight, stopped = shared(tmp_path / 'straight'), shared(tmp_path / 'stopped')
+    running.run(*straight)
+    _stop_at_the_first_evaluation(monkeypatch)
+    with pytest.raises(watching.Interrupted):
+        running.run(*stopped)
+    running.run(*stopped)
+    same_bits(_params(straight), _params(stopped))
+
+
+def _stop_at_the_first_evaluation(monkeypatch):
+    measure = watching.measure
+
+    def stop(*args, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        monkeypatch.setattr(watching, 'measure', measure)
+        return measure(*args, **options)
+
+    monkeypatch.setattr(watching, 'measure', stop)
+
+
 @pytest.mark.parametrize('how', ['unroll', 'vmap'])
 def test_side_by_side_equals_one_by_one(build, tmp_path, single, how):
     runs = _runs(together.share(build, CONFIGS, TRACED), tmp_path)
@@ -136,14 +162,7 @@ def test_a_stopped_group_goes_on_to_the_same_bits(
     straight = shared(tmp_path / 'straight')
     together.run(straight)
     stopped = shared(tmp_path / 'stopped')
-    measure = watching.measure
-
-    def stop_at_the_first(*args, **options):
-        os.kill(os.getpid(), signal.SIGTERM)
-        monkeypatch.setattr(watching, 'measure', measure)
-        return measure(*args, **options)
-
-    monkeypatch.setattr(watching, 'measure', stop_at_the_first)
+    _stop_at_the_first_evaluation(monkeypatch)
     with pytest.raises(watching.Interrupted):
         together.run(stopped)
     # As if a crash had come between the checkpoints of two runs: all go on from 2.

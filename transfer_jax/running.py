@@ -148,9 +148,7 @@ def restore(
         return first_state(stage, seed, 0, stage.stream(data, None)[0], previous)()
     for i, stage in enumerate(experiment.stages[:stages]):
         first = first_state(stage, seed, i, stage.stream(data, previous)[0], previous)
-        restored = checkpoint.restore(
-            checkpoints(place, seed, i, stage), jax.eval_shape(first)
-        )
+        restored = resume(checkpoints(place, seed, i, stage), first)
         if restored is None or restored.step != stage.steps:
             raise NotFinished(f'seed {seed} in {place} has not run to its end')
         previous = restored.state
@@ -240,7 +238,7 @@ def _run_seed(experiment, data, seed, place, own, asked, hooks) -> None:
         stream = stage.stream(data, previous)
         first = first_state(stage, seed, i, stream[0], previous)
         kept = checkpoints(place, seed, i, stage)
-        restored = checkpoint.restore(kept, jax.eval_shape(first))
+        restored = resume(kept, first)
         state, done = restored if restored else (first(), 0)
         if done < stage.steps:
             state, stream = parallel.spread(state, stream)
@@ -284,6 +282,22 @@ def first_state(
         return fresh if stage.start is None else stage.start(fresh, previous)
 
     return first
+
+
+def resume(
+    kept: pathlib.Path, first: Callable[[], TrainState], upto: int | None = None
+) -> checkpoint.Restored | None:
+    """The newest checkpoint of a stage that begins with first(); None: there is none.
+
+    Args:
+      upto: none after this step.
+    """
+    like = jax.eval_shape(first)
+    restored = checkpoint.restore(kept, like, upto)
+    if restored is None or not like.values:
+        return restored
+    # A checkpoint is without the values of the run.
+    return restored._replace(state=restored.state.replace(values=first().values))
 
 
 def key_of(seed: int, i: int) -> Array:

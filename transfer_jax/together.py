@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from transfer_jax import folder, running, selection, watching
-from transfer_jax.training import checkpoint, feed, fit, log, parallel
+from transfer_jax.training import feed, fit, log, parallel
 from transfer_jax.types import Batch
 
 # Whatever a run may fail of that is no fault of the others.
@@ -211,20 +211,17 @@ def _restore(kept, firsts):
     upto = None
     while True:
         found = [
-            checkpoint.restore(place, jax.eval_shape(first), upto)
+            running.resume(place, first, upto)
             for place, first in zip(kept, firsts, strict=True)
         ]
         steps = {0 if restored is None else restored.step for restored in found}
         if len(steps) == 1:
             break
         upto = min(steps)  # a crash came between the checkpoints of two lanes
-    states = []
-    for restored, first in zip(found, firsts, strict=True):
-        fresh = first()
-        # A checkpoint is without the values of the run.
-        states.append(
-            fresh if restored is None else restored.state.replace(values=fresh.values)
-        )
+    states = [
+        first() if restored is None else restored.state
+        for restored, first in zip(found, firsts, strict=True)
+    ]
     return states, steps.pop()
 
 
