@@ -4,6 +4,7 @@ A folder keeps the newest two. A checkpoint that cannot be read, or whose arrays
 have the digest that was saved with them, is set aside and the one before is used.
 """
 
+import contextlib
 import hashlib
 import logging
 import pathlib
@@ -44,7 +45,7 @@ def digest(tree: PyTree) -> str:
 def save(folder: pathlib.Path, state: TrainState, step: int, *, keep: int = 2) -> None:
     """Write the state after `step`, whole or not at all, and drop the oldest.
 
-    Of several processes, all of them call it.
+    Of several processes, all of them call it, with a state that is on all devices.
 
     Raises:
       CheckpointError: the disk is full or the folder cannot be written; older
@@ -80,7 +81,7 @@ def restore(
     steps = [step for step in _steps(folder) if upto is None or step <= upto]
     for step in sorted(steps, reverse=True):
         try:
-            with _checkpointer(folder, None) as checkpointer:
+            with _alone(), _checkpointer(folder, None) as checkpointer:
                 tree = checkpointer.load(step, wanted)
                 saved = checkpointer.metadata(step).custom_metadata['digest']
             if digest(tree) != saved:
@@ -89,7 +90,7 @@ def restore(
             _set_aside(folder, step, _reason(error))
         else:
             # Loaded arrays may share host memory with the reader: take copies.
-            tree = jax.tree.map(jax.numpy.array, parallel.local(tree))
+            tree = jax.tree.map(jax.numpy.array, tree)
             return Restored(like.replace(**tree), step)
     return None
 
@@ -100,11 +101,24 @@ def _as_dict(state: TrainState) -> dict[str, PyTree]:
 
 
 def _abstract(leaf):
-    if jax.process_count() > 1:  # all of them read it together
-        sharding = parallel.everywhere()
-    else:
-        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+
+def _alone() -> contextlib.AbstractContextManager:
+    """Of several processes, each reads the whole state, without waiting for others."""
+    if jax.process_count() == 1:
+        return contextlib.nullcontext()
+    from orbax.checkpoint import v1 as ocp
+
+    own = jax.process_index()
+    return ocp.Context(
+        multiprocessing_options=ocp.options.MultiprocessingOptions(
+            primary_host=own,
+            active_processes={own},
+            barrier_sync_key_prefix=f'process_{own}',
+        )
+    )
 
 
 def _checkpointer(folder: pathlib.Path, keep: int | None):

@@ -194,11 +194,6 @@ def by_rows(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(collective.AXIS))
 
 
-def everywhere() -> NamedSharding:
-    """The whole array on every device."""
-    return NamedSharding(mesh(), PartitionSpec())
-
-
 def replicated(tree: PyTree, mesh: Mesh) -> PyTree:
     """A copy of the tree on every device."""
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
