@@ -106,7 +106,7 @@ def bands(
       interval: the band is the 95 % interval of the mean (1.96 standard errors); else
         it is the standard deviation.
       logarithmic: x by its logarithm, such as numbers of images.
-      spaced: ticks at round numbers, not at every x.
+      spaced: ticks at some whole numbers, not at every x.
     """
     figure, axes = blank(5.6, 3.8)
     ticks = sorted({x for line in lines.values() for x in line})
@@ -119,7 +119,9 @@ def bands(
         axes.fill_between(xs, mean - wide, mean + wide, color=colour, alpha=0.15, lw=0)
     if logarithmic:
         axes.set_xscale('log')
-    if not spaced:
+    if spaced:
+        axes.locator_params('x', nbins=6, integer=True)
+    else:
         axes.set_xticks(ticks, [f'{x:g}' for x in ticks])
     axes.minorticks_off()
     axes.set_title(title)

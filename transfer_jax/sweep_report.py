@@ -263,7 +263,7 @@ def draw(entries: Sequence[Entry]) -> dict[str, tuple[str, dict[str, 'Figure']]]
             f'{many}Mean over seeds and its standard deviation.',
             {
                 name: figures.bands(
-                    {_name(entry): entry.curves[name] for entry in best},
+                    {_name(entry, best): entry.curves[name] for entry in best},
                     title,
                     'step',
                     spaced=True,
@@ -282,8 +282,10 @@ def draw(entries: Sequence[Entry]) -> dict[str, tuple[str, dict[str, 'Figure']]]
     return drawn
 
 
-def _name(entry: Entry) -> str:
-    return ', '.join(f'{k} {_plain(v)}' for k, v in entry.fields.items()) or 'the run'
+def _name(entry: Entry, among: Sequence[Entry]) -> str:
+    """By what tells it from the others."""
+    names = varied([other.fields for other in among])
+    return ', '.join(f'{k} {_plain(entry.fields[k])}' for k in names) or 'the run'
 
 
 def _heat_map(entries, rule, title) -> 'Figure | None':

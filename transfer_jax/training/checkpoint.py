@@ -4,7 +4,6 @@ A folder keeps the newest two. A checkpoint that cannot be read, or whose arrays
 have the digest that was saved with them, is set aside and the one before is used.
 """
 
-import contextlib
 import hashlib
 import logging
 import pathlib
@@ -81,9 +80,7 @@ def restore(
     steps = [step for step in _steps(folder) if upto is None or step <= upto]
     for step in sorted(steps, reverse=True):
         try:
-            with _alone(), _checkpointer(folder, None) as checkpointer:
-                tree = checkpointer.load(step, wanted)
-                saved = checkpointer.metadata(step).custom_metadata['digest']
+            tree, saved = _load(folder / str(step), wanted)
             if digest(tree) != saved:
                 raise ValueError('its arrays are not those that were saved')
         except Exception as error:  # damage shows itself as almost any exception
@@ -105,32 +102,35 @@ def _abstract(leaf):
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
 
-def _alone() -> contextlib.AbstractContextManager:
-    """Of several processes, each reads the whole state, without waiting for others."""
-    if jax.process_count() == 1:
-        return contextlib.nullcontext()
-    from orbax.checkpoint import v1 as ocp
+def _load(place: pathlib.Path, wanted: PyTree) -> tuple[PyTree, str]:
+    """(the tree on one device, the digest saved with it)."""
+    from orbax.checkpoint import v1 as ocp  # 1.6 s: only where it is used
 
     own = jax.process_index()
-    return ocp.Context(
-        multiprocessing_options=ocp.options.MultiprocessingOptions(
-            primary_host=own,
-            active_processes={own},
-            barrier_sync_key_prefix=f'process_{own}',
-        )
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=own,
+        active_processes={own},
+        barrier_sync_key_prefix=f'process_{own}',
     )
+    # Of several processes, each reads the whole state, without waiting for others.
+    with ocp.Context(
+        multiprocessing_options=alone if jax.process_count() > 1 else None
+    ):
+        tree = ocp.load(place.absolute(), wanted)
+        saved = ocp.metadata(place.absolute()).custom_metadata['digest']
+    return tree, saved
 
 
-def _checkpointer(folder: pathlib.Path, keep: int | None):
-    from orbax.checkpoint import v1 as ocp  # 1.6 s: only where it is used
+def _checkpointer(folder: pathlib.Path, keep: int):
+    from orbax.checkpoint import v1 as ocp
 
     logging.getLogger('absl').setLevel(logging.ERROR)
     policies = ocp.training.preservation_policies
     return ocp.training.Checkpointer(
         folder.absolute(),
         save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
-        preservation_policy=policies.LatestN(keep) if keep else policies.PreserveAll(),
-        cleanup_tmp_directories=keep is not None,
+        preservation_policy=policies.LatestN(keep),
+        cleanup_tmp_directories=True,
     )
 
 
