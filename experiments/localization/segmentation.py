@@ -53,7 +53,7 @@ class Config:
     seeds: int = 1
     steps: int = 600
     """Of the network trained with image labels."""
-    rate: float = 1e-2
+    rate: float = 1e-3
     taught_steps: int = 300
     """Of FCN-8s."""
     taught_rate: float = 3e-3
