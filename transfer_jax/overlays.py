@@ -108,7 +108,7 @@ def overlays(
         figure.legend(
             handles=handles,
             loc='outside lower center',
-            ncols=min(len(handles), 2 * columns),
+            ncols=_beside(handles, figure),
             fontsize=8,
             frameon=False,
         )
@@ -156,6 +156,11 @@ def _heat(axes, image, heat, signed) -> None:
     axes.imshow(tint, extent=extent, interpolation='nearest')
 
 
+def _beside(handles, figure) -> int:
+    """How many entries of a legend fit beside each other."""
+    return max(1, min(len(handles), int(figure.get_figwidth() / 1.45)))
+
+
 def _inside(example: Example, k: int, x: float, y: float) -> bool:
     own = example.boxes[np.asarray(example.label) == k]
     return any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in own)
@@ -191,7 +196,7 @@ def side_by_side(
         figure.legend(
             handles=handles,
             loc='outside lower center',
-            ncols=min(len(handles), 2 * len(columns)),
+            ncols=_beside(handles, figure),
             fontsize=8,
             frameon=False,
         )

@@ -13,10 +13,11 @@ A scene has 2 to 5 objects, 40 to 80 pixels large, of 20 classes: 10 digits and 
 objects of COIL-100, on a photograph of 320 x 320 pixels. Training knows which classes a
 scene shows and nothing of places. Training and test scenes share no view of an object,
 no digit and no photograph. Every pooling has the same backbone, schedule and scenes.
-The rate is the best of 1e-3, 3e-3 and 1e-2 by the mAP of max and weldon on 200 scenes
-held out of the training scenes. `pixels` is the side at which the network sees a scene, in training and testing: 320 as
-it is, or shrunk. The columns are those of experiments.localization.fruit, at the last
-step; the centre row is what is had without a map.
+The rate is the better of 1e-3 and 3e-3 by the mAP of max and weldon on 200 scenes held
+out of the training scenes. `pixels` is the side at which the network sees a scene, in
+training and testing: 320 as it is, or shrunk. The columns are those of
+experiments.localization.fruit, at the last step; the centre row is what is had without
+a map.
 """
 
 import dataclasses
