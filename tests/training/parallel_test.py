@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from transfer_jax import methods, models
+from transfer_jax import losses, methods, models, ops
+from transfer_jax.methods.adaptation import two_domains
 from transfer_jax.training import fit, optim, parallel
 
 VALUES = {'seeds': {}, 'rates': {'rate': [0.05, 0.2]}}
@@ -110,3 +111,39 @@ def test_several_steps_equal_single_steps(make, stream, batch):
     )
     assert state.step == 3
     _close((state, metrics), (singly, seen[-1]))
+
+
+@pytest.mark.parametrize('name', ['temperature', 'width'])
+def test_any_scalar_may_differ_between_runs(networks, keys, rows, name):
+    """MCC's temperature; the width of the kernel of an MMD."""
+    _, classifier, _ = networks()
+    tx = optim.sgd(optim.constant(0.05))
+    given = {
+        'txs': {'encoder': tx, 'classifier': tx},
+        'weight': optim.constant(1.0),
+    }
+
+    def make(value):
+        if name == 'temperature':
+            return methods.mcc(Dense(), classifier, **given, temperature=value)
+
+        def penalty(passed, state):
+            kernel = ops.gaussian_kernel(value[None])
+            pair = two_domains.gathered(passed, 'features')
+            return losses.mmd_biased(*pair, kernel=kernel), {}
+
+        return two_domains.regularised(Dense(), classifier, **given, penalty=penalty)
+
+    values = jnp.float32([0.5, 4.0])
+    many = parallel.over_runs(lambda value: make(value), {'value': values}, how='vmap')
+    answers = _whole(many)(keys, _stack(rows))
+    alone = [
+        _whole(make(value))(key, row)
+        for value, key, row in zip(values, keys, rows, strict=True)
+    ]
+    _close(answers, _stack(alone))
+
+
+def test_a_way_that_there_is_not_is_named(make):
+    with pytest.raises(ValueError, match="no way 'fast' for runs; choose from vmap"):
+        parallel.over_runs(make, {'rate': [0.1]}, how='fast')

@@ -4,6 +4,7 @@ A folder keeps the newest two. A checkpoint that cannot be read, or whose arrays
 have the digest that was saved with them, is set aside and the one before is used.
 """
 
+import contextlib
 import hashlib
 import logging
 import pathlib
@@ -106,16 +107,18 @@ def _load(place: pathlib.Path, wanted: PyTree) -> tuple[PyTree, str]:
     """(the tree on one device, the digest saved with it)."""
     from orbax.checkpoint import v1 as ocp  # 1.6 s: only where it is used
 
-    own = jax.process_index()
-    alone = ocp.options.MultiprocessingOptions(
-        primary_host=own,
-        active_processes={own},
-        barrier_sync_key_prefix=f'process_{own}',
-    )
-    # Of several processes, each reads the whole state, without waiting for others.
-    with ocp.Context(
-        multiprocessing_options=alone if jax.process_count() > 1 else None
-    ):
+    logging.getLogger('absl').setLevel(logging.ERROR)
+    context = contextlib.nullcontext()
+    if jax.process_count() > 1:
+        # Each reads the whole state, without waiting for the others.
+        own = jax.process_index()
+        alone = ocp.options.MultiprocessingOptions(
+            primary_host=own,
+            active_processes={own},
+            barrier_sync_key_prefix=f'process_{own}',
+        )
+        context = ocp.Context(multiprocessing_options=alone)
+    with context:
         tree = ocp.load(place.absolute(), wanted)
         saved = ocp.metadata(place.absolute()).custom_metadata['digest']
     return tree, saved

@@ -195,7 +195,12 @@ def by_rows(mesh: Mesh) -> NamedSharding:
 
 
 def replicated(tree: PyTree, mesh: Mesh) -> PyTree:
-    """A copy of the tree on every device."""
+    """A copy of the tree on every device.
+
+    Of several processes, each gives the same tree.
+    """
+    if jax.process_count() > 1:  # what lies on one device cannot go to another's
+        tree = jax.device_get(tree)
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
 
 

@@ -11,6 +11,7 @@ FIRST, STEPS = 10, 10  # the first steps compile
 SHOWN = 5
 # Threads of a trace that run operations: a device's streams, or the pools of a CPU.
 THREADS = ('XLA Ops', 'Stream', 'XLAPjRtCpuClient', 'tf_XLA', 'XLAEigen')
+AROUND = ('ThunkExecutor', 'wait')  # in names of what runs or awaits operations
 
 
 class Trace:
@@ -67,7 +68,7 @@ def costs(place: pathlib.Path) -> list[tuple[str, float, float]]:
     spent: collections.Counter[str] = collections.Counter()
     by_thread = collections.defaultdict(list)
     for event in events:
-        if event.get('ph') != 'X':
+        if event.get('ph') != 'X' or any(part in event['name'] for part in AROUND):
             continue
         thread = (event['pid'], event['tid'])
         if any(name in threads.get(thread, '') for name in THREADS):
