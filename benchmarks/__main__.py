@@ -17,6 +17,7 @@ NAMES = (
     'overhead',
     'input_pipeline',
     'scaling',
+    'compilation',
 )
 
 if __name__ == '__main__':
