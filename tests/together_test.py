@@ -189,6 +189,14 @@ def test_a_diverged_run_does_not_end_the_others(build, tmp_path):
     assert not (runs[1].place / 'result.json').exists()
 
 
+def test_when_every_run_has_diverged_each_has_its_reason(build, tmp_path):
+    configs = [Config(rate=1e30), Config(rate=2e30)]
+    runs = _runs(together.share(build, configs, TRACED), tmp_path)
+    failed = together.run(runs)
+    assert list(failed) == [run.place for run in runs]
+    assert all('the usual cure' in reason for reason in failed.values())
+
+
 def test_a_group_that_does_not_fit_is_split(build, tmp_path, monkeypatch, single):
     seen = []
 

@@ -31,6 +31,10 @@ class Run(NamedTuple):
     place: pathlib.Path
 
 
+class _AllFailed(Exception):
+    """No run of those that train side by side is left."""
+
+
 class _Lane(NamedTuple):
     """One seed of a run."""
 
@@ -139,6 +143,8 @@ def run(
             some, rest = lanes[:most], lanes[most:]
             try:
                 _train(some, how, asked, failed)
+            except _AllFailed:
+                pass  # each has its reason in `failed`
             except jax.errors.JaxRuntimeError as error:
                 if 'RESOURCE_EXHAUSTED' not in str(error) or len(some) == 1:
                     raise
@@ -190,6 +196,8 @@ def _train(lanes: Sequence[_Lane], how, asked, failed: Failures) -> None:
             running.checkpoints(lane.run.place, lane.seed, i, stage) for lane in lanes
         ]
         states, done = _restore(kept, firsts)
+        if all(lane.run.place in failed for lane in lanes):
+            raise _AllFailed
         if done < stage.steps:
             watch = _Together(lanes, own, kept, asked, done, failed)
             with contextlib.closing(watch):
@@ -300,9 +308,7 @@ class _Together:
 
     def __call__(self, step, state, values):
         self._pending.append((step, values))
-        some = next(iter(self._watches.values()), None)
-        if some is None:
-            raise ValueError('every run of the group has failed')
+        some = next(iter(self._watches.values()))
         if not (some.due(step) or self._asked):
             return
         pending, self._pending = jax.device_get(self._pending), []
@@ -322,6 +328,8 @@ class _Together:
         self._say(step)
         if stop is not None:
             raise stop
+        if not self._watches:
+            raise _AllFailed
 
     def _say(self, step):
         """A line at evaluations, with the mean over the lanes."""
