@@ -12,14 +12,12 @@ table.csv, table.tex, figures/.
 """
 
 import dataclasses
-import fcntl
 import hashlib
 import importlib
 import json
 import pathlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Annotated
 
@@ -29,6 +27,7 @@ import tyro
 from experiments import __main__ as listing
 from experiments import cluster, common, grid, programs
 from transfer_jax import (
+    folder,
     report,
     running,
     study,
@@ -94,7 +93,7 @@ def main(args: Sequence[str] | None = None) -> None:
             return
         programs.keep()
         place = folder_of(plan, command.run_root)
-        with alone(place):
+        with folder.locked(place, 'sweep folder', '--run-root'):
             if command.cluster:
                 failed = cluster.run(command, len(plan), place)
             else:
@@ -167,7 +166,7 @@ def listed(plan: Sequence[Group]) -> str:
     return '\n'.join(lines)
 
 
-def run(plan: Iterable[Group], command: Command) -> dict[pathlib.Path, str]:
+def run(plan: Sequence[Group], command: Command) -> dict[pathlib.Path, str]:
     """{run that failed: why}. A stop from outside ends the sweep."""
     failed: dict[pathlib.Path, str] = {}
     side_by_side = command.together
@@ -236,31 +235,6 @@ def folder_of(plan: Sequence[Group], root: pathlib.Path) -> pathlib.Path:
     names = sorted(str(own.place.relative_to(root)) for own in runs)
     digest = hashlib.sha256('\n'.join(names).encode()).hexdigest()[:8]
     return root / runs[0].experiment.name / f'sweep-{digest}'
-
-
-@contextmanager
-def alone(place: pathlib.Path) -> Iterator[None]:
-    """Own the sweep's folder while the block runs.
-
-    Raises:
-      ValueError: another process does.
-    """
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        lock = open(place / 'lock', 'w')
-    except OSError as error:
-        raise ValueError(
-            f'cannot write {place}: {error.strerror}; choose another --run-root'
-        ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ValueError(
-                f'this sweep is running in another process, in {place}; wait for it, '
-                'or choose another --run-root'
-            ) from None
-        yield
 
 
 def _result(place: pathlib.Path) -> dict | None:

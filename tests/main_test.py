@@ -13,7 +13,7 @@ import pytest
 
 from experiments import __main__ as listing
 from experiments import common, sweep
-from transfer_jax import watching
+from transfer_jax import folder, watching
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -142,10 +142,10 @@ def test_debug_shows_the_error_itself(page, tmp_path):
 def test_two_sweeps_on_one_folder_are_refused(page, tmp_path, capsys):
     command = sweep.Command('page', run_root=tmp_path)
     plan = sweep.groups(page, command)
-    with sweep.alone(sweep.folder_of(plan, tmp_path)):
+    with folder.locked(sweep.folder_of(plan, tmp_path), 'sweep folder', ''):
         assert call(tmp_path) == 2
     assert page.ran == []
-    assert 'this sweep is running in another process' in capsys.readouterr().err
+    assert 'is in use by another process' in capsys.readouterr().err
     assert call(tmp_path) == 1  # the second run fails, as ever
 
 

@@ -36,23 +36,38 @@ def claim(folder: pathlib.Path, experiment: str, config: Any) -> Iterator[None]:
       FolderError: it cannot be written, is in use, or holds another experiment or
         config; the message names the fields that differ.
     """
+    with locked(folder, 'run folder', '--run-dir'):
+        _check_config(folder, experiment, config)
+        yield
+
+
+@contextlib.contextmanager
+def locked(folder: pathlib.Path, what: str, flag: str) -> Iterator[None]:
+    """Keep other processes out of a folder, created if need be, while the block runs.
+
+    Args:
+      what: it is, in messages.
+      flag: by which another may be chosen.
+
+    Raises:
+      FolderError: it cannot be written, or is in use.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / 'lock', 'w')
     except OSError as error:
         raise FolderError(
-            f'cannot write run folder {folder}: {error.strerror}; choose another with '
-            '--run-dir'
+            f'cannot write {what} {folder}: {error.strerror}; choose another with '
+            f'{flag}'
         ) from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise FolderError(
-                f'run folder {folder} is in use by another process; wait for it, or '
-                'choose another with --run-dir'
+                f'{what} {folder} is in use by another process; wait for it, or '
+                f'choose another with {flag}'
             ) from None
-        _check_config(folder, experiment, config)
         yield
 
 

@@ -44,6 +44,8 @@ class Config:
     norm: str = ''
     """Batch-norm policy: none, joint, separate, source, adabn, dsbn or autodial; the
     method's own by default."""
+    dtype: str = 'float32'
+    """Of the encoder's computation: float32 or bfloat16."""
     classes: int = 0
     """Number of classes; found out by default, but for tfds:NAME."""
     seeds: int = 2
@@ -75,7 +77,11 @@ def build(config: Config) -> running.Experiment:
     )
     norm = config.norm or recipe.norm
     nets = networks.build(
-        task.network, task.classes, norm, image=pairs.image_shape(task)
+        task.network,
+        task.classes,
+        norm,
+        image=pairs.image_shape(task),
+        dtype=config.dtype,
     )
     tx = optim.adam(optim.ganin_rate(config.steps, config.rate))
     weight = recipe.schedule(config.weight, config.steps)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import flax.linen as nn
+import jax.numpy as jnp
 
 from transfer_jax import models
 
@@ -74,22 +75,34 @@ NORMS: dict[str, Norm] = {
 }
 
 
+DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
+
+
 def build(
     network: str,
     classes: int,
     norm: str = 'none',
     image: tuple[int, int, int] | None = None,
+    dtype: str = 'float32',
 ) -> Networks:
     """The networks of that name under a batch-norm policy.
 
     Args:
       image: (h, w, c) of what the decoder makes; None for no decoder.
+      dtype: of the encoder's computation, a key of DTYPES; parameters and heads are
+        float32.
 
     Raises:
       ValueError: an unknown network or policy, naming those there are.
     """
-    for kind, name, known in (('network', network, NETWORKS), ('norm', norm, NORMS)):
+    for kind, name, known in (
+        ('network', network, NETWORKS),
+        ('norm', norm, NORMS),
+        ('dtype', dtype, DTYPES),
+    ):
         if name not in known:
             raise ValueError(f'no {kind} {name!r}; choose from {", ".join(known)}')
     decoder = None if image is None else models.DigitDecoder(image)
-    return NETWORKS[network](classes, NORMS[norm])._replace(decoder=decoder)
+    made = NETWORKS[network](classes, NORMS[norm])
+    encoder = made.encoder.clone(dtype=DTYPES[dtype])
+    return made._replace(encoder=encoder, decoder=decoder)

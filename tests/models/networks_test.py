@@ -190,3 +190,14 @@ def test_a_layered_net_freezes_the_statistics_of_named_layers_only():
         assert same == (layer in net.frozen), layer
     with pytest.raises(ValueError, match="no layer 'conv_9'"):
         models.LayeredNet(frozen=('conv_9',)).init(KEY, x, train=False)
+
+
+def test_an_encoder_computes_in_the_type_it_is_given_and_keeps_float32():
+    chosen = networks.build('mnist', 4, 'joint', dtype='bfloat16')
+    x = jnp.ones((2, 28, 28, 3))
+    variables = chosen.encoder.init(jax.random.key(0), x, train=False)
+    assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype('float32')}
+    output, taps = chosen.encoder.apply(variables, x, train=False)
+    assert taps['conv_1'].dtype == jnp.bfloat16 and output.dtype == jnp.float32
+    with pytest.raises(ValueError, match="no dtype 'half'; choose from float32"):
+        networks.build('mnist', 4, dtype='half')
