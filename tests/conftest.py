@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 # Exact equality and tolerances are promised for the CPU; say otherwise to try another.
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+# Nothing is kept from one test to another, nor in the user's cache.
+os.environ['JAX_COMPILATION_CACHE_DIR'] = ''
 
 import flax.linen as nn  # noqa: E402
 import jax  # noqa: E402
