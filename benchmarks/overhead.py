@@ -10,7 +10,6 @@ leave out. On CPU images are small and few by default. Goal: below 5 %.
 
 import argparse
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
