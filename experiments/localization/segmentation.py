@@ -119,16 +119,19 @@ def _measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, flo
     return measures.masks(found, truth, classes, void=None)
 
 
-def _masks(config, prepared, method, seed) -> np.ndarray:
-    """Predicted masks (n, h, w) uint8: class + 1, 0 background."""
+def _masks(config, prepared, method, seed, most=None) -> np.ndarray:
+    """Predicted masks (n, h, w) uint8, of the first `most` scenes or of all.
+
+    Class + 1, 0 background.
+    """
     network = method.removesuffix(REFINED)
     if (network, seed) not in prepared.shares:
         make = _of_maps if network == MAPS else _of_taught
         prepared.shares[network, seed] = make(config, prepared, seed)
-    shares = prepared.shares[network, seed]
+    shares = prepared.shares[network, seed][:most]
     if method == network:
         return shares.argmax(-1).astype(np.uint8)
-    images = prepared.parts.test.image
+    images = prepared.parts.test.image[:most]
     return np.stack([_refined(*pair) for pair in zip(shares, images, strict=True)])
 
 
@@ -183,7 +186,7 @@ def _pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:
         'mask': [overlays.painted(mask) for mask in part.mask[:SHOWN]],
     }
     for method in ARMS:
-        found = _masks(config, prepared, method, 0)[:SHOWN]
+        found = _masks(config, prepared, method, 0, SHOWN)
         columns[method] = [overlays.painted(mask) for mask in found]
     shown = sorted({int(k) for own in part.labels[:SHOWN] for k in own})
     legend = {names[k]: overlays.colour(k) for k in shown}
