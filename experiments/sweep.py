@@ -30,6 +30,7 @@ from transfer_jax import (
     folder,
     report,
     running,
+    side_by_side,
     study,
     summaries,
     sweep_report,
@@ -77,7 +78,7 @@ class Command:
 
 
 # Runs that share a program, with their folders.
-Group = Sequence[together.Run]
+Group = Sequence[side_by_side.Run]
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -146,7 +147,7 @@ def groups(page: ModuleType, command: Command) -> list[Group]:
             experiments = [page.build(config) for config in alike]
         made.append(
             [
-                together.Run(own, common.default_folder(own, command.run_root))
+                side_by_side.Run(own, common.default_folder(own, command.run_root))
                 for own in experiments
             ]
         )
@@ -169,13 +170,13 @@ def listed(plan: Sequence[Group]) -> str:
 def run(plan: Sequence[Group], command: Command) -> dict[pathlib.Path, str]:
     """{run that failed: why}. A stop from outside ends the sweep."""
     failed: dict[pathlib.Path, str] = {}
-    side_by_side = command.together
-    if side_by_side is None:
-        side_by_side = 1 if jax.default_backend() == 'cpu' else 0
+    most = command.together
+    if most is None:
+        most = 1 if jax.default_backend() == 'cpu' else 0
     for group in plan:
         left = [own for own in group if not finished(*own)]
-        if side_by_side != 1 and len(group) > 1 and left:
-            failed |= _attempt(left, command, side_by_side)
+        if most != 1 and len(group) > 1 and left:
+            failed |= _attempt(left, command, most)
         else:
             for own in left:
                 failed |= _attempt([own], command, 1)
@@ -184,16 +185,16 @@ def run(plan: Sequence[Group], command: Command) -> dict[pathlib.Path, str]:
     return failed
 
 
-def _attempt(runs: Group, command: Command, side_by_side: int) -> dict:
+def _attempt(runs: Group, command: Command, most: int) -> dict:
     """{run that failed: why}: whatever it is, the other runs are not to blame."""
     try:
-        if side_by_side == 1:
+        if most == 1:
             common.execute(*runs[0], command.data_dir)
             return {}
-        failed = together.run(
+        failed = side_by_side.run(
             runs,
             data_dir=command.data_dir,
-            most=side_by_side,
+            most=most,
             how=command.how or None,
         )
         for experiment, place in runs:

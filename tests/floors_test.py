@@ -15,9 +15,9 @@ FLOORS = (
     {'losses', 'models', 'shallow', 'data', 'retrieval', 'features_file'},
     {'training'},
     {'evaluation', 'units', 'selection', 'methods', 'folder', 'figures', 'tables'},
-    {'watching', 'regret', 'summaries', 'markup', 'galleries', 'overlays'},
+    {'watching', 'outcomes', 'regret', 'summaries', 'markup', 'galleries', 'overlays'},
     {'running', 'study'},
-    {'pictures', 'together'},
+    {'pictures', 'together', 'side_by_side'},
     {'report', 'sweep_report'},
     {'study_report'},
 )
@@ -30,6 +30,7 @@ FORBIDDEN = {
     'evaluation': {'data'},
     'study': {'methods', 'models', 'data'},
     'together': {'methods', 'models', 'data'},
+    'side_by_side': {'methods', 'models', 'data'},
 }
 # Nobody's to import: tools is for development, with PyTorch.
 ABOVE = {'experiments', 'tests', 'benchmarks', 'tools'}

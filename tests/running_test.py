@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from experiments import common
-from transfer_jax import running, selection, watching
+from transfer_jax import outcomes, running, selection, watching
 from transfer_jax.training import checkpoint, fit
 
 
@@ -125,7 +125,7 @@ def test_a_history_from_before_a_validator_has_a_result_without_it(tiny):
             }
             for i, row in enumerate(scores, 1)
         ]
-        return running.summarize(tiny(), rows)
+        return outcomes.summarize(tiny(), rows)
 
     before, mixed, after = result(old, old), result(old, new), result(new, new)
     assert before['validators'].keys() == mixed['validators'].keys() == old.keys()

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from transfer_jax import folder, methods, running, together, watching
+from transfer_jax import folder, methods, running, side_by_side, together, watching
 from transfer_jax.training import fit, optim
 
 STEPS = 4
@@ -69,7 +69,9 @@ TRACED = ('rate', 'weight')
 
 
 def _runs(experiments, root):
-    return [together.Run(own, root / f'run_{i}') for i, own in enumerate(experiments)]
+    return [
+        side_by_side.Run(own, root / f'run_{i}') for i, own in enumerate(experiments)
+    ]
 
 
 def _states(run):
@@ -112,7 +114,7 @@ def test_shared_runs_are_one_trace_and_those_of_their_configs(build, tmp_path, s
     # The folder is that of the page's own run, which finds nothing left to do.
     result = running.run(build(CONFIGS[1]), runs[1].place)
     assert result['config'] == dataclasses.asdict(CONFIGS[1])
-    _close(_params(together.Run(build(CONFIGS[1]), runs[1].place)), single[1])
+    _close(_params(side_by_side.Run(build(CONFIGS[1]), runs[1].place)), single[1])
 
 
 def test_a_stopped_shared_run_goes_on_to_the_same_bits(
@@ -144,7 +146,7 @@ def _stop_at_the_first_evaluation(monkeypatch):
 @pytest.mark.parametrize('how', ['unroll', 'vmap'])
 def test_side_by_side_equals_one_by_one(build, tmp_path, single, how):
     runs = _runs(together.share(build, CONFIGS, TRACED), tmp_path)
-    assert together.run(runs, how=how, most=4) == {}
+    assert side_by_side.run(runs, how=how, most=4) == {}
     _close([_params(run) for run in runs], single)
     for run in runs:
         rows = folder.Rows(run.place / 'history.jsonl').read()
@@ -160,11 +162,11 @@ def test_a_stopped_group_goes_on_to_the_same_bits(
         return _runs(together.share(build, CONFIGS[:2], TRACED), root)
 
     straight = shared(tmp_path / 'straight')
-    together.run(straight)
+    side_by_side.run(straight)
     stopped = shared(tmp_path / 'stopped')
     _stop_at_the_first_evaluation(monkeypatch)
     with pytest.raises(watching.Interrupted):
-        together.run(stopped)
+        side_by_side.run(stopped)
     # As if a crash had come between the checkpoints of two runs: all go on from 2.
     newest = running.checkpoints(
         stopped[1].place, 1, 0, stopped[1].experiment.stages[0]
@@ -172,7 +174,7 @@ def test_a_stopped_group_goes_on_to_the_same_bits(
     found = sorted(int(path.name) for path in newest.iterdir() if path.name.isdigit())
     assert found[-1] < STEPS
     shutil.rmtree(newest / str(found[-1]))
-    together.run(stopped)
+    side_by_side.run(stopped)
     for one, two in zip(straight, stopped, strict=True):
         same_bits(_params(one), _params(two))
         histories = [folder.Rows(r.place / 'history.jsonl').read() for r in (one, two)]
@@ -182,7 +184,7 @@ def test_a_stopped_group_goes_on_to_the_same_bits(
 def test_a_diverged_run_does_not_end_the_others(build, tmp_path):
     configs = [Config(), Config(rate=1e30)]
     runs = _runs(together.share(build, configs, TRACED), tmp_path)
-    failed = together.run(runs)
+    failed = side_by_side.run(runs)
     assert list(failed) == [runs[1].place]
     assert 'A smaller learning rate is the usual cure' in failed[runs[1].place]
     assert (runs[0].place / 'result.json').exists()
@@ -192,7 +194,7 @@ def test_a_diverged_run_does_not_end_the_others(build, tmp_path):
 def test_when_every_run_has_diverged_each_has_its_reason(build, tmp_path):
     configs = [Config(rate=1e30), Config(rate=2e30)]
     runs = _runs(together.share(build, configs, TRACED), tmp_path)
-    failed = together.run(runs)
+    failed = side_by_side.run(runs)
     assert list(failed) == [run.place for run in runs]
     assert all('the usual cure' in reason for reason in failed.values())
 
@@ -207,9 +209,9 @@ def test_a_group_that_does_not_fit_is_split(build, tmp_path, monkeypatch, single
             raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: out of memory')
         return fit(method, state, *args, **options)
 
-    monkeypatch.setattr(together, 'fit', small)
+    monkeypatch.setattr(side_by_side, 'fit', small)
     runs = _runs(together.share(build, CONFIGS, TRACED), tmp_path)
-    assert together.run(runs) == {}
+    assert side_by_side.run(runs) == {}
     assert seen == [6, 3, 2, 2, 2]
     _close([_params(run) for run in runs], single)
 
@@ -224,4 +226,4 @@ def test_a_field_that_decides_what_is_built_is_refused(build):
 def test_runs_of_other_shapes_are_refused(build, tmp_path):
     runs = _runs([build(Config()), build(Config(share=1.0))], tmp_path)
     with pytest.raises(ValueError, match='a field that changes shapes'):
-        together.run(runs)
+        side_by_side.run(runs)

@@ -63,15 +63,16 @@ def write(
     if not entries:
         return None
     head, body = cells(entries, bootstrap)
+    words = list(entries[0].fields)
     try:
         place.mkdir(parents=True, exist_ok=True)
         (place / 'table.csv').write_text(as_csv(entries))
-        (place / 'table.tex').write_text(as_latex(head, body))
+        latex = '\n'.join(tables.latex_grid(head, body, words))
+        (place / 'table.tex').write_text(f'{latex}\n')
         title = f'Sweep of {entries[0].result["experiment"]}'
         parts = [f'<h1>{html.escape(title)}</h1>\n']
         if any(entry.result['fast'] for entry in entries):
             parts.append(markup.SHORT_RUN)
-        words = [name for name in entries[0].fields]
         parts += [
             markup.table(head, body, words),
             f'<p class="note">{html.escape(legend(entries, bootstrap))}</p>\n',
@@ -182,12 +183,11 @@ def _plain(value) -> str:
 
 
 def _shown(cell: Cell, bootstrap: bool) -> str:
-    mean = f'{100 * cell.mean:.1f}'
-    if cell.low is None:
-        return mean
-    if bootstrap:
-        return f'{mean} [{100 * cell.low:.1f}, {100 * cell.high:.1f}]'
-    return f'{mean} ± {100 * (cell.high - cell.mean):.1f}'
+    if cell.low is not None and bootstrap:
+        ends = f'{100 * cell.low:.1f}, {100 * cell.high:.1f}'
+        return f'{100 * cell.mean:.1f} [{ends}]'
+    std = None if cell.low is None else cell.high - cell.mean
+    return tables.percent(tables.Score(cell.mean, std))
 
 
 def legend(entries: Sequence[Entry], bootstrap: bool) -> str:
@@ -217,31 +217,6 @@ def as_csv(entries: Sequence[Entry]) -> str:
         numbers = [number for rule in rules for number in entry.cells[rule]]
         writer.writerow([*entry.fields.values(), *numbers, entry.score, entry.seeds])
     return out.getvalue()
-
-
-def as_latex(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A tabular for the package booktabs."""
-    left = [name in tables.LEFT for name in head]
-    columns = ''.join('l' if to_left else 'r' for to_left in left)
-    lines = [' & '.join(map(_latex, row)) + r' \\' for row in (head, *body)]
-    return '\n'.join(
-        [
-            rf'\begin{{tabular}}{{{columns}}}',
-            r'\toprule',
-            lines[0],
-            r'\midrule',
-            *lines[1:],
-            r'\bottomrule',
-            r'\end{tabular}',
-            '',
-        ]
-    )
-
-
-def _latex(text: str) -> str:
-    for sign in ('\\', '&', '%', '$', '#', '_', '{', '}'):
-        text = text.replace(sign, r'\textbackslash{}' if sign == '\\' else f'\\{sign}')
-    return text.replace('±', r'$\pm$')
 
 
 def draw(entries: Sequence[Entry]) -> dict[str, tuple[str, dict[str, 'Figure']]]:

@@ -5,6 +5,7 @@ task, so that the arms can be compared: with source only and train on target amo
 them, every other arm gets the share of the gap between the two that it covers.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -188,6 +189,21 @@ def markdown_grid(
     """Lines of GitHub's markdown; columns of `words`, and of LEFT, to the left."""
     rule = [':--' if name in (*LEFT, *words) else '--:' for name in head]
     return ['| ' + ' | '.join(row) + ' |' for row in (head, rule, *body)]
+
+
+def latex_grid(
+    head: Sequence[str], body: Sequence[Sequence[str]], words: Sequence[str] = ()
+) -> list[str]:
+    """Lines of a tabular for booktabs; columns of `words`, and of LEFT, to the left."""
+    columns = ''.join('l' if name in (*LEFT, *words) else 'r' for name in head)
+    first, *rows = (' & '.join(map(_latex, row)) + r' \\' for row in (head, *body))
+    begin, end = rf'\begin{{tabular}}{{{columns}}}', r'\end{tabular}'
+    return [begin, r'\toprule', first, r'\midrule', *rows, r'\bottomrule', end]
+
+
+def _latex(text: str) -> str:
+    text = text.replace('\\', r'\textbackslash ')
+    return re.sub(r'[&%$#_{}]', r'\\\g<0>', text).replace('±', r'$\pm$')
 
 
 def as_json(lines: Sequence[Row]) -> list[dict]:

@@ -21,10 +21,6 @@ class Pooling(NamedTuple):
     per_class: int = 1
     sharpness: float | None = None
 
-    def head(self, classes: int) -> nn.Module:
-        """The head with this pooling."""
-        return models.ScoreMaps(classes, self.pool, self.per_class, self.sharpness)
-
 
 # maps -> what each place adds to the score of its class, where most add nothing
 EVIDENCE = {
@@ -48,7 +44,7 @@ POOLINGS = {
 
 def head(name: str, classes: int) -> nn.Module:
     """The head with a pooling of this name."""
-    return POOLINGS[name].head(classes)
+    return models.ScoreMaps(classes, **POOLINGS[name]._asdict())
 
 
 def check(names: Iterable[str], also: Sequence[str] = ()) -> None:
