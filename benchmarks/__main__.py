@@ -16,6 +16,7 @@ NAMES = (
     'resnet50',
     'overhead',
     'input_pipeline',
+    'hidden_input',
     'scaling',
     'compilation',
 )

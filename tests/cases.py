@@ -165,11 +165,13 @@ def _residual_transfer(encoder, classifier, critic, tx, weight=1.0):
 class MapEncoder(nn.Module):
     """A feature map, with statistics and dropout."""
 
+    dropout: float
+
     @nn.compact
     def __call__(self, x, *, train, domain=None):
         x = layers.Conv(6, 3, 2, 'SAME', name='conv')(x)
         x = models.BatchNorm(name='norm')(x, train=train, domain=domain)
-        x = nn.Dropout(0.5, deterministic=not train)(nn.relu(x))
+        x = nn.Dropout(self.dropout, deterministic=not train)(nn.relu(x))
         return x, {'conv': x}
 
 
@@ -178,7 +180,7 @@ def _image_labels(encoder, classifier, critic, tx, weight=1.0):
         4, functools.partial(ops.weldon, highest=2, lowest=2), per_class=2
     )
     return methods.image_labels(
-        MapEncoder(),
+        MapEncoder(classifier.dropout),
         head,
         loss=losses.cross_entropy,
         txs={'encoder': tx, 'head': tx},
@@ -188,7 +190,7 @@ def _image_labels(encoder, classifier, critic, tx, weight=1.0):
 def _pronet(encoder, classifier, critic, tx, weight=1.0):
     """Its images are boxes; here each image is its one box."""
     method = methods.pronet(
-        MapEncoder(),
+        MapEncoder(classifier.dropout),
         models.ScoreMaps(4),
         loss=losses.cross_entropy,
         pool=ops.global_max,
@@ -211,7 +213,7 @@ def _pronet(encoder, classifier, critic, tx, weight=1.0):
 
 def _segmentation(encoder, classifier, critic, tx, weight=1.0):
     """Every pixel has the label of its image."""
-    method = methods.segmentation(models.FCN(MapEncoder(), 4), txs={'segmenter': tx})
+    method = methods.segmentation(models.FCN(MapEncoder(classifier.dropout), 4), txs={'segmenter': tx})
 
     def pixels(batch):
         image, label = batch['source']['image'], batch['source']['label']

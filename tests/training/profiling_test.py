@@ -5,6 +5,7 @@ import json
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from transfer_jax.training import profiling
@@ -47,6 +48,7 @@ def test_costs_are_own_times_by_name(tmp_path):
         ('fusion', 12, pytest.approx(0.75)),
         ('convolution', 4, pytest.approx(0.25)),
     ]
+    assert profiling.busy(tmp_path) == pytest.approx(16 / 26)  # 10 + 6 us of 0 .. 26
 
 
 def test_ten_steps_are_traced_once(tmp_path):
@@ -59,8 +61,10 @@ def test_ten_steps_are_traced_once(tmp_path):
     assert len(list(tmp_path.rglob('*.trace.json.gz'))) == 1
     lines = hook.told().splitlines()
     assert lines[0] == f'profile of 10 steps: {tmp_path}'
-    assert 1 < len(lines) <= 1 + profiling.SHOWN and 'ms a step' in lines[1]
+    assert lines[1].startswith('the device was at work ')
+    assert 2 < len(lines) <= 2 + profiling.SHOWN and 'ms a step' in lines[2]
 
 
 def test_without_a_trace_there_are_no_costs(tmp_path):
     assert profiling.costs(tmp_path) == []
+    assert np.isnan(profiling.busy(tmp_path))

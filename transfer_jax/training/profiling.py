@@ -12,6 +12,7 @@ SHOWN = 5
 # Threads of a trace that run operations: a device's streams, or the pools of a CPU.
 THREADS = ('XLA Ops', 'Stream', 'XLAPjRtCpuClient', 'tf_XLA', 'XLAEigen')
 AROUND = ('ThunkExecutor', 'wait')  # in names of what runs or awaits operations
+INPUT = 'MemcpyH2D'
 
 
 class Trace:
@@ -41,6 +42,7 @@ class Trace:
             return f'no profile: a stage needs {FIRST + STEPS} steps for one'
         rows = costs(self._place)
         lines = [f'profile of {STEPS} steps: {self._place}']
+        lines.append(f'the device was at work {busy(self._place):.1%} of the time')
         lines += [
             f'{1e-3 * spent / STEPS:10.3f} ms a step {share:6.1%}  {name}'
             for name, spent, share in rows[:SHOWN]
@@ -53,6 +55,38 @@ def costs(place: pathlib.Path) -> list[tuple[str, float, float]]:
 
     The time of an operation is without that of those inside it.
     """
+    spent: collections.Counter[str] = collections.Counter()
+    for found in _operations(place):
+        _add(found, spent)
+    total = sum(spent.values()) or 1.0
+    return [(name, time, time / total) for name, time in spent.most_common()]
+
+
+def busy(place: pathlib.Path) -> float:
+    """The share of the newest trace in which the device ran some operation.
+
+    From the first operation to the last; what is missing from 1 are gaps in which it
+    waited: for the host, for input, for what a hook fetched. Copies of input to the
+    device are no work of it. nan without a trace.
+    """
+    spans = sorted(
+        (event['ts'], event['ts'] + event.get('dur', 0.0))
+        for found in _operations(place)
+        for event in found
+        if not event['name'].startswith(INPUT)
+    )
+    if not spans:
+        return float('nan')
+    first, worked = spans[0][0], 0.0
+    last = first
+    for start, end in spans:
+        worked += max(0.0, end - max(start, last))
+        last = max(last, end)
+    return worked / (last - first) if last > first else 1.0
+
+
+def _operations(place: pathlib.Path) -> list[list[dict]]:
+    """The operations of the newest trace, by thread of the device."""
     files = sorted(
         place.rglob('*.trace.json.gz'), key=lambda file: file.stat().st_mtime
     )
@@ -65,7 +99,6 @@ def costs(place: pathlib.Path) -> list[tuple[str, float, float]]:
         for event in events
         if event.get('name') == 'thread_name'
     }
-    spent: collections.Counter[str] = collections.Counter()
     by_thread = collections.defaultdict(list)
     for event in events:
         if event.get('ph') != 'X' or any(part in event['name'] for part in AROUND):
@@ -73,10 +106,7 @@ def costs(place: pathlib.Path) -> list[tuple[str, float, float]]:
         thread = (event['pid'], event['tid'])
         if any(name in threads.get(thread, '') for name in THREADS):
             by_thread[thread].append(event)
-    for found in by_thread.values():
-        _add(found, spent)
-    total = sum(spent.values()) or 1.0
-    return [(name, time, time / total) for name, time in spent.most_common()]
+    return list(by_thread.values())
 
 
 def _add(events, spent) -> None:
