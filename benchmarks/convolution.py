@@ -3,9 +3,10 @@
     python -m benchmarks.convolution [--json] [--rounds N] [--only REGEX] [--out FILE]
     python -m benchmarks.convolution --malloc [--rounds N] [--only REGEX] [--json]
 
-For each layer of Ganin's three nets and of LeNet at 128 images: the forward pass, and
-forward with gradients (of the input too, except in first layers), as XLA's convolution
-and as a matrix product of patches. For each pool: reshape, slices and reduce_window.
+For each layer of Ganin's three nets and of LeNet at 128 images, and for two of a ResNet:
+the forward pass, and forward with gradients (of the input too, except in first layers),
+as XLA's convolution and as a matrix product of patches. For each pool: reshape, slices
+and reduce_window.
 --malloc repeats it in two processes, the second with large buffers on huge pages
 (glibc's), because fetching fresh pages is a large part of what patches cost.
 Sides take turns, and minima of short rounds count: see benchmarks/timing.py.
@@ -39,6 +40,9 @@ LAYERS = {
     'signs/conv_1': (40, 3, 96, 5, 0),
     'signs/conv_2': (18, 96, 144, 3, 0),
     'signs/conv_3': (8, 144, 256, 5, 0),
+    # Of a ResNet, at 64 and at 96 pixels: smaller than its window, and not.
+    'resnet/block4': (2, 512, 512, 3, 1),
+    'resnet/block4_96': (3, 512, 512, 3, 1),
 }
 # {name: (side, channels)}; windows of 2, without overlap
 POOLS = {'mnist/pool_1': (24, 32), 'mnist/pool_2': (8, 48), 'signs/pool_1': (36, 96)}

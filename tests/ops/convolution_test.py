@@ -167,17 +167,19 @@ def test_same_padding_dilation_and_groups(way):
 
 
 @pytest.mark.parametrize(
-    'window, groups, direct, native',
+    'window, side, groups, direct, native',
     [
-        (3, 1, False, 0),
-        (3, 1, True, 1),
-        (1, 1, True, 0),
-        (3, 6, True, 0),
-        (3, 2, False, 1),
+        (3, 5, 1, False, 0),
+        (3, 5, 1, True, 1),
+        (3, 4, 1, True, 0),  # an output of 2x2: smaller than the window
+        (1, 5, 1, True, 0),
+        (3, 5, 6, True, 0),
+        (3, 5, 2, False, 1),
     ],
 )
-def test_which_form_is_used_on_cpu(window, groups, direct, native):
-    x, kernel = jnp.ones((1, 5, 5, 6)), jnp.ones((window, window, 6 // groups, 6))
+def test_which_form_is_used_on_cpu(window, side, groups, direct, native):
+    x = jnp.ones((1, side, side, 6))
+    kernel = jnp.ones((window, window, 6 // groups, 6))
     run = jax.make_jaxpr(
         lambda x, k: convolution.convolve(x, k, groups=groups, direct=direct)
     )

@@ -45,7 +45,9 @@ def convolve(
         the c inputs; c groups make a depthwise convolution.
       direct: on CPU too, XLA's convolution for windows larger than 1x1. Patches of 3x3
         take nine times the memory of the map; where maps are large, as in ResNets and
-        VGG, they cost up to four times the time of the forward pass.
+        VGG, they cost up to four times the time of the forward pass. A map smaller
+        than its window is made of patches all the same: XLA's takes 3 to 50 times as
+        long there.
 
     Returns:
       (n, (h + padding of both sides - (kh - 1) dilation - 1) // stride + 1, ..., k).
@@ -53,7 +55,7 @@ def convolve(
     ways = {'stride': stride, 'padding': padding, 'dilation': dilation}
     if jax.default_backend() != 'cpu':
         return by_xla(x, kernel, groups=groups, **ways)
-    if groups == 1 and not (direct and kernel.shape[:2] != (1, 1)):
+    if groups == 1 and not (direct and _large(x, kernel, **ways)):
         return by_patches(x, kernel, **ways)
     if groups == x.shape[-1] == kernel.shape[-1]:
         return by_shifts(x, kernel, **ways)
@@ -126,6 +128,15 @@ def by_shifts(
     weights = kernel.reshape(-1, kernel.shape[-1])
     shifted = _shifted(x, kernel, stride, dilation)
     return sum(part * weights[i] for i, part in enumerate(shifted))
+
+
+def _large(x, kernel, *, stride, padding, dilation):
+    """Whether the output is at least as large as a window of more than one entry."""
+    window = kernel.shape[:2]
+    sides = _sides(x, kernel, stride, padding, dilation)
+    padded = jax.eval_shape(lambda x: _pad(x, sides), x)
+    places = _places(padded, kernel, stride, dilation)
+    return window != (1, 1) and all(p >= w for p, w in zip(places, window, strict=True))
 
 
 def _sides(x, kernel, stride, padding, dilation):
