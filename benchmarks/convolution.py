@@ -3,7 +3,7 @@
     python -m benchmarks.convolution [--json] [--rounds N] [--only REGEX] [--out FILE]
     python -m benchmarks.convolution --malloc [--rounds N] [--only REGEX] [--json]
 
-For each layer of Ganin's three nets and of LeNet at 128 images, and for two of a ResNet:
+For each layer of Ganin's three nets and of LeNet, and two of a ResNet, at 128 images:
 the forward pass, and forward with gradients (of the input too, except in first layers),
 as XLA's convolution and as a matrix product of patches. For each pool: reshape, slices
 and reduce_window.

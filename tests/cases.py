@@ -213,7 +213,8 @@ def _pronet(encoder, classifier, critic, tx, weight=1.0):
 
 def _segmentation(encoder, classifier, critic, tx, weight=1.0):
     """Every pixel has the label of its image."""
-    method = methods.segmentation(models.FCN(MapEncoder(classifier.dropout), 4), txs={'segmenter': tx})
+    network = models.FCN(MapEncoder(classifier.dropout), 4)
+    method = methods.segmentation(network, txs={'segmenter': tx})
 
     def pixels(batch):
         image, label = batch['source']['image'], batch['source']['label']
