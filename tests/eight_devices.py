@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from transfer_jax import methods, models, ops, running
+from transfer_jax import methods, models, ops, running, side_by_side
 from transfer_jax.ops import collective
 from transfer_jax.training import fit, optim, parallel
 
@@ -125,6 +125,51 @@ def test_dropout_differs_between_devices():
 
     found = np.asarray(jax.pmap(draw, collective.AXIS)(np.zeros(8)))
     assert len(np.unique(found[:, 0])) == 8
+
+
+@pytest.mark.parametrize('how', ['vmap', 'unroll'])
+def test_runs_over_devices_equal_single_runs(dann, batch, how):
+    """Eight runs, two on each of four devices."""
+    keys = jax.random.split(KEY, 8)
+    rows = [batch(r) for r in range(8)]
+
+    def whole(method):
+        def run(key, batch):
+            state, metrics = method.step(method.init(key, batch), batch, key)
+            return state, metrics, method.predict(state, {'target': batch['target']})
+
+        return jax.jit(run)
+
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
+    many = parallel.over_runs(lambda: dann, how=how, devices=4)
+    found = whole(many)(*jax.device_put((keys, stacked), parallel.by_runs(4)))
+    kernel = found[0].params['encoder']['conv_1']['kernel']
+    assert len(kernel.sharding.device_set) == 4
+    alone, differ = whole(dann), []
+    for r in (0, 3, 7):
+        one = jax.tree.map(lambda leaf, r=r: leaf[r], found)
+        pairs = zip(*map(jax.tree.leaves, (one, alone(keys[r], rows[r]))), strict=True)
+        for a, b in pairs:
+            np.testing.assert_allclose(np.asarray(a), np.asarray(b), atol=1e-5)
+        differ.append(one[0].params['encoder']['conv_1']['kernel'])
+    assert abs(np.asarray(differ[0]) - np.asarray(differ[1])).max() > 1e-2
+
+
+def test_a_group_is_spread_over_the_devices(tiny, tmp_path):
+    """Nine seeds: eight of them at once, then one; each as in a run of its own."""
+    seeds = tuple(range(9))
+    experiment = tiny(stages=tiny().stages[:1], seeds=seeds, evaluations=1)
+    run = side_by_side.Run(experiment, tmp_path / 'group')
+    assert side_by_side.run([run]) == {}
+    running.run(experiment._replace(seeds=(2, 8)), tmp_path / 'alone')
+    for seed in (2, 8):
+        data = experiment.data(seed, None)
+        both = [
+            running.restore(experiment, tmp_path / name, seed, data).params
+            for name in ('group', 'alone')
+        ]
+        for a, b in zip(*map(jax.tree.leaves, both), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 def test_a_run_uses_all_devices_and_can_be_restored(tiny, tmp_path):

@@ -14,7 +14,6 @@ import numpy as np
 
 from transfer_jax import folder, outcomes, running, selection, watching
 from transfer_jax.training import feed, fit, log, parallel
-from transfer_jax.types import Batch
 
 # Whatever a run may fail of that is no fault of the others.
 Failures = dict[pathlib.Path, str]
@@ -77,13 +76,14 @@ def run(
         lanes = list(_lanes(waiting, data_dir))
         most = most or len(lanes)
         while lanes:
-            some, rest = lanes[:most], lanes[most:]
+            devices, now = _spread(min(most, len(lanes)))
+            some, rest = lanes[:now], lanes[now:]
             try:
-                _train(some, how, asked, failed)
+                _train(some, how, devices, asked, failed)
             except _AllFailed:
                 pass  # each has its reason in `failed`
             except jax.errors.JaxRuntimeError as error:
-                if 'RESOURCE_EXHAUSTED' not in str(error) or len(some) == 1:
+                if 'RESOURCE_EXHAUSTED' not in str(error) or len(some) == devices:
                     raise
                 most = (len(some) + 1) // 2
                 log.console.print(
@@ -111,7 +111,13 @@ def _lanes(waiting, data_dir):
         yield _Lane(own, seed, *read[seed])
 
 
-def _train(lanes: Sequence[_Lane], how, asked, failed: Failures) -> None:
+def _spread(lanes: int) -> tuple[int, int]:
+    """(devices, how many lanes to train on them at a time, equally many on each)."""
+    devices = min(lanes, jax.local_device_count())
+    return devices, lanes - lanes % devices
+
+
+def _train(lanes: Sequence[_Lane], how, devices, asked, failed: Failures) -> None:
     """All stages of some lanes."""
     previous = [
         running.starting_point(lane.run.experiment, lane.data) for lane in lanes
@@ -137,17 +143,28 @@ def _train(lanes: Sequence[_Lane], how, asked, failed: Failures) -> None:
             raise _AllFailed
         if done < stage.steps:
             watch = _Together(lanes, own, kept, asked, done, failed)
+            keys = [running.key_of(lane.seed, i) for lane in lanes]
+            state, key, stream = _stack(states), _stack(keys), feed.Stacked(streams)
+            if devices > 1:
+                place = parallel.by_runs(devices)
+                state, key = jax.device_put((state, key), place)
+                stream = feed.Sharded(stream, place)
+            method = parallel.over_runs(
+                lambda: stage.method,  # noqa: B023
+                how=how,
+                devices=devices,
+            )
             with contextlib.closing(watch):
                 state = fit(
-                    parallel.over_runs(lambda: stage.method, how=how),  # noqa: B023
-                    _stack(states),
-                    _Stacked(streams),
-                    key=_stack([running.key_of(lane.seed, i) for lane in lanes]),
+                    method,
+                    state,
+                    stream,
+                    key=key,
                     steps=stage.steps,
                     start=done,
                     hooks=[watch],
                 )
-            states = [_of_run(state, r) for r in range(len(lanes))]
+            states = [_alone(state, r) for r in range(len(lanes))]
         previous = states
 
 
@@ -192,28 +209,9 @@ def _of_run(tree, r):
     return jax.tree.map(lambda leaf: leaf[r], tree)
 
 
-class _Stacked:
-    """The batches of all lanes, stacked; each is prepared by its own reader."""
-
-    def __init__(self, streams: Sequence[feed.Stream]):
-        self._streams = streams
-
-    def __getitem__(self, t: int) -> Batch:
-        return self._join([stream[t] for stream in self._streams])
-
-    def read(self, start: int, stop: int):
-        with contextlib.ExitStack() as stack:
-            readers = [
-                stack.enter_context(contextlib.closing(stream.read(start, stop)))
-                if hasattr(stream, 'read')
-                else (stream[t] for t in range(start, stop))
-                for stream in self._streams
-            ]
-            for batches in zip(*readers, strict=True):
-                yield self._join(batches)
-
-    def _join(self, batches):
-        return jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
+def _alone(state, r):
+    """The state of a run, on one device."""
+    return jax.device_put(_of_run(state, r), jax.local_devices()[0])
 
 
 class _Together:
@@ -256,7 +254,7 @@ class _Together:
                 for own, metrics in pending[:-1]:
                     watch(own, None, _of_run(metrics, r))
                 self._told.extend(signalled)  # all of them stop after this step
-                watch(step, _of_run(state, r), _of_run(pending[-1][1], r))
+                watch(step, _alone(state, r), _of_run(pending[-1][1], r))
             except watching.NonFiniteError as error:
                 self._failed[self._lanes[r].run.place] = str(error)
                 self._watches.pop(r).close()

@@ -1,10 +1,11 @@
 """NumPy batches to devices, ahead of the step that needs them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from typing import Protocol
 
 import jax
+import numpy as np
 
 from transfer_jax.types import Batch
 
@@ -24,14 +25,18 @@ def read(stream: Stream, start: int, stop: int) -> Iterator[Iterator[Batch]]:
     indexed in turn. A stream with a `sharding` has its batches spread over devices.
     """
     sharding = getattr(stream, 'sharding', None)
-    if hasattr(stream, 'read'):
-        reader = stream.read(start, stop)
-    else:
-        reader = (stream[t] for t in range(start, stop))
+    reader = _on_host(stream, start, stop)
     try:
         yield (_place(batch, sharding) for batch in reader)
     finally:
         reader.close()
+
+
+def _on_host(stream, start, stop):
+    """Its batches, prepared ahead where it can; to be closed."""
+    if hasattr(stream, 'read'):
+        return stream.read(start, stop)
+    return (stream[t] for t in range(start, stop))
 
 
 def _place(batch, sharding):
@@ -58,6 +63,31 @@ class Sharded:
 
     def read(self, start: int, stop: int) -> Iterator[Batch]:
         """Batches start .. stop-1 on the host."""
-        if hasattr(self._stream, 'read'):
-            return self._stream.read(start, stop)
-        return (self._stream[t] for t in range(start, stop))
+        return _on_host(self._stream, start, stop)
+
+
+class Stacked:
+    """A stream whose batches are those of several streams, with a leading axis.
+
+    Each is prepared by a reader of its own.
+    """
+
+    def __init__(self, streams: Sequence[Stream]):
+        self._streams = streams
+
+    def __getitem__(self, t: int) -> Batch:
+        return _stack([stream[t] for stream in self._streams])
+
+    def read(self, start: int, stop: int) -> Iterator[Batch]:
+        """Batches start .. stop-1 on the host."""
+        with ExitStack() as stack:
+            readers = [
+                stack.enter_context(closing(_on_host(stream, start, stop)))
+                for stream in self._streams
+            ]
+            for batches in zip(*readers, strict=True):
+                yield _stack(batches)
+
+
+def _stack(batches):
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *batches)

@@ -15,6 +15,7 @@ from transfer_jax.training.state import TrainState
 from transfer_jax.types import Array, PyTree
 
 HOW = ('vmap', 'unroll', 'scan')  # runs side by side
+RUNS = 'runs'  # the axis of a mesh over which they are spread
 
 
 def of_values(
@@ -51,6 +52,7 @@ def over_runs(
     values: Mapping[str, Any] | None = None,
     *,
     how: str | None = None,
+    devices: int = 1,
 ) -> Method:
     """One method that trains r runs side by side.
 
@@ -64,6 +66,8 @@ def over_runs(
         (the same as a loop). By default vmap on accelerators; unroll on CPU, where
         XLA's own convolution is 4 to 15 times slower with vmapped kernels, and its
         gradient more in a loop.
+      devices: over how many the runs are spread, an equal number on each; what is given
+        to the method must lie there (`by_runs`).
 
     Raises:
       ValueError: no such way.
@@ -77,7 +81,7 @@ def over_runs(
         def one(value, arguments):
             return pick(make(**value))(*arguments)
 
-        def many(*arguments):
+        def many(values, arguments):
             if how == 'vmap':
                 return jax.vmap(one)(values, arguments)
             if how == 'scan':
@@ -89,7 +93,17 @@ def over_runs(
             ]
             return jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
 
-        return many
+        if devices > 1:
+            place = by_runs(devices)
+            # Nothing is shared between devices, so there is nothing to check.
+            many = jax.shard_map(
+                many,
+                mesh=place.mesh,
+                in_specs=place.spec,
+                out_specs=place.spec,
+                check_vma=False,
+            )
+        return lambda *arguments: many(values, arguments)
 
     return Method(
         init=each(lambda method: method.init),
@@ -193,6 +207,12 @@ def mesh() -> Mesh:
 def by_rows(mesh: Mesh) -> NamedSharding:
     """Batches: rows over the devices."""
     return NamedSharding(mesh, PartitionSpec(collective.AXIS))
+
+
+def by_runs(devices: int) -> NamedSharding:
+    """Runs side by side: an equal number of them on each of the first devices."""
+    mesh = Mesh(np.asarray(jax.local_devices()[:devices]), (RUNS,))
+    return NamedSharding(mesh, PartitionSpec(RUNS))
 
 
 def replicated(tree: PyTree, mesh: Mesh) -> PyTree:
