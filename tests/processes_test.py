@@ -26,28 +26,46 @@ FLAGS = (
 )
 
 
-def _start(place, devices, process=None, port=None):
+def _start(place, devices, process=None, flags=(), **variables):
     """A process of the run in `place`, with so many devices of its own."""
-    flags = ['--run-dir', str(place / 'run')]
-    if process is not None:
-        flags += ['--distributed', f'localhost:{port}']
-        flags += ['--processes', '2', '--process', str(process)]
+    flags = ['--run-dir', str(place / 'run'), *flags]
+    variables |= {'JAX_NUM_CPU_DEVICES': str(devices), 'JAX_PLATFORMS': 'cpu'}
     place.mkdir(exist_ok=True)
     log = open(place / f'log_{devices}_{process}', 'a')
     return subprocess.Popen(
         [sys.executable, '-u', '-m', 'experiments.adaptation.dann', *FLAGS, *flags],
         cwd=ROOT,
-        env=os.environ | {'JAX_NUM_CPU_DEVICES': str(devices), 'JAX_PLATFORMS': 'cpu'},
+        env=os.environ | variables,
         stdout=log,
         stderr=subprocess.STDOUT,
     )
 
 
 def _two(place):
+    """Two processes of four devices, which are told the address of the first."""
     with socket.socket() as free:
         free.bind(('localhost', 0))
         port = free.getsockname()[1]
-    return [_start(place, 4, process, port) for process in (0, 1)]
+    there = ('--distributed', f'localhost:{port}', '--processes', '2')
+    return [_start(place, 4, i, (*there, '--process', str(i))) for i in (0, 1)]
+
+
+def _two_of_slurm(place):
+    """The same, which read the variables that srun would have set."""
+    job = {'SLURM_JOB_ID': str(os.getpid()), 'SLURM_STEP_NODELIST': 'localhost'}
+    job |= {'SLURM_NTASKS': '2', 'SLURM_STEP_NUM_NODES': '1'}
+    return [
+        _start(
+            place,
+            4,
+            i,
+            ('--distributed', 'auto'),
+            **job,
+            SLURM_PROCID=str(i),
+            SLURM_LOCALID=str(i),
+        )
+        for i in (0, 1)
+    ]
 
 
 def _wait(place, processes, code=0):
@@ -100,9 +118,9 @@ def one_device(tmp_path_factory):
     return last
 
 
-def test_two_processes_equal_one_device(one_device, tmp_path):
-    processes = _two(tmp_path)
-    _wait(tmp_path, processes)
+@pytest.mark.parametrize('start', [_two, _two_of_slurm])
+def test_two_processes_equal_one_device(one_device, tmp_path, start):
+    _wait(tmp_path, start(tmp_path))
     _same(_params(tmp_path), one_device)
     assert (tmp_path / 'run' / 'report.html').exists()
 

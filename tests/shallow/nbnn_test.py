@@ -11,6 +11,7 @@ from transfer_jax.shallow import curation
 from transfer_jax.types import Samples
 
 nbnn = importlib.import_module('transfer_jax.shallow.nbnn')  # not the function
+da_nbnn = importlib.import_module('transfer_jax.shallow.da_nbnn')
 CLASSES = 3
 KEY = jax.random.key(0)
 
@@ -91,7 +92,7 @@ def test_metrics_lower_the_objective_and_are_semidefinite(m, k):
     apart = rng.normal(size=(12, CLASSES, m, k)) * 0.5
     weight = rng.uniform(size=12)
     args = (label, weight, 0.4, 2.0)
-    metric, (first, last) = nbnn.learn_metrics(apart, *args, rounds=60)
+    metric, (first, last) = da_nbnn.learn_metrics(apart, *args, rounds=60)
     eye = np.broadcast_to(np.eye(k), metric.shape)
     np.testing.assert_allclose(first, objective(eye, apart, *args))
     np.testing.assert_allclose(last, objective(metric, apart, *args))
@@ -110,7 +111,7 @@ def test_one_round_is_the_subgradient_step():
     label = np.arange(9) % CLASSES
     apart = rng.normal(size=(9, CLASSES, 2, 3)) * 0.3
     weight = rng.uniform(size=9)
-    metric, _ = nbnn.learn_metrics(apart, label, weight, 0.5, 1.0, rounds=2)
+    metric, _ = da_nbnn.learn_metrics(apart, label, weight, 0.5, 1.0, rounds=2)
     eye = np.broadcast_to(np.eye(3), (CLASSES, 3, 3))
     step = 1e-6
     slope = np.zeros_like(eye)

@@ -1,4 +1,4 @@
-"""The estimators against the pipelines they wrap, and against scikit-learn's checks."""
+"""The estimators against the pipelines they wrap."""
 
 import functools
 import pickle
@@ -10,7 +10,6 @@ import sklearn
 from sklearn import model_selection, neighbors, pipeline, preprocessing
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import estimator_checks
 
 from transfer_jax import shallow
 from transfer_jax.shallow import two_domains
@@ -333,50 +332,3 @@ def test_rows_go_to_the_function_of_their_domain():
         lambda x: x + 10, lambda x: -x, np.arange(4.0)[:, None], np.arange(4) % 2 == 0
     )
     assert found.ravel().tolist() == [10, -1, 12, -3]
-
-
-class HalvedAdapter(Adapter):
-    """Fits without `sample_domain`, as scikit-learn's checks do: rows take turns."""
-
-    def fit(self, X, y, sample_domain=None):
-        return super().fit(X, y, _turns(X))
-
-    def fit_transform(self, X, y):
-        return self.fit(X, y).transform(X)
-
-    def __str__(self):  # the test's name, without the address of a function
-        return 'Adapter'
-
-
-class HalvedClassifier(AdaptedClassifier):
-    """The same for the classifier."""
-
-    def fit(self, X, y, sample_domain=None):
-        return super().fit(X, y, _turns(X))
-
-    def __str__(self):
-        return 'AdaptedClassifier'
-
-
-def _turns(x):
-    count = len(x) if hasattr(x, '__len__') else np.shape(x)[0]
-    return np.where(np.arange(count) % 3 < 2, 1, -1)
-
-
-EXPECTED = {
-    'check_do_not_raise_errors_in_init_or_set_params': 'names are checked at once',
-    'check_no_attributes_set_in_init': 'hyper-parameters are those of the builder',
-    'check_transformer_data_not_an_array': 'the stand-in needs a length',
-    'check_classifier_data_not_an_array': 'the stand-in needs a length',
-}
-
-
-@estimator_checks.parametrize_with_checks(
-    [
-        HalvedAdapter(shallow.subspace_alignment, dimension=1),
-        HalvedClassifier(shallow.none, shallow.nearest_class_mean),
-    ],
-    expected_failed_checks=lambda estimator: EXPECTED,
-)
-def test_scikit_learns_checks_pass(estimator, check):
-    check(estimator)

@@ -4,6 +4,7 @@ from transfer_jax.shallow.adaptive_svm import adaptive_svm
 from transfer_jax.shallow.class_means import nearest_class_mean, prototypes
 from transfer_jax.shallow.classifiers import nearest_neighbour
 from transfer_jax.shallow.coral import coral
+from transfer_jax.shallow.da_nbnn import da_nbnn
 from transfer_jax.shallow.dasvm import dasvm
 from transfer_jax.shallow.density_ratio import density_ratio, density_ratio_weights
 from transfer_jax.shallow.dip import dip
@@ -34,7 +35,7 @@ from transfer_jax.shallow.linear import (
     linear_svm,
     softmax_regression,
 )
-from transfer_jax.shallow.nbnn import da_nbnn, nbnn
+from transfer_jax.shallow.nbnn import nbnn
 from transfer_jax.shallow.neighbours import nearest_neighbours
 from transfer_jax.shallow.none import none
 from transfer_jax.shallow.pca import pca

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from transfer_jax.shallow import checks, linear
-from transfer_jax.shallow.shallow import Shallow
+from transfer_jax.shallow.shallow import Shallow, unchanged
 from transfer_jax.types import Array
 
 TOLERANCE = 1e-6  # share of an objective that its minimum may be below it
@@ -74,10 +74,6 @@ def adaptive_svm(
             bias=jnp.where(~known & new, 0, classifier.bias)
         )
         return AdaptiveSVM(classifier, w[:-1], w[-1], gap)
-
-    def unchanged(fitted, x):
-        del fitted
-        return x
 
     def predict(fitted, x):
         chex.assert_rank(x, 2)

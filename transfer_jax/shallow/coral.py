@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from transfer_jax.shallow import checks
-from transfer_jax.shallow.shallow import Shallow
+from transfer_jax.shallow.shallow import Shallow, unchanged
 from transfer_jax.types import Array, Samples
 
 
@@ -60,7 +60,7 @@ def coral(regularisation: float | Array = 1.0) -> Shallow:
         )
         return Coral(both + less * more * jnp.eye(len(both)))
 
-    return Shallow(fit, lambda fitted, x: x @ fitted.matrix, lambda fitted, x: x)
+    return Shallow(fit, lambda fitted, x: x @ fitted.matrix, unchanged)
 
 
 def _spectrum(samples: Samples) -> tuple[Array, Array]:

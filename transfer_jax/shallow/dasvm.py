@@ -11,7 +11,7 @@ import numpy as np
 from transfer_jax import ops
 from transfer_jax.ops.kernels import Kernel
 from transfer_jax.shallow import checks, kernel_machine
-from transfer_jax.shallow.shallow import Shallow
+from transfer_jax.shallow.shallow import Shallow, unchanged
 from transfer_jax.types import Array
 
 
@@ -102,10 +102,6 @@ def dasvm(
         machine = kernel_machine.assemble(x, list(parts), variance)
         with jax.enable_x64(True):
             return DASVM(machine, jnp.asarray(counts), jnp.asarray(converged))
-
-    def unchanged(fitted, x):
-        del fitted
-        return x
 
     def predict(fitted, x):
         chex.assert_rank(x, 2)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from transfer_jax.shallow import checks, newton
-from transfer_jax.shallow.shallow import Shallow
+from transfer_jax.shallow.shallow import Shallow, unchanged
 from transfer_jax.types import Array
 
 TOLERANCE = 1e-12  # share of the objective that its minimum may be below it
@@ -59,10 +59,6 @@ def density_ratio(*, cost: float | Array = 1.0) -> Shallow:
         )
         weight = jnp.where(source.mask > 0, density_ratio_weights(fitted, source.x), 0)
         return fitted._replace(weight=weight)
-
-    def unchanged(fitted, x):
-        del fitted
-        return x
 
     return Shallow(fit, unchanged, unchanged, weights=lambda fitted: fitted.weight)
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from transfer_jax import ops
 from transfer_jax.shallow import checks, mixture, widths
-from transfer_jax.shallow.shallow import Shallow
+from transfer_jax.shallow.shallow import Shallow, unchanged
 from transfer_jax.types import Array
 
 FACTORS = tuple(2.0**power for power in range(-3, 4))  # of the median variance
@@ -116,10 +116,6 @@ def kliep(
         terms = -to_source / (2 * variance) - scale
         weight = jnp.where(here, jnp.exp(terms) @ found.share, 0)
         return Kliep(centre, found.share, scale, variance, score, found.gap, weight)
-
-    def unchanged(fitted, x):
-        del fitted
-        return x
 
     return Shallow(fit, unchanged, unchanged, weights=lambda fitted: fitted.weight)
 

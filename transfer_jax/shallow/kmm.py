@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from transfer_jax import ops
 from transfer_jax.shallow import box_qp, checks, widths
-from transfer_jax.shallow.shallow import Shallow
+from transfer_jax.shallow.shallow import Shallow, unchanged
 from transfer_jax.types import Array
 
 TOLERANCE = 1e-6  # of weights, whose mean is about 1
@@ -72,9 +72,5 @@ def kmm(
             tolerance=TOLERANCE,
         )
         return KernelMeanMatching(found.x, width, found.residual)
-
-    def unchanged(fitted, x):
-        del fitted
-        return x
 
     return Shallow(fit, unchanged, unchanged, weights=lambda fitted: fitted.weight)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from transfer_jax.shallow.shallow import Shallow
+from transfer_jax.shallow.shallow import Shallow, unchanged
 
 
 class Nothing(NamedTuple):
@@ -11,10 +11,6 @@ class Nothing(NamedTuple):
 
 def none() -> Shallow:
     """Features as they are."""
-
-    def unchanged(fitted, x):
-        del fitted
-        return x
 
     def fit(key, source, target):
         del key, source, target

@@ -33,6 +33,12 @@ class Shallow(NamedTuple):
     host: bool = False  # calls a solver on NumPy arrays: no jit, no vmap promised
 
 
+def unchanged(fitted: PyTree, x: Array) -> Array:
+    """The map of a method that leaves features as they are."""
+    del fitted
+    return x
+
+
 class Classifier(NamedTuple):
     """What is trained on the adapted source examples."""
 

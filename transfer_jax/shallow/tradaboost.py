@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from transfer_jax import ops
 from transfer_jax.shallow import linear
-from transfer_jax.shallow.shallow import Classifier, Shallow
+from transfer_jax.shallow.shallow import Classifier, Shallow, unchanged
 from transfer_jax.types import Array, PyTree, Samples
 
 LEAST, MOST = 1e-10, 0.49  # an error that is not 0, and one below 1/2
@@ -99,10 +99,6 @@ def tradaboost(
             ]
             return sum(each)
         return jnp.sum(jax.lax.map(poll, ballots), 0)
-
-    def unchanged(fitted, x):
-        del fitted
-        return x
 
     return Shallow(
         fit,

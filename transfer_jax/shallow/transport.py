@@ -19,7 +19,7 @@ from jax import lax
 
 from transfer_jax import ops
 from transfer_jax.shallow import checks, transport_plans, transport_regularised
-from transfer_jax.shallow.shallow import Shallow
+from transfer_jax.shallow.shallow import Shallow, unchanged
 from transfer_jax.types import Array, Samples
 
 GAP = 1e-8  # of objectives, in units of the largest cost
@@ -274,7 +274,7 @@ def _transport(
         barycentre = jnp.where(there[:, None], barycentre, source.x)
         return Transport(source.x, problem.a, barycentre, residual)
 
-    return Shallow(fit, _map_source, lambda fitted, x: x)
+    return Shallow(fit, _map_source, unchanged)
 
 
 def _map_source(fitted, x):

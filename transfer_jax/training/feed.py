@@ -11,7 +11,12 @@ from transfer_jax.types import Batch
 
 
 class Stream(Protocol):
-    """Batches by step: a pure function of (seed, t), see data.streams."""
+    """Batches by step: a pure function of (seed, t), see data.streams.
+
+    It may have more: `read(start, stop)`, an iterator with `close` that prepares
+    batches ahead; `sharding`, how they are spread over devices; `of_process(i, p)`, the
+    stream of the rows of process i of p, without which several processes refuse it.
+    """
 
     def __getitem__(self, t: int) -> Batch:
         """The batch of step t."""

@@ -160,6 +160,7 @@ def spread(state: TrainState, stream: feed.Stream) -> tuple[TrainState, feed.Str
 
     Raises:
       ValueError: a batch does not divide by the number of devices.
+      TypeError: of several processes, the stream has no rows of one.
     """
     devices = jax.device_count()
     if devices == 1:
@@ -167,6 +168,11 @@ def spread(state: TrainState, stream: feed.Stream) -> tuple[TrainState, feed.Str
     for leaf in jax.tree.leaves(stream[0]):
         _check_divides(leaf.shape[0], devices)
     if jax.process_count() > 1:
+        if not hasattr(stream, 'of_process'):
+            raise TypeError(
+                f'a stream without of_process cannot be read by {jax.process_count()} '
+                'processes; those of transfer_jax.data have it'
+            )
         stream = stream.of_process(jax.process_index(), jax.process_count())
     return replicated(state, mesh()), feed.Sharded(stream, by_rows(mesh()))
 
