@@ -6,11 +6,11 @@
 Ganin's MNIST net, 64 + 64 images of 28x28x3, momentum SGD, as in benchmarks.dann_step;
 batches lie on the device. Ways of ours: runs one after another with one step a
 dispatch, or ten (several_steps); all runs in one program by vmap, by a scan over them,
-or unrolled (parallel.over_runs). On CPU fewer runs by default, since unrolled ones
-compile for long, and no scans: a convolution's gradient in a loop is 20 to 150 times
-slower there. PyTorch trains one run after another, eager, with --compile also by
-torch.compile. A number is runs an hour, of 10,000 steps each. Goals on a GPU: the best
-way at least 8 times our single steps and 20 times PyTorch eager.
+or unrolled (parallel.over_runs), and ten steps of all by vmap. On CPU fewer runs by
+default, since unrolled ones compile for long. PyTorch trains one run after another,
+eager, with --compile also by torch.compile. A number is runs an hour, of 10,000 steps
+each. Goals on a GPU: the best way at least 8 times our single steps and 20 times
+PyTorch eager.
 """
 
 import argparse
@@ -46,23 +46,19 @@ def sides(runs: int, compiled: bool) -> dict[str, tuple]:
     method, batches = dann_step.build(), dann_step.stream()
     batch = batches[0]
     found = {'ours, one by one': (dann_step.Ours(method, batch), 1, 1)}
-    ways = parallel.HOW if timing.on_accelerator() else ('vmap', 'unroll')
-    if timing.on_accelerator():
-        stack = jax.tree.map(
-            lambda *rows: np.stack(rows), *(batches[t] for t in range(TOGETHER))
-        )
-        many = parallel.several_steps(method, TOGETHER)
-        name = f'ours, one by one, {TOGETHER} steps a dispatch'
-        found[name] = (dann_step.Ours(many, stack), TOGETHER, 1)
-        several = parallel.several_steps(
-            parallel.over_runs(lambda: method, how='vmap'), TOGETHER
-        )
-        found[f'ours, vmap, {TOGETHER} steps a dispatch'] = (
-            _Several(several, method, stack, runs),
-            TOGETHER,
-            runs,
-        )
-    for how in ways:
+    stack = jax.tree.map(
+        lambda *rows: np.stack(rows), *(batches[t] for t in range(TOGETHER))
+    )
+    many = parallel.several_steps(method, TOGETHER)
+    dispatch = f'{TOGETHER} steps a dispatch'
+    one = dann_step.Ours(many, stack)
+    found[f'ours, one by one, {dispatch}'] = (one, TOGETHER, 1)
+    several = parallel.several_steps(
+        parallel.over_runs(lambda: method, how='vmap'), TOGETHER
+    )
+    every = _Several(several, method, stack, runs)
+    found[f'ours, vmap, {dispatch}'] = (every, TOGETHER, runs)
+    for how in parallel.HOW:
         found[f'ours, {how}'] = (SideBySide(method, batch, runs, how), 1, runs)
     for again in (False, True) if compiled else (False,):
         for layout in (False, True):

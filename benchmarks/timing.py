@@ -90,7 +90,8 @@ def on_accelerator() -> bool:
 
 def machine() -> dict[str, Any]:
     """What a number depends on, in general terms."""
-    return {
+    device = {'device': jax.devices()[0].device_kind} if on_accelerator() else {}
+    return device | {
         'cpus': os.cpu_count(),
         'usable_cpus': len(os.sched_getaffinity(0))
         if hasattr(os, 'sched_getaffinity')

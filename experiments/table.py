@@ -11,11 +11,11 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import tyro
 
-from experiments import common, methods_page, pairs, study_tables
+from experiments import benchmark_table, common, methods_page, pairs, study_tables
 from experiments.named_tables import DIGITS, NAMED, Block
 from experiments.shallow import tables as shallow_tables
 from transfer_jax import regret, tables
@@ -135,30 +135,35 @@ def build(
     return lines, missing
 
 
-def rewrite(page: str, results: Sequence[dict], studies: Sequence[dict] = ()) -> str:
+def rewrite(
+    page: str,
+    results: Sequence[dict],
+    studies: Sequence[dict] = (),
+    benchmarks: Mapping[str, dict] | None = None,
+) -> str:
     """The page with what stands between its table markers made anew."""
     explained = False
 
-    def table(match):
+    def content(marker):
         nonlocal explained
-        if match[1] == 'methods':
-            table = methods_page.markdown(results)
-            return f'<!-- table:methods -->\n{table}\n<!-- /table -->'
-        name, _, part = match[1].partition('.')
+        name, _, part = marker.partition('.')
+        if name == 'methods':
+            return methods_page.markdown(results)
+        if name == 'benchmarks':
+            return benchmark_table.markdown(benchmarks or {})
         if name in SHALLOW:
-            table = shallow_tables.markdown(studies, SHALLOW[name], part)
-            table = table or 'No result files yet.'
-            return f'<!-- table:{match[1]} -->\n{table}\n<!-- /table -->'
+            return shallow_tables.markdown(studies, SHALLOW[name], part)
         if name in study_tables.TABLES:
-            table = study_tables.markdown(studies, name, match[1] if part else '')
-            table = table or 'No result files yet.'
-            return f'<!-- table:{match[1]} -->\n{table}\n<!-- /table -->'
-        lines, _ = build(named(match[1]), results)
+            return study_tables.markdown(studies, name, marker if part else '')
+        lines, _ = build(named(marker), results)
         form = 'markdown' if explained else 'explained'
-        content = _content(match[1], lines, results, form)
-        explained = explained or bool(content)
-        content = content or 'No result files yet.'
-        return f'<!-- table:{match[1]} -->\n{content}\n<!-- /table -->'
+        made = _content(marker, lines, results, form)
+        explained = explained or bool(made)
+        return made
+
+    def table(match):
+        made = content(match[1]) or 'No result files yet.'
+        return f'<!-- table:{match[1]} -->\n{made}\n<!-- /table -->'
 
     marked = r'<!-- table:([\w.]+) -->\n.*?<!-- /table -->'
     return re.sub(marked, table, page, flags=re.DOTALL)
@@ -268,16 +273,17 @@ def _as_json(name, rows, missing, left_out) -> str:
 def _readme(command: Command) -> None:
     results, _ = find(command.runs or ROOTS[:1])
     studies, _ = find(command.runs or ROOTS[:1], 'rows')
+    benchmarks = benchmark_table.read(command.runs or ROOTS[:1])
     docs = command.readme.parent / 'docs'
     pages = [
         docs / f'{name}.md'
-        for name in ('methods', 'transfer', 'shallow', 'localization')
+        for name in ('methods', 'transfer', 'shallow', 'localization', 'scaling')
     ]
     changed = []
     for page in [command.readme, *(page for page in pages if page.exists())]:
         try:
             before = page.read_text(encoding='utf-8')
-            after = rewrite(before, results, studies)
+            after = rewrite(before, results, studies, benchmarks)
             if not command.check:
                 page.write_text(after, encoding='utf-8')
         except OSError as error:
