@@ -61,7 +61,8 @@ def _compilation(d):
 
 def _input(d):
     rates = _rates(d['images_a_second'], d['images_a_second'])
-    return f'{d["ratio"]:.2f} ({d["workers"]} workers; {rates} a second)'
+    workers = f'{d["workers"]} worker' + 's' * (d['workers'] > 1)
+    return f'{d["ratio"]:.2f} ({workers}; {rates} a second)'
 
 
 LINES = (
