@@ -101,6 +101,8 @@ def bands(
 ) -> 'Figure':
     """Fractions over x in %, each line the mean of its draws with a band around it.
 
+    Bands end at 0 and 100 %.
+
     Args:
       lines: {name: {x: values of the draws}}.
       interval: the band is the 95 % interval of the mean (1.96 standard errors); else
@@ -116,7 +118,8 @@ def bands(
         mean = np.array([100 * np.mean(line[x]) for x in xs])
         wide = np.array([_half_width(line[x], interval) for x in xs])
         axes.plot(xs, mean, color=colour, marker=marker, ms=4.5, lw=1.6, label=name)
-        axes.fill_between(xs, mean - wide, mean + wide, color=colour, alpha=0.15, lw=0)
+        low, high = np.clip([mean - wide, mean + wide], 0, 100)
+        axes.fill_between(xs, low, high, color=colour, alpha=0.15, lw=0)
     if logarithmic:
         axes.set_xscale('log')
     if spaced:
@@ -240,7 +243,7 @@ def heat_map(
     axes.set_yticks(range(len(rows)), rows, fontsize=9)
     axes.set_xlabel(column_name)
     axes.set_ylabel(row_name)
-    axes.set_title(title)
+    axes.set_title(f'{title}, %')
     for i, j in np.ndindex(*shown.shape):
         dark = shown[i, j] > low + 0.6 * (high - low)
         text, shade = f'{shown[i, j]:.1f}', 'white' if dark else '0.15'
