@@ -165,7 +165,7 @@ def _residual_transfer(encoder, classifier, critic, tx, weight=1.0):
 class MapEncoder(nn.Module):
     """A feature map, with statistics and dropout."""
 
-    dropout: float
+    dropout: float = 0.5
 
     @nn.compact
     def __call__(self, x, *, train, domain=None):
