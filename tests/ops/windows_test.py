@@ -87,11 +87,29 @@ def test_padding_is_below_every_number():
     np.testing.assert_array_equal(y, [[[[-5.0]]]])
 
 
-def test_of_equal_entries_one_has_the_gradient():
+@pytest.mark.parametrize('window', [2, 3])
+def test_of_equal_entries_one_has_the_gradient(window):
     x = np.zeros((1, 5, 5, 1))
-    gradient = jax.jit(jax.grad(lambda x: windows.max_pool(x, 3, 2).sum()))(x)
+    gradient = jax.jit(jax.grad(lambda x: windows.max_pool(x, window, 2).sum()))(x)
     assert gradient.sum() == 4  # windows
     assert set(np.unique(gradient)) <= {0, 1, 2, 4}
+
+
+@pytest.mark.parametrize('window', [2, 3])
+def test_entries_that_are_computed_again_lose_no_gradient(window):
+    """Without LLVM's optimisations the two have different roundings."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((4, 8, 8, 16)).astype(np.float32)
+    scale, shift = rng.standard_normal((2, 16)).astype(np.float32)
+
+    def loss(shift, scale, x):
+        normal = (x - x.mean((0, 1, 2))) * jax.lax.rsqrt(x.var((0, 1, 2)))
+        return windows.max_pool(normal * scale + shift, window, 2).sum()
+
+    lowered = jax.jit(jax.grad(loss)).lower(shift, scale, x)
+    compiled = lowered.compile({'xla_backend_optimization_level': 0})
+    places = 4 * ((8 - window) // 2 + 1) ** 2
+    np.testing.assert_array_equal(compiled(shift, scale, x), np.full(16, places))
 
 
 @pytest.mark.parametrize('place', [(0, 0), (2, 1), (2, 2)])

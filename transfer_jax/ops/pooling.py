@@ -23,9 +23,29 @@ def global_average(maps: Array) -> Array:
 
 
 def global_max(maps: Array) -> Array:
-    """The highest score (Oquab et al., CVPR 2015); equal ones share the gradient."""
+    """The highest score (Oquab et al., CVPR 2015); equal ones share the gradient.
+
+    Equal is what differs by a few roundings of the largest magnitude of the map: the
+    backward pass may compute the scores again, with other roundings.
+    """
     chex.assert_rank(maps, 4)
+    return _highest_score(maps)
+
+
+@jax.custom_jvp
+def _highest_score(maps):
     return jnp.max(maps, PLACES)
+
+
+@_highest_score.defjvp
+def _share_of_the_highest(primals, tangents):
+    (maps,), (change,) = primals, tangents
+    top = jnp.max(maps, PLACES, keepdims=True)
+    rounding = 4 * jnp.finfo(maps.dtype).eps
+    slack = rounding * jnp.max(jnp.abs(maps), PLACES, keepdims=True)
+    highest = (maps >= top - slack).astype(maps.dtype)
+    moved = jnp.sum(highest * change, PLACES) / jnp.sum(highest, PLACES)
+    return top[:, 0, 0], moved
 
 
 def log_sum_exp(maps: Array, temperature: float | Array) -> Array:
