@@ -19,7 +19,7 @@ test: $(VENV)/installed
 	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 test-slow: $(VENV)/installed
-	$(RUN) -m pytest -m slow
+	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(RUN) -m pytest -m slow
 
 bench: $(VENV)/installed
 	$(RUN) -m benchmarks

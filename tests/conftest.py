@@ -9,6 +9,9 @@ from collections.abc import Callable
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 # Nothing is kept from one test to another, nor in the user's cache.
 os.environ['JAX_COMPILATION_CACHE_DIR'] = ''
+# XLA's passes, but few of LLVM's: two thirds of the time. With 0 programs are those
+# that users run; tests/shallow and the slow tests have them always.
+HASTY = os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', '1') == '1'
 
 import flax.linen as nn  # noqa: E402
 import jax  # noqa: E402
@@ -153,6 +156,14 @@ def tiny(networks):
         return experiment._replace(**changes)
 
     return make
+
+
+@pytest.fixture
+def optimised():
+    """Programs within a test are compiled as users' are."""
+    jax.config.update('jax_disable_most_optimizations', False)
+    yield
+    jax.config.update('jax_disable_most_optimizations', HASTY)
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ FILES = ('eight_devices.py', 'eight_losses.py', 'eight_methods.py')
 
 
 def test_eight_devices_equal_one():
-    # Programs as XLA writes them first: half the time to compile, the same numbers.
-    _run('not slow', JAX_DISABLE_MOST_OPTIMIZATIONS='1')
+    _run('not slow')
 
 
 @pytest.mark.slow
@@ -21,15 +20,13 @@ def test_eight_devices_equal_one_for_every_method():
     _run('slow')
 
 
-def _run(mark, **variables):
+def _run(mark):
     assert jax.device_count() == 1 or jax.default_backend() != 'cpu'
     here = pathlib.Path(__file__).parent
     run = subprocess.run(
         [sys.executable, '-m', 'pytest', *FILES, '-q', '-p', 'no:xdist', '-m', mark],
         cwd=here,
-        env=os.environ
-        | {'JAX_NUM_CPU_DEVICES': '8', 'JAX_PLATFORMS': 'cpu'}
-        | variables,
+        env=os.environ | {'JAX_NUM_CPU_DEVICES': '8', 'JAX_PLATFORMS': 'cpu'},
         capture_output=True,
         text=True,
         timeout=1800,

@@ -3,6 +3,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
+
+pytestmark = pytest.mark.usefixtures('optimised')
 
 
 def test_a_product_of_three_matrices_is_right():
