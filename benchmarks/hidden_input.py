@@ -24,7 +24,6 @@ import numpy as np
 
 from benchmarks import input_pipeline, resnet50, timing
 from transfer_jax import data
-from transfer_jax.data import lazy, transforms
 from transfer_jax.training import fit, profiling
 
 WARM, TIMED = 3, 6  # steps before the clock starts, and on the clock
@@ -51,19 +50,6 @@ class Clock:
         if step in (WARM, WARM + TIMED):
             jax.block_until_ready((state, metrics))
             self.seconds = time.perf_counter() - self.seconds
-
-
-def from_files(folder: pathlib.Path, size: int, batch: int, workers: int):
-    """The stream of a training from JPEG files."""
-    change = transforms.chain(transforms.zoom(0.08, size=size), transforms.flip())
-    stream = data.labelled(
-        lazy.from_folder(folder),
-        batch_size=batch,
-        seed=0,
-        transform=change,
-        threads=workers,
-    )
-    return data.zipped(source=stream)
 
 
 def normalising(method):
@@ -111,7 +97,8 @@ def main() -> None:
         folder = pathlib.Path(place) / 'photographs'
         folder.mkdir()
         input_pipeline.photographs(folder)
-        files = from_files(folder, flags.size, flags.batch, flags.workers)
+        own = (flags.size, flags.batch, flags.workers)
+        files = data.zipped(source=input_pipeline.stream(folder, *own))
         streams = {'files': files, 'memory': InMemory(files[0])}
         state = jax.jit(method.init)(jax.random.key(1), as_floats(files[0]))
         for i in range(flags.rounds):

@@ -43,22 +43,27 @@ def photographs(folder: pathlib.Path) -> None:
         Image.fromarray(image).save(place / f'{i}.jpg', quality=90)
 
 
-def ours(folder: pathlib.Path, workers: int, batches: int) -> float:
-    """Images a second."""
-    change = transforms.chain(transforms.zoom(0.08, size=SIZE), transforms.flip())
-    stream = data.labelled(
+def stream(folder: pathlib.Path, size: int, batch: int, workers: int) -> data.Stream:
+    """Labelled uint8 batches of a training from JPEG files."""
+    change = transforms.chain(transforms.zoom(0.08, size=size), transforms.flip())
+    return data.labelled(
         lazy.from_folder(folder),
-        batch_size=BATCH,
+        batch_size=batch,
         seed=0,
         transform=change,
         threads=workers,
     )
 
+
+def ours(folder: pathlib.Path, workers: int, batches: int) -> float:
+    """Images a second."""
+    images = stream(folder, SIZE, BATCH, workers)
+
     @jax.jit
     def normalised(image):
         return (image.astype(np.float32) / 255 - MEAN) / STD
 
-    with stream.read(0, WARM + batches) as reader:
+    with images.read(0, WARM + batches) as reader:
         return _rate(
             (normalised(jax.device_put(batch['image'])) for batch in reader),
             lambda image: image.block_until_ready(),
