@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.test_util import check_grads
 
 from transfer_jax import ops
 
@@ -24,6 +25,10 @@ def test_gem_takes_a_p_for_each_channel_and_is_differentiable_in_it():
         np.testing.assert_allclose(found[:, c : c + 1], alone, rtol=1e-5)
     slope = jax.grad(lambda p: ops.gem_pool(X, p).sum())(p)
     assert (slope > 0).all()  # a power mean rises with its power
+
+
+def test_gem_has_the_gradient_of_finite_differences():
+    check_grads(lambda x: ops.gem_pool(x, 3.0), (X,), order=1, eps=1e-2)
 
 
 def test_gem_of_zeros_is_finite_with_its_gradient():

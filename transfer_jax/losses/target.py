@@ -48,6 +48,7 @@ def pseudo_label(logits: Array, *, threshold: float = 0.0) -> Array:
     """
     chex.assert_rank(logits, 2)
     log_p = jax.nn.log_softmax(ops.wide(logits))
-    best = jnp.max(log_p, -1)
+    label = jnp.argmax(log_p, -1)
+    best = jnp.take_along_axis(log_p, label[:, None], -1)[:, 0]
     sure = jax.lax.stop_gradient(best) >= jnp.log(jnp.maximum(threshold, 1e-30))
     return jnp.where(sure, -best, 0.0)

@@ -2,6 +2,7 @@
 
 import chex
 import jax.numpy as jnp
+from jax import lax
 
 from transfer_jax.types import Array
 
@@ -17,8 +18,9 @@ def gem_pool(x: Array, p: float | Array) -> Array:
     """
     chex.assert_rank(x, 4)
     x = jnp.maximum(x, TINY)
-    # By the largest value first, so that no power overflows or vanishes.
-    top = jnp.max(x, (1, 2), keepdims=True)
+    # By the largest value first, so that no power overflows or vanishes; whatever it is
+    # divided by, the mean is the same, so that its own gradient is 0.
+    top = lax.stop_gradient(jnp.max(x, (1, 2), keepdims=True))
     p = jnp.asarray(p, x.dtype)
     inner = p if p.ndim == 0 else jnp.expand_dims(p, (-3, -2))
     mean = jnp.mean((x / top) ** inner, (1, 2))
