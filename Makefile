@@ -16,7 +16,7 @@ demo: $(VENV)/installed
 
 # Files of tests side by side, one process a core.
 test: $(VENV)/installed
-	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile
+	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/installed
 	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(RUN) -m pytest -m slow
