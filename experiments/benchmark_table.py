@@ -1,14 +1,22 @@
-"""The table of docs/scaling.md, from the result files of the benchmarks.
+"""The tables of docs/scaling.md, from the result files of the benchmarks.
 
 Written by `python -m experiments.table readme`, with the tables of README.md.
 """
 
-import json
-import pathlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-FOLDER = 'benchmarks'  # of results, and the package of the commands
+from transfer_jax import tables
+
+FOLDER = 'benchmarks'  # the package of the commands
+# {curve of benchmarks.scaling: what its sizes are}
+CURVES = {
+    'batch': 'images of a step',
+    'side': 'image side in pixels',
+    'runs': 'runs side by side',
+    'devices': 'devices',
+    'mmd': 'n of each sample',
+}
 
 
 class Line(NamedTuple):
@@ -20,38 +28,39 @@ class Line(NamedTuple):
     goal: str
 
 
-def _rates(names: Iterable[str], found: Mapping[str, float]) -> str:
-    return ', '.join(f'{name} {found[name]:.1f}' for name in names)
+def _percent(share: float, sign: str = '') -> str:
+    return f'{100 * share:{sign}.1f} %'
 
 
-def _fastest(found: Mapping[str, float], side: str) -> float:
-    return max(rate for name, rate in found.items() if name.startswith(side))
+def _rates(d) -> str:
+    found = d['images_a_second'].items()
+    return ', '.join(f'{name} {rate:.1f}' for name, rate in found) + ' images a second'
 
 
 def _side_by_side(d):
-    return f'{d["best_by_single_steps"]:.2f} ({d["best"]}, {d["runs"]} runs)'
+    return f'{d["best_by_single_steps"]:.2f} ({d["runs"]} runs; {d["best"]})'
 
 
 def _compiled(d):
     hourly = d['runs_an_hour']
-    return f'{hourly[d["best"]] / _fastest(hourly, "torch compiled"):.2f}'
+    theirs = [
+        rate for name, rate in hourly.items() if name.startswith('torch compiled')
+    ]
+    return f'{hourly[d["best"]] / max(theirs):.2f}' if theirs else 'not measured'
 
 
 def _resnet50(d):
-    rates = _rates(d['images_a_second'], d['images_a_second'])
-    return (
-        f'{d["ratio"]:.2f} ({d["size"]} pixels, batch {d["batch"]}; {rates} a second)'
-    )
+    return f'{d["ratio"]:.2f} ({d["size"]} pixels, batch {d["batch"]}; {_rates(d)})'
 
 
 def _overhead(d):
-    shares = [f'{d[name]["median"]:+.1%}' for name in ('dan', 'coral')]
-    return f'{shares[0]}, {shares[1]} ({d["size"]} pixels, 2 x {d["batch"]})'
+    shares = [_percent(d[name]['median'], '+') for name in ('dan', 'coral')]
+    return f'{" and ".join(shares)} ({d["size"]} pixels, 2 x {d["batch"]})'
 
 
 def _hidden(d):
-    at_work = f'{d["files"]["busy"]:.1%} and {d["memory"]["busy"]:.1%}'
-    return f'{d["waits"]:+.1%} (at work {at_work} of the time)'
+    at_work = ' and '.join(_percent(d[name]['busy']) for name in ('files', 'memory'))
+    return f'{_percent(d["waits"], "+")} (at work {at_work} of the time)'
 
 
 def _compilation(d):
@@ -60,9 +69,18 @@ def _compilation(d):
 
 
 def _input(d):
-    rates = _rates(d['images_a_second'], d['images_a_second'])
     workers = f'{d["workers"]} worker' + 's' * (d['workers'] > 1)
-    return f'{d["ratio"]:.2f} ({workers}; {rates} a second)'
+    return f'{d["ratio"]:.2f} ({workers}; {_rates(d)})'
+
+
+def _small_maps(d):
+    forward, gradient = (
+        d['milliseconds'][f'resnet/block4 {what}'] for what in ('forward', 'gradient')
+    )
+    ratios = [
+        form['xla']['min'] / form['patches']['min'] for form in (forward, gradient)
+    ]
+    return f'{ratios[0]:.0f}, {ratios[1]:.0f} with gradients'
 
 
 LINES = (
@@ -88,7 +106,7 @@ LINES = (
     Line(
         'share of the measured matrix rate, same step',
         'resnet50',
-        lambda d: f'{d["share"]:.0%}',
+        lambda d: f'{100 * d["share"]:.0f} %',
         '',
     ),
     Line(
@@ -110,6 +128,12 @@ LINES = (
         'below 2 %',
     ),
     Line(
+        "maps of 2 x 2 under 3 x 3 windows: XLA's time by that of patches",
+        'convolution',
+        _small_maps,
+        '',
+    ),
+    Line(
         'compiling, first start of the demo by the second',
         'compilation',
         _compilation,
@@ -118,25 +142,36 @@ LINES = (
 )
 
 
-def read(roots: Iterable[pathlib.Path]) -> dict[str, dict]:
-    """{benchmark: content of its result file}, of the first folder that has it."""
-    found: dict[str, dict] = {}
-    for root in roots:
-        for path in sorted((root / FOLDER).glob('*.json')):
-            found.setdefault(path.stem, json.loads(path.read_text(encoding='utf-8')))
-    return found
+def markdown(found: Mapping[str, dict], part: str = '') -> str:
+    """The table, with the command of each number and where it was measured.
 
-
-def markdown(found: Mapping[str, dict]) -> str:
-    """The table, with the command of each number and where it was measured."""
-    head = ('question', 'command', 'here', 'goal', 'on')
-    rows = [head, (':--', ':--', '--:', '--:', ':--')]
+    Args:
+      part: 'curves' for that of benchmarks.scaling instead.
+    """
+    if part == 'curves':
+        return _curves(found['scaling']) if 'scaling' in found else ''
+    rows = []
     for line in LINES:
         content = found.get(line.benchmark)
         told = 'not measured' if content is None else line.told(content)
         command = f'`python -m {FOLDER}.{line.benchmark}`'
         rows.append((line.question, command, told, line.goal, _machine(content)))
-    return '\n'.join(f'| {" | ".join(row)} |' for row in rows)
+    head = ('question', 'command', 'here', 'goal', 'on')
+    return '\n'.join(tables.markdown_grid(head, rows, head))
+
+
+def _curves(scaling: Mapping[str, Any]) -> str:
+    """Milliseconds by size, and the slope, of each curve."""
+    rows = []
+    for curve, what in CURVES.items():
+        for line, points in scaling['milliseconds'].get(curve, {}).items():
+            times = sorted((int(size), time) for size, time in points.items())
+            told = ', '.join(f'{size}: {time:.3g}' for size, time in times)
+            rows.append(
+                (what, line, told, f'{scaling["slope"][f"{curve}, {line}"]:.2f}')
+            )
+    head = ('what grows', 'of', 'milliseconds', 'slope')
+    return '\n'.join(tables.markdown_grid(head, rows, head[:3]))
 
 
 def _machine(content: Mapping[str, Any] | None) -> str:

@@ -7,7 +7,6 @@ python -m experiments.table readme [--check]  rewrites, or checks, those of READ
 
 import dataclasses
 import json
-import os
 import pathlib
 import re
 import sys
@@ -15,7 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import tyro
 
-from experiments import benchmark_table, common, methods_page, pairs, study_tables
+from experiments import (
+    benchmark_table,
+    common,
+    methods_page,
+    pairs,
+    result_files,
+    study_tables,
+)
 from experiments.named_tables import DIGITS, NAMED, Block
 from experiments.shallow import tables as shallow_tables
 from transfer_jax import regret, tables
@@ -26,7 +32,6 @@ SHALLOW = {
     'office_caltech': 'shallow.office_caltech',
     'shallow_digits': 'shallow.digits',
 }
-SKIPPED = ('checkpoints', 'events', 'figures')  # of a run folder: no results in there
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +67,7 @@ def main(args: Sequence[str] | None = None) -> None:
             _studies(command)
             return
         blocks = named(command.name)
-        results, left_out = find(command.runs or ROOTS)
+        results, left_out = result_files.find(command.runs or ROOTS)
         lines, missing = build(blocks, results)
         form = 'json' if command.json else 'text'
         content = _content(command.name, lines, results, form)
@@ -80,38 +85,6 @@ def named(name: str) -> list[Block]:
         choices = ', '.join((*NAMED, *study_tables.TABLES, *SHALLOW, 'readme'))
         raise ValueError(f'no table {name!r}; there are: {choices}')
     return NAMED[name]()
-
-
-def find(
-    roots: Iterable[pathlib.Path], key: str = 'target_accuracy'
-) -> tuple[list[dict], list[pathlib.Path]]:
-    """(results below the folders, each once; files left out as runs for tests).
-
-    Args:
-      key: that a result has; 'rows' finds those of studies.
-
-    Raises:
-      ValueError: a file is not JSON.
-    """
-    results, left_out = [], []
-    for root in roots:
-        for folder, inside, files in os.walk(root):
-            inside[:] = sorted(set(inside) - set(SKIPPED))
-            for name in sorted(files):
-                path = pathlib.Path(folder) / name
-                if path.suffix != '.json':
-                    continue
-                try:
-                    content = json.loads(path.read_text(encoding='utf-8'))
-                except json.JSONDecodeError as error:
-                    raise ValueError(f'{path} is not JSON: {error}') from None
-                if not isinstance(content, dict) or not {key, 'fast'} <= set(content):
-                    continue
-                if content['fast']:
-                    left_out.append(path)
-                elif content not in results:
-                    results.append(content)
-    return results, left_out
 
 
 def build(
@@ -150,7 +123,7 @@ def rewrite(
         if name == 'methods':
             return methods_page.markdown(results)
         if name == 'benchmarks':
-            return benchmark_table.markdown(benchmarks or {})
+            return benchmark_table.markdown(benchmarks or {}, part)
         if name in SHALLOW:
             return shallow_tables.markdown(studies, SHALLOW[name], part)
         if name in study_tables.TABLES:
@@ -171,7 +144,7 @@ def rewrite(
 
 def _studies(command: Command) -> None:
     """Print the tables of studies."""
-    studies, left_out = find(command.runs or ROOTS, 'rows')
+    studies, left_out = result_files.find(command.runs or ROOTS, 'rows')
     name = command.name
     if name in study_tables.TABLES:
         rows = study_tables.in_order(studies, name)
@@ -271,9 +244,9 @@ def _as_json(name, rows, missing, left_out) -> str:
 
 
 def _readme(command: Command) -> None:
-    results, _ = find(command.runs or ROOTS[:1])
-    studies, _ = find(command.runs or ROOTS[:1], 'rows')
-    benchmarks = benchmark_table.read(command.runs or ROOTS[:1])
+    results, _ = result_files.find(command.runs or ROOTS[:1])
+    studies, _ = result_files.find(command.runs or ROOTS[:1], 'rows')
+    benchmarks = result_files.benchmarks(command.runs or ROOTS[:1])
     docs = command.readme.parent / 'docs'
     pages = [
         docs / f'{name}.md'

@@ -3,7 +3,7 @@
 import importlib.util
 import json
 
-from experiments import benchmark_table, table
+from experiments import benchmark_table, result_files, table
 
 MACHINE = {'backend': 'cpu', 'usable_cpus': 2}
 OVERHEAD = {
@@ -19,12 +19,13 @@ def test_what_is_there_is_told_and_the_rest_is_not_measured(tmp_path):
     folder = tmp_path / 'benchmarks'
     folder.mkdir()
     (folder / 'overhead.json').write_text(json.dumps(OVERHEAD))
-    rows = benchmark_table.markdown(benchmark_table.read([tmp_path])).splitlines()
+    rows = benchmark_table.markdown(result_files.benchmarks([tmp_path])).splitlines()
     assert len(rows) == 2 + len(benchmark_table.LINES)
     own = [row for row in rows if 'benchmarks.overhead' in row]
     assert len(own) == 1
     assert (
-        '| +1.2%, -0.4% (32 pixels, 2 x 128) | below 5 % | CPU, 2 threads |' in own[0]
+        '| +1.2 % and -0.4 % (32 pixels, 2 x 128) | below 5 % | CPU, 2 threads |'
+        in own[0]
     )
     assert sum('not measured' in row for row in rows) == len(rows) - 3
 
@@ -32,7 +33,18 @@ def test_what_is_there_is_told_and_the_rest_is_not_measured(tmp_path):
 def test_the_page_is_written_with_it():
     page = 'a\n<!-- table:benchmarks -->\n<!-- /table -->\nb\n'
     made = table.rewrite(page, [], [], {'overhead': OVERHEAD})
-    assert '+1.2%' in made and made.startswith('a\n') and made.endswith('\nb\n')
+    assert '+1.2 %' in made and made.startswith('a\n') and made.endswith('\nb\n')
+
+
+def test_curves_are_told_by_size():
+    found = {
+        'milliseconds': {'batch': {'DANN': {'128': 70.0, '16': 8.0}}},
+        'slope': {'batch, DANN': 1.064},
+    }
+    made = benchmark_table.markdown({'scaling': found}, 'curves')
+    assert made.splitlines()[-1] == (
+        '| images of a step | DANN | 16: 8, 128: 70 | 1.06 |'
+    )
 
 
 def test_the_commands_are_there():

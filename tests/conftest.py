@@ -9,8 +9,8 @@ from collections.abc import Callable
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 # Nothing is kept from one test to another, nor in the user's cache.
 os.environ['JAX_COMPILATION_CACHE_DIR'] = ''
-# XLA's passes, but few of LLVM's: two thirds of the time. With 0 programs are those
-# that users run; tests/shallow and the slow tests have them always.
+# XLA's passes, but few of LLVM's, which compiles sooner. With 0 programs are those that
+# users run, as tests/shallow has them always and `make test-slow` asks for.
 HASTY = os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', '1') == '1'
 
 import flax.linen as nn  # noqa: E402

@@ -147,3 +147,10 @@ def test_any_scalar_may_differ_between_runs(networks, keys, rows, name):
 def test_a_way_that_there_is_not_is_named(make):
     with pytest.raises(ValueError, match="no way 'fast' for runs; choose from vmap"):
         parallel.over_runs(make, {'rate': [0.1]}, how='fast')
+
+
+def test_of_several_processes_a_stream_must_have_rows_of_one(batch, monkeypatch):
+    monkeypatch.setattr(jax, 'device_count', lambda: 2)
+    monkeypatch.setattr(jax, 'process_count', lambda: 2)
+    with pytest.raises(ValueError, match='without of_process .* by 2 processes'):
+        parallel.spread(None, [batch()])

@@ -46,8 +46,8 @@ def convolve(
       direct: on CPU too, XLA's convolution for windows larger than 1x1. Patches of 3x3
         take nine times the memory of the map; where maps are large, as in ResNets and
         VGG, they cost up to four times the time of the forward pass. A map smaller
-        than its window is made of patches all the same: XLA's takes 3 to 50 times as
-        long there.
+        than its window is made of patches all the same: XLA's takes many times as long
+        there (benchmarks/convolution.py, of a ResNet).
 
     Returns:
       (n, (h + padding of both sides - (kh - 1) dilation - 1) // stride + 1, ..., k).
@@ -95,7 +95,7 @@ def by_patches(
     kh, kw, c, k = kernel.shape
     x = _pad(x, _sides(x, kernel, stride, padding, dilation))
     n = x.shape[0]
-    rows, columns = _places(x, kernel, stride, dilation)
+    rows, columns = _places(x.shape[1:3], kernel, stride, dilation)
 
     def along(x, axis, window, places):
         """Entries of each window along one axis, side by side in the last one."""
@@ -134,8 +134,8 @@ def _large(x, kernel, *, stride, padding, dilation):
     """Whether the output is at least as large as a window of more than one entry."""
     window = kernel.shape[:2]
     sides = _sides(x, kernel, stride, padding, dilation)
-    padded = jax.eval_shape(lambda x: _pad(x, sides), x)
-    places = _places(padded, kernel, stride, dilation)
+    sizes = [n + sum(side) for n, side in zip(x.shape[1:3], sides, strict=True)]
+    places = _places(sizes, kernel, stride, dilation)
     return window != (1, 1) and all(p >= w for p, w in zip(places, window, strict=True))
 
 
@@ -157,18 +157,18 @@ def _pad(x, sides):
     return jnp.pad(x, ((0, 0), *sides, (0, 0))) if any(map(any, sides)) else x
 
 
-def _places(x, kernel, stride, dilation):
-    """Rows and columns of the output of a padded x."""
+def _places(sizes, kernel, stride, dilation):
+    """Rows and columns of the output, where x is padded to these `sizes`."""
     return [
         (size - (window - 1) * dilation - 1) // stride + 1
-        for size, window in zip(x.shape[1:3], kernel.shape[:2], strict=True)
+        for size, window in zip(sizes, kernel.shape[:2], strict=True)
     ]
 
 
 def _shifted(x, kernel, stride, dilation):
     """For every entry of the window, what it reads of a padded x: kh kw maps."""
     n, _, _, c = x.shape
-    rows, columns = _places(x, kernel, stride, dilation)
+    rows, columns = _places(x.shape[1:3], kernel, stride, dilation)
     high, wide = (rows - 1) * stride + 1, (columns - 1) * stride + 1
     return [
         lax.slice(x, (0, i, j, 0), (n, i + high, j + wide, c), (1, stride, stride, 1))

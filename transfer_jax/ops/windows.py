@@ -2,7 +2,7 @@
 
 On CPU the gradient of reduce_window costs eight times that of the same maximum written
 over strided slices, first along columns and then along rows, as windows without overlap
-are pooled everywhere. The gradient of jnp.max is used nowhere: it looks for entries
+are pooled everywhere. The gradient of jnp.max is not used: it looks for entries
 that equal the maximum, and where XLA computes the entries again, with another rounding,
 there are none, and it is 0 / 0.
 """

@@ -161,8 +161,8 @@ def spread(state: TrainState, stream: feed.Stream) -> tuple[TrainState, feed.Str
     same batches. The answer is the same either way.
 
     Raises:
-      ValueError: a batch does not divide by the number of devices.
-      TypeError: of several processes, the stream has no rows of one.
+      ValueError: a batch does not divide by the number of devices; of several
+        processes, the stream has no rows of one.
     """
     devices = jax.device_count()
     if devices == 1:
@@ -171,7 +171,7 @@ def spread(state: TrainState, stream: feed.Stream) -> tuple[TrainState, feed.Str
         _check_divides(leaf.shape[0], devices)
     if jax.process_count() > 1:
         if not hasattr(stream, 'of_process'):
-            raise TypeError(
+            raise ValueError(
                 f'a stream without of_process cannot be read by {jax.process_count()} '
                 'processes; those of transfer_jax.data have it'
             )
