@@ -2,11 +2,13 @@
 
 A task is the same sweep, of one group. Tasks share the folder of runs and nothing else:
 each writes its own run folders, whole or not at all, so that a task that was killed is
-started again by starting the sweep again.
+started again by starting the sweep again. A task that the cluster stops, for its time
+or for other jobs, is put into the queue once more and goes on from its checkpoints.
 """
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from transfer_jax.training import log
@@ -15,10 +17,16 @@ if TYPE_CHECKING:
     from experiments.sweep import Command
 
 KINDS = ('slurm', 'local', 'debug')  # debug: in this process, one after another
+POLL_S = 5.0
 
 
-def run(command: 'Command', tasks: int, place: pathlib.Path) -> dict[pathlib.Path, str]:
-    """Submit, wait, and say which runs failed: {folder: why}.
+def run(
+    command: 'Command', numbers: Sequence[int], place: pathlib.Path
+) -> dict[pathlib.Path, str]:
+    """Submit the groups of these numbers, wait, and say which runs failed.
+
+    Returns:
+      {folder: why}. Of a task that died: its output, and the last line of its error.
 
     Raises:
       ValueError: submitit is not installed, or a flag that it does not take.
@@ -42,28 +50,54 @@ def run(command: 'Command', tasks: int, place: pathlib.Path) -> dict[pathlib.Pat
         )
     except (NameError, TypeError) as error:
         raise ValueError(f'--cluster-options: {error}') from None
+    if not numbers:
+        return {}
     own = dataclasses.replace(command, cluster='', cluster_options=())
-    jobs = executor.map_array(_task, [own] * tasks, range(tasks))
+    jobs = executor.map_array(Task(), [own] * len(numbers), numbers)
     log.console.print(
-        f'{tasks} tasks submitted; their output is in {place / "tasks"}', soft_wrap=True
+        f'{len(jobs)} tasks submitted; their output is in {place / "tasks"}',
+        soft_wrap=True,
     )
+    group_of = {job.job_id: number for job, number in zip(jobs, numbers, strict=True)}
     failed: dict[pathlib.Path, str] = {}
-    for number, job in enumerate(jobs):
+    ended = submitit.helpers.as_completed(jobs, poll_frequency=POLL_S)
+    for count, job in enumerate(ended, 1):
+        name = f'group {group_of[job.job_id] + 1}'
         try:
-            failed |= job.result()
-        except Exception as error:  # the task died: out of time, or killed
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            failed[place / 'tasks' / job.job_id] = f'group {number + 1}: {lines[-1]}'
+            of_task = job.result()
+        except Exception as error:  # the task raised, or died: killed, out of time
+            of_task = {place / 'tasks' / job.job_id: f'{name}: {_reason(error, job)}'}
+        failed |= of_task
+        state = 'failed' if of_task else 'finished'
+        log.console.print(f'{name} {state}: {count} of {len(jobs)}', highlight=False)
     return failed
 
 
-def _task(command: 'Command', number: int) -> dict[pathlib.Path, str]:
-    """One group of the sweep."""
-    from experiments import programs, sweep
+class Task:
+    """One group of the sweep, as submitit calls it and, when it is stopped, again."""
 
-    programs.keep()
-    plan = sweep.groups(sweep.load(command.page), command)
-    return sweep.run([plan[number]], command)
+    def __call__(self, command: 'Command', number: int) -> dict[pathlib.Path, str]:
+        """{run of the group that failed: why}."""
+        from experiments import programs, sweep
+
+        programs.keep()
+        plan = sweep.groups(sweep.load(command.page), command)
+        return sweep.run([plan[number]], command)
+
+    def checkpoint(self, *args):
+        """What the queue gets when the task is stopped: the same; the runs go on."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, *args)
+
+
+def _reason(error: Exception, job) -> str:
+    from submitit.core.utils import FailedJobError
+
+    if not isinstance(error, FailedJobError):
+        return f'it ended without a result; the cluster says {job.state}'
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1]
 
 
 def _option(text: str) -> tuple[str, object]:

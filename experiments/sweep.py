@@ -96,7 +96,7 @@ def main(args: Sequence[str] | None = None) -> None:
         place = folder_of(plan, command.run_root)
         with folder.locked(place, 'sweep folder', '--run-root'):
             if command.cluster:
-                failed = cluster.run(command, len(plan), place)
+                failed = cluster.run(command, _unfinished(plan), place)
             else:
                 failed = run(plan, command)
             runs = [own for group in plan for own in group]
@@ -183,6 +183,11 @@ def run(plan: Sequence[Group], command: Command) -> dict[pathlib.Path, str]:
         if left and len(plan) > 1:
             jax.clear_caches()  # programs of the next group are others
     return failed
+
+
+def _unfinished(plan: Sequence[Group]) -> list[int]:
+    """The numbers of groups in which a run is left."""
+    return [n for n, group in enumerate(plan) if not all(finished(*r) for r in group)]
 
 
 def _attempt(runs: Group, command: Command, most: int) -> dict:

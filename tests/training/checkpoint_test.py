@@ -142,6 +142,15 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path):
         checkpoint.save(tmp_path / 'file' / 'x', _state(1), 1)
 
 
+def test_a_process_that_is_gone_is_no_full_disk(tmp_path, monkeypatch):
+    def lost(*_):
+        raise jax.errors.JaxRuntimeError('UNKNOWN: Gloo AllGather failed')
+
+    monkeypatch.setattr(checkpoint, '_checkpointer', lost)
+    with pytest.raises(jax.errors.JaxRuntimeError, match='Gloo'):
+        checkpoint.save(tmp_path, _state(1), 1)
+
+
 FULL_DISK = """
     import pathlib, resource, signal, sys
     import jax, jax.numpy as jnp

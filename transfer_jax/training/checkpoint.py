@@ -50,6 +50,7 @@ def save(folder: pathlib.Path, state: TrainState, step: int, *, keep: int = 2) -
     Raises:
       CheckpointError: the disk is full or the folder cannot be written; older
         checkpoints are untouched.
+      jax.errors.JaxRuntimeError: another process is gone.
     """
     tree = _as_dict(state)
     try:
@@ -57,6 +58,8 @@ def save(folder: pathlib.Path, state: TrainState, step: int, *, keep: int = 2) -
             checkpointer.save(
                 step, tree, overwrite=True, custom_metadata={'digest': digest(tree)}
             )
+    except jax.errors.JaxRuntimeError:
+        raise  # of a barrier, not of the disk
     except (OSError, ValueError, RuntimeError) as error:
         # Orbax reports a full disk as any of these, the cause deep in its message.
         raise CheckpointError(
