@@ -6,14 +6,17 @@
 Ganin's MNIST net, 64 + 64 images of 28x28x3, momentum SGD, as in benchmarks.dann_step;
 batches lie on the device. Ways of ours: runs one after another with one step a
 dispatch, or ten (several_steps); all runs in one program by vmap, by a scan over them,
-or unrolled (parallel.over_runs), and ten steps of all by vmap. On CPU fewer runs by
-default, since unrolled ones compile for long. PyTorch trains one run after another,
-eager, with --compile also by torch.compile. A number is runs an hour, of 10,000 steps
-each. Goals on a GPU: the best way at least 8 times our single steps and 20 times
-PyTorch eager.
+or unrolled (parallel.over_runs), and ten steps of all by vmap; and single steps in
+processes of their own at the same time, on CPU one a processor, on a GPU four, each with
+a stream of the card. On CPU fewer runs by default, since unrolled ones compile for long.
+PyTorch trains one run after another, eager, with --compile also by torch.compile. A
+number is runs an hour, of 10,000 steps each. Goals on a GPU: the best way at least 8
+times our single steps and 20 times PyTorch eager.
 """
 
 import argparse
+import multiprocessing
+import os
 
 import jax
 import numpy as np
@@ -41,6 +44,40 @@ class SideBySide:
         jax.block_until_ready((self._state, metrics))
 
 
+class Processes:
+    """Steps of as many runs as there are processes, each in its own."""
+
+    def __init__(self, count: int):
+        # A card's memory is for all of them.
+        os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
+        context = multiprocessing.get_context('spawn')
+        usable = sorted(os.sched_getaffinity(0))
+        self._pipes = []
+        for number in range(count):
+            here, there = context.Pipe()
+            core = None if timing.on_accelerator() else usable[number % len(usable)]
+            arguments = there, core
+            context.Process(target=_serve, args=arguments, daemon=True).start()
+            self._pipes.append(here)
+
+    def __call__(self):
+        for pipe in self._pipes:
+            pipe.send(TOGETHER)
+        for pipe in self._pipes:
+            pipe.recv()
+
+
+def _serve(pipe, core: int | None) -> None:
+    """In a process: trains as many steps as the pipe asks for, and answers."""
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    step = dann_step.Ours(dann_step.build(), dann_step.stream()[0])
+    while True:
+        for _ in range(pipe.recv()):
+            step()
+        pipe.send(None)
+
+
 def sides(runs: int, compiled: bool) -> dict[str, tuple]:
     """{name: (call, steps of a run in a call, runs in a call)}."""
     method, batches = dann_step.build(), dann_step.stream()
@@ -60,6 +97,8 @@ def sides(runs: int, compiled: bool) -> dict[str, tuple]:
     found[f'ours, vmap, {dispatch}'] = (every, TOGETHER, runs)
     for how in parallel.HOW:
         found[f'ours, {how}'] = (SideBySide(method, batch, runs, how), 1, runs)
+    count = 4 if timing.on_accelerator() else max(2, len(os.sched_getaffinity(0)))
+    found[f'ours, {count} processes'] = (Processes(count), TOGETHER, count)
     for again in (False, True) if compiled else (False,):
         for layout in (False, True):
             step = dann_step.torch_step(batch, channels_last=layout, compiled=again)
