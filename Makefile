@@ -2,8 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-# Transparent huge pages for malloc: fewer page faults, faster steps on Linux CPUs.
-export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 # With an NVIDIA driver present, JAX with CUDA.
 comma := ,
 EXTRAS := $(if $(shell command -v nvidia-smi 2>/dev/null),dev$(comma)cuda,dev)

@@ -7,14 +7,15 @@ Ganin's MNIST net, 64 + 64 images of 28x28x3, momentum SGD, as in benchmarks.dan
 batches lie on the device. Ways of ours: runs one after another with one step a
 dispatch, or ten (several_steps); all runs in one program by vmap, by a scan over them,
 or unrolled (parallel.over_runs), and ten steps of all by vmap; and single steps in
-processes of their own at the same time, on CPU one a processor, on a GPU four, each with
-a stream of the card. On CPU fewer runs by default, since unrolled ones compile for long.
+processes of their own at the same time, on CPU one a processor, on a GPU four with a
+stream each. On CPU fewer runs by default, since unrolled ones compile for long.
 PyTorch trains one run after another, eager, with --compile also by torch.compile. A
 number is runs an hour, of 10,000 steps each. Goals on a GPU: the best way at least 8
 times our single steps and 20 times PyTorch eager.
 """
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 
@@ -72,10 +73,11 @@ def _serve(pipe, core: int | None) -> None:
     if core is not None:
         os.sched_setaffinity(0, {core})
     step = dann_step.Ours(dann_step.build(), dann_step.stream()[0])
-    while True:
-        for _ in range(pipe.recv()):
-            step()
-        pipe.send(None)
+    with contextlib.suppress(EOFError):  # the other end is gone
+        while True:
+            for _ in range(pipe.recv()):
+                step()
+            pipe.send(None)
 
 
 def sides(runs: int, compiled: bool) -> dict[str, tuple]:

@@ -17,6 +17,8 @@ from typing import Any
 
 import jax
 
+from benchmarks import KEPT
+
 INSTALL = 'PyTorch is not installed (pip install torch==2.13.0): ours alone'
 
 
@@ -102,7 +104,7 @@ def machine() -> dict[str, Any]:
         'jax': jax.__version__,
         # Far above `cpus`, wall time and spinning threads say little.
         'load': round(os.getloadavg()[0], 1) if hasattr(os, 'getloadavg') else None,
-        'malloc': os.environ.get('GLIBC_TUNABLES', 'default'),
+        'malloc': 'kept' if KEPT else os.environ.get('GLIBC_TUNABLES', 'default'),
     }
 
 

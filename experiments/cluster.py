@@ -78,8 +78,9 @@ class Task:
 
     def __call__(self, command: 'Command', number: int) -> dict[pathlib.Path, str]:
         """{run of the group that failed: why}."""
-        from experiments import programs, sweep
+        from experiments import memory, programs, sweep
 
+        memory.keep()
         programs.keep()
         plan = sweep.groups(sweep.load(command.page), command)
         return sweep.run([plan[number]], command)

@@ -14,7 +14,7 @@ from typing import Generic, NoReturn, TypeVar
 import jax
 import tyro
 
-from experiments import devices, programs
+from experiments import devices, memory, programs
 from transfer_jax import running, study, summaries, watching
 from transfer_jax.training import checkpoint, log, parallel, profiling
 
@@ -59,6 +59,7 @@ def main(
         Flags[config], prog=f'python -m {".".join(parts)}', description=_about(page)
     )
     with errors(flags.debug):
+        memory.keep()
         devices.start(flags.distributed, flags.processes, flags.process)
         programs.keep()
         experiment = build(flags.config)

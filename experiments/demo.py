@@ -27,7 +27,7 @@ from typing import Literal
 
 import tyro
 
-from experiments import common, pairs, programs
+from experiments import common, memory, pairs, programs
 from transfer_jax import data, methods, models, report, running
 from transfer_jax.data import digits, transforms
 from transfer_jax.training import log, optim
@@ -150,6 +150,7 @@ def main() -> None:
     """Run the arms one after another, then write one report."""
     flags = tyro.cli(Flags, prog='python -m experiments.demo', description=__doc__)
     with common.errors(flags.debug):
+        memory.keep()
         programs.keep()
         done, results = [], []
         for arm in flags.arms:

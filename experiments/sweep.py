@@ -25,7 +25,7 @@ import jax
 import tyro
 
 from experiments import __main__ as listing
-from experiments import cluster, common, grid, programs
+from experiments import cluster, common, grid, memory, programs
 from transfer_jax import (
     folder,
     report,
@@ -87,6 +87,7 @@ def main(args: Sequence[str] | None = None) -> None:
         Command, prog='python -m experiments.sweep', description=__doc__, args=args
     )
     with common.errors(command.debug):
+        memory.keep()
         page = load(command.page)
         plan = groups(page, command)
         if command.list:
