@@ -13,6 +13,7 @@ NAMES = (
     'pooling',
     'crf',
     'sweeps',
+    'malloc',
     'resnet50',
     'overhead',
     'input_pipeline',

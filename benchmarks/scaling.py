@@ -162,7 +162,7 @@ def figure(curves: dict[str, dict[str, dict[int, float]]], place: pathlib.Path) 
         axes.minorticks_off()
         low, high = axes.get_ylim()
         if high < 10 * low:  # what hardly changes shall look so, and have ticks
-            low, high = high / 8, 1.25 * high
+            low, high = high / 8, 2 * high  # and room for the legend
             axes.set_ylim(low, high)
         ticks = [t for t in _round_numbers() if low <= t <= high]
         axes.set_yticks(ticks, [f'{t:g}' for t in ticks])

@@ -46,11 +46,17 @@ class SideBySide:
 
 
 class Processes:
-    """Steps of as many runs as there are processes, each in its own."""
+    """Steps of as many runs as there are processes, each in its own.
 
-    def __init__(self, count: int):
+    Args:
+      environment: variables of these processes.
+    """
+
+    def __init__(self, count: int, **environment: str):
         # A card's memory is for all of them.
         os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
+        before = dict(os.environ)
+        os.environ.update(environment)
         context = multiprocessing.get_context('spawn')
         usable = sorted(os.sched_getaffinity(0))
         self._pipes = []
@@ -60,6 +66,8 @@ class Processes:
             arguments = there, core
             context.Process(target=_serve, args=arguments, daemon=True).start()
             self._pipes.append(here)
+        os.environ.clear()
+        os.environ.update(before)
 
     def __call__(self):
         for pipe in self._pipes:

@@ -17,6 +17,9 @@ CURVES = {
     'devices': 'devices',
     'mmd': 'n of each sample',
 }
+# 14 methods, 3 seeds, 10 epochs over VisDA-2017's 152,000 source images with as many of
+# the target; see docs/scaling.md.
+VISDA_IMAGES, VISDA_SIDE = 14 * 3 * 10 * 2 * 152_000, 224
 
 
 class Line(NamedTuple):
@@ -144,6 +147,15 @@ LINES = (
         '',
     ),
     Line(
+        "DANN's step where malloc keeps memory, by one where it does not",
+        'malloc',
+        lambda d: (
+            f'{d["ratios"]["glibc"]:.2f} of glibc, '
+            f'{d["ratios"]["glibc, huge pages"]:.2f} of glibc with huge pages'
+        ),
+        '',
+    ),
+    Line(
         'compiling, first start of the demo by the second',
         'compilation',
         _compilation,
@@ -156,10 +168,13 @@ def markdown(found: Mapping[str, dict], part: str = '') -> str:
     """The table, with the command of each number and where it was measured.
 
     Args:
-      part: 'curves' for that of benchmarks.scaling instead.
+      part: 'curves' for that of benchmarks.scaling instead; 'visda' for what its
+        images cost at the rate of benchmarks.resnet50.
     """
     if part == 'curves':
         return _curves(found['scaling']) if 'scaling' in found else ''
+    if part == 'visda':
+        return _visda(found['resnet50']) if 'resnet50' in found else ''
     rows = []
     for line in LINES:
         content = found.get(line.benchmark)
@@ -182,6 +197,21 @@ def _curves(scaling: Mapping[str, Any]) -> str:
             )
     head = ('what grows', 'of', 'milliseconds', 'slope')
     return '\n'.join(tables.markdown_grid(head, rows, head[:3]))
+
+
+def _visda(resnet50: Mapping[str, Any]) -> str:
+    """Hours for all images, if a convolution's time grows with the area."""
+    rate = resnet50['images_a_second']['ours']
+    scaled = rate * (resnet50['size'] / VISDA_SIDE) ** 2
+    head = (
+        'measured on',
+        f'images a second, {resnet50["size"]} pixels',
+        f'{VISDA_SIDE} pixels',
+        'hours for all',
+    )
+    hours = f'{VISDA_IMAGES / scaled / 3600:,.0f}'
+    row = (_machine(resnet50), f'{rate:.1f}', f'{scaled:.1f}', hours)
+    return '\n'.join(tables.markdown_grid(head, [row], head[:1]))
 
 
 def _machine(content: Mapping[str, Any] | None) -> str:
