@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks import timing
+from benchmarks import malloc, timing
 from transfer_jax.ops import convolution, windows
 
 N = 128
@@ -47,8 +47,6 @@ LAYERS = {
 # {name: (side, channels)}; windows of 2, without overlap
 POOLS = {'mnist/pool_1': (24, 32), 'mnist/pool_2': (8, 48), 'signs/pool_1': (36, 96)}
 FORMS = {'patches': convolution.by_patches, 'xla': convolution.by_xla}
-# Ours (experiments.memory), glibc's own, and its other remedy; see benchmarks.timing.
-MALLOC = ('', 'glibc.malloc.mmap_max=65536', 'glibc.malloc.hugetlb=1')
 
 
 def by_reshape(x: jax.Array, window: int) -> jax.Array:
@@ -140,7 +138,7 @@ def main() -> None:
 
     if flags.malloc:
         own = ['--rounds', str(flags.rounds), '--only', flags.only]
-        for setting in MALLOC:
+        for setting in malloc.WAYS.values():
             environment = {**os.environ, 'GLIBC_TUNABLES': setting}
             command = [sys.executable, '-m', 'benchmarks.convolution', *own]
             command += ['--json'] if flags.json else []

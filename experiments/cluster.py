@@ -58,11 +58,16 @@ def run(
         f'{len(jobs)} tasks submitted; their output is in {place / "tasks"}',
         soft_wrap=True,
     )
-    group_of = {job.job_id: number for job, number in zip(jobs, numbers, strict=True)}
+    return _collect(dict(zip(jobs, numbers, strict=True)), place)
+
+
+def _collect(jobs: dict, place: pathlib.Path) -> dict[pathlib.Path, str]:
+    """Wait for the jobs {job: number of its group} and say how each ended."""
+    from submitit.helpers import as_completed
+
     failed: dict[pathlib.Path, str] = {}
-    ended = submitit.helpers.as_completed(jobs, poll_frequency=POLL_S)
-    for count, job in enumerate(ended, 1):
-        name = f'group {group_of[job.job_id] + 1}'
+    for count, job in enumerate(as_completed([*jobs], poll_frequency=POLL_S), 1):
+        name = f'group {jobs[job] + 1}'
         try:
             of_task = job.result()
         except Exception as error:  # the task raised, or died: killed, out of time
@@ -93,6 +98,7 @@ class Task:
 
 
 def _reason(error: Exception, job) -> str:
+    """Why there is no result of a job, in one line."""
     from submitit.core.utils import FailedJobError
 
     if not isinstance(error, FailedJobError):
