@@ -41,20 +41,26 @@ def long(quick):
     return dataclasses.replace(quick, seeds=2, steps=120, adapt_steps=120)
 
 
+@pytest.fixture(scope='module')
+def programs(tmp_path_factory):
+    """Compiled programs are kept from start to start, as users' are."""
+    return tmp_path_factory.mktemp('programs')
+
+
 @pytest.fixture
-def start():
+def start(programs):
     """start(config, place): its command line, in a process that ends with the test."""
     with contextlib.ExitStack() as stack:
 
         def run(config, place):
-            process = stack.enter_context(_process(config, place))
+            process = stack.enter_context(_process(config, place, programs))
             stack.callback(process.kill)
             return process
 
         yield run
 
 
-def _process(config, place):
+def _process(config, place, programs):
     flags = []
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -64,6 +70,7 @@ def _process(config, place):
     return subprocess.Popen(
         [*command, '--run-dir', str(place)],
         cwd=ROOT,
+        env=os.environ | {'JAX_COMPILATION_CACHE_DIR': str(programs)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
