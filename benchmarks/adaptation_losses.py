@@ -13,8 +13,6 @@ for one another, up to a hundred times longer than they work: then compare under
 benchmarks/timing.py. Goal: ratio of medians <= 1 on CPU.
 """
 
-import argparse
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -102,10 +100,8 @@ def theirs(pairs):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description='Time the losses of DAN and CORAL.')
-    parser.add_argument('--json', action='store_true', help='print JSON')
+    parser = timing.parser('Time the losses of DAN and CORAL.')
     parser.add_argument('--rounds', type=int, default=50)
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
 
     pairs = {'dan': samples(FEATURES), 'coral': samples(WIDE)}

@@ -8,7 +8,6 @@ those that jax spends in XLA, or on reading programs; tracing and lowering are t
 both times. Goal: the second start spends a fifth of the first, or less.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -55,9 +54,7 @@ def start(cache: pathlib.Path, place: pathlib.Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description='Time two starts of the demo.')
-    parser.add_argument('--json', action='store_true', help='print JSON')
-    parser.add_argument('--out', default='', help='write JSON to this file')
+    parser = timing.parser('Time two starts of the demo.')
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         root = pathlib.Path(place)

@@ -12,7 +12,6 @@ and reduce_window.
 Sides take turns, and minima of short rounds count: see benchmarks/timing.py.
 """
 
-import argparse
 import functools
 import os
 import re
@@ -128,12 +127,10 @@ def measure(only: str, rounds: int) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description='Time convolutions and pools.')
-    parser.add_argument('--json', action='store_true', help='print JSON')
+    parser = timing.parser('Time convolutions and pools.')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--only', default='', help='regex of layer names')
     parser.add_argument('--malloc', action='store_true', help='with each allocator')
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
 
     if flags.malloc:

@@ -11,7 +11,6 @@ Without a file the image is generated: blobs with sharp borders and some noise. 
 not slower than pydensecrf, and under 2 s on 2 CPU cores.
 """
 
-import argparse
 import time
 
 import numpy as np
@@ -95,12 +94,10 @@ def apart(found: np.ndarray, exact: np.ndarray) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description='Time the fully connected CRF.')
+    parser = timing.parser('Time the fully connected CRF.')
     parser.add_argument('--exact', action='store_true', help='all pairs too: minutes')
     parser.add_argument('--image', default='', help='a file in place of the generated')
-    parser.add_argument('--json', action='store_true', help='print JSON')
     parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
 
     image, unary = scene(flags.image)

@@ -13,7 +13,6 @@ normalised and prefetched, minus that of the bare compiled step, over the latter
 Goals: ratio <= 1 on CPU and <= 1/3 on GPU (with several_steps), overhead < 5 %.
 """
 
-import argparse
 import statistics
 import time
 
@@ -198,11 +197,9 @@ def overhead(method, stream, rounds: int, steps: int = 12) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description='Time one training step of DANN.')
-    parser.add_argument('--json', action='store_true', help='print JSON')
+    parser = timing.parser('Time one training step of DANN.')
     parser.add_argument('--rounds', type=int, default=10)
     parser.add_argument('--compile', action='store_true', help='torch.compile as well')
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
 
     method, batches = build(), stream()

@@ -11,7 +11,6 @@ pixels, 32 images. Sides take turns, and minima of short rounds count: see
 benchmarks/timing.py.
 """
 
-import argparse
 import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -91,11 +90,9 @@ def calls(network: Network) -> dict[str, Callable]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description='Time frozen layers.')
-    parser.add_argument('--json', action='store_true', help='print JSON')
+    parser = timing.parser('Time frozen layers.')
     parser.add_argument('--rounds', type=int, default=10)
     parser.add_argument('--only', default='', help='regex of networks')
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
     measured = {
         name: timing.paired(calls(network), rounds=flags.rounds)

@@ -13,7 +13,6 @@ by the work of decoding, and only the share of the profile says whether anyone w
 Goal: files add less than 2 % of the time to that in which it waits.
 """
 
-import argparse
 import pathlib
 import tempfile
 import time
@@ -82,13 +81,11 @@ def measure(method, state, stream, place: pathlib.Path) -> dict[str, float]:
 
 def main() -> None:
     accelerated, machine = timing.on_accelerator(), timing.machine()
-    parser = argparse.ArgumentParser(description='Time ResNet-50 with its input.')
+    parser = timing.parser('Time ResNet-50 with its input.')
     parser.add_argument('--size', type=int, default=224 if accelerated else 64)
     parser.add_argument('--batch', type=int, default=128 if accelerated else 8)
     parser.add_argument('--workers', type=int, default=machine['usable_cpus'])
     parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--json', action='store_true', help='print JSON')
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
 
     method = normalising(resnet50.method())

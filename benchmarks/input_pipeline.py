@@ -12,7 +12,6 @@ ours more prepares the batches ahead. Images a second after the first batches.
 Goal: not slower.
 """
 
-import argparse
 import pathlib
 import tempfile
 import time
@@ -136,12 +135,10 @@ def _rate(images, wait, batches: int) -> float:
 
 def main() -> None:
     workers = timing.machine()['usable_cpus']
-    parser = argparse.ArgumentParser(description='Time the input of images.')
+    parser = timing.parser('Time the input of images.')
     parser.add_argument('--workers', type=int, default=workers)
     parser.add_argument('--batches', type=int, default=20, help='of a round')
     parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--json', action='store_true', help='print JSON')
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
 
     rates = {'ours': [], 'torch DataLoader': []}

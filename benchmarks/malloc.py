@@ -7,8 +7,6 @@ as it is; glibc with transparent huge pages. The processes take turns. On an acc
 all are the same.
 """
 
-import argparse
-
 from benchmarks import sweeps, timing
 
 # {name: $GLIBC_TUNABLES}; where it sets malloc, experiments.memory does nothing.
@@ -20,10 +18,8 @@ WAYS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time DANN's step by allocator.")
-    parser.add_argument('--json', action='store_true', help='print JSON')
+    parser = timing.parser("Time DANN's step by allocator.")
     parser.add_argument('--rounds', type=int, default=10)
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
 
     sides = {

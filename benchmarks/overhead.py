@@ -8,8 +8,6 @@ the 2,048 features, against the same step with its weight a constant 0, which XL
 leave out. On CPU images are small and few by default. Goal: below 5 %.
 """
 
-import argparse
-
 import jax.numpy as jnp
 import numpy as np
 
@@ -46,14 +44,12 @@ def batch(size: int, n: int) -> dict:
 
 def main() -> None:
     accelerated = timing.on_accelerator()
-    parser = argparse.ArgumentParser(description='Time what a loss adds to a step.')
+    parser = timing.parser('Time what a loss adds to a step.')
     parser.add_argument('--size', type=int, default=224 if accelerated else 64)
     parser.add_argument(
         '--batch', type=int, default=128 if accelerated else 16, help='of each domain'
     )
     parser.add_argument('--rounds', type=int, default=8)
-    parser.add_argument('--json', action='store_true', help='print JSON')
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
 
     both = batch(flags.size, flags.batch)

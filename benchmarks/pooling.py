@@ -10,7 +10,6 @@ and mean where they are the same), its maps channels first.
 Goal: ratio of medians <= 1 on CPU. See benchmarks/adaptation_losses.py on threads.
 """
 
-import argparse
 import functools
 
 import jax
@@ -111,10 +110,8 @@ def theirs(maps):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description='Time poolings of score maps.')
-    parser.add_argument('--json', action='store_true', help='print JSON')
+    parser = timing.parser('Time poolings of score maps.')
     parser.add_argument('--rounds', type=int, default=30)
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
 
     maps = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)

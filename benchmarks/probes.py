@@ -15,7 +15,6 @@ run each, since a run takes from seconds to minutes; the ratio is that of proces
 time, under `taskset -c 0` that of one core. Goal: at most 1 against `matched`.
 """
 
-import argparse
 import functools
 import time
 import warnings
@@ -112,11 +111,9 @@ def _objectives(kind, found, data):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description='Time linear probes.')
-    parser.add_argument('--json', action='store_true', help='print JSON')
+    parser = timing.parser('Time linear probes.')
     parser.add_argument('--kinds', default='svm,softmax')
     parser.add_argument('--shapes', default='', help='NxDxC, separated by commas')
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
 
     shapes = [

@@ -12,8 +12,6 @@ image (at 224 pixels) over the rate of a product of 8192 x 8192 matrices measure
 same run. Goal: ahead of PyTorch on the same GPU.
 """
 
-import argparse
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -119,13 +117,11 @@ def matrix_rate(side: int) -> float:
 
 def main() -> None:
     accelerated = timing.on_accelerator()
-    parser = argparse.ArgumentParser(description='Time fine-tuning of ResNet-50.')
+    parser = timing.parser('Time fine-tuning of ResNet-50.')
     parser.add_argument('--size', type=int, default=224 if accelerated else 96)
     parser.add_argument('--batch', type=int, default=128 if accelerated else 16)
     parser.add_argument('--rounds', type=int, default=6)
     parser.add_argument('--compile', action='store_true', help='torch.compile as well')
-    parser.add_argument('--json', action='store_true', help='print JSON')
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
 
     given = batch(flags.size, flags.batch)

@@ -13,7 +13,6 @@ Times are minima of some rounds; a slope is that of log time by log size over th
 two points, 1 where time is proportional to size.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -178,10 +177,8 @@ def _round_numbers():
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description='Time steps as they grow.')
+    parser = timing.parser('Time steps as they grow.')
     parser.add_argument('--curves', nargs='+', default=list(CURVES), choices=CURVES)
-    parser.add_argument('--json', action='store_true', help='print JSON')
-    parser.add_argument('--out', default='', help='write JSON to this file')
     parser.add_argument('--figure', default='', help='draw the curves to this file')
     flags = parser.parse_args()
 

@@ -14,7 +14,6 @@ number is runs an hour, of 10,000 steps each. Goals on a GPU: the best way at le
 times our single steps and 20 times PyTorch eager.
 """
 
-import argparse
 import contextlib
 import multiprocessing
 import os
@@ -23,6 +22,7 @@ import jax
 import numpy as np
 
 from benchmarks import dann_step, timing
+from experiments import memory
 from transfer_jax.training import parallel
 
 STEPS = 10_000  # of a run
@@ -78,6 +78,7 @@ class Processes:
 
 def _serve(pipe, core: int | None) -> None:
     """In a process: trains as many steps as the pipe asks for, and answers."""
+    memory.keep()
     if core is not None:
         os.sched_setaffinity(0, {core})
     step = dann_step.Ours(dann_step.build(), dann_step.stream()[0])
@@ -147,12 +148,10 @@ def summarise(times, counts) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description='Time a sweep of DANN.')
+    parser = timing.parser('Time a sweep of DANN.')
     parser.add_argument('--runs', type=int, default=0, help='16; on CPU 4')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--compile', action='store_true', help='torch.compile as well')
-    parser.add_argument('--json', action='store_true', help='print JSON')
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
     runs = flags.runs or (16 if timing.on_accelerator() else 4)
 

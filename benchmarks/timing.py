@@ -6,6 +6,7 @@ kept. `cpu` is processor time of all threads, the least sensitive to a busy mach
 though threads that spin while waiting count in full.
 """
 
+import argparse
 import json
 import os
 import pathlib
@@ -17,9 +18,21 @@ from typing import Any
 
 import jax
 
-from benchmarks import KEPT
+from experiments import memory
 
 INSTALL = 'PyTorch is not installed (pip install torch==2.13.0): ours alone'
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """Flags that all benchmarks have; and malloc keeps memory, as in every page.
+
+    Must come before anything is computed.
+    """
+    memory.keep()
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument('--json', action='store_true', help='print JSON')
+    made.add_argument('--out', default='', help='write JSON to this file')
+    return made
 
 
 def paired(
@@ -104,7 +117,9 @@ def machine() -> dict[str, Any]:
         'jax': jax.__version__,
         # Far above `cpus`, wall time and spinning threads say little.
         'load': round(os.getloadavg()[0], 1) if hasattr(os, 'getloadavg') else None,
-        'malloc': 'kept' if KEPT else os.environ.get('GLIBC_TUNABLES', 'default'),
+        'malloc': 'kept'
+        if memory.keep()
+        else os.environ.get('GLIBC_TUNABLES', 'default'),
     }
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from experiments.sweep import Command
 
 KINDS = ('slurm', 'local', 'debug')  # debug: in this process, one after another
+FIRST = ('slurm_max_num_timeout', 'local_max_num_timeout')
 POLL_S = 5.0
 
 
@@ -41,13 +42,16 @@ def run(
         raise ValueError(
             "submitit is not installed: pip install -e '.[cluster]'"
         ) from None
+    options = dict(map(_option, command.cluster_options))
+    # Submitit takes these when an executor is made, the others later.
+    first = {name: options.pop(name) for name in FIRST if name in options}
     executor = submitit.AutoExecutor(
-        place / 'tasks', cluster=None if command.cluster == 'slurm' else command.cluster
+        place / 'tasks',
+        cluster=None if command.cluster == 'slurm' else command.cluster,
+        **first,
     )
     try:
-        executor.update_parameters(
-            name='sweep', **dict(map(_option, command.cluster_options))
-        )
+        executor.update_parameters(name='sweep', **options)
     except (NameError, TypeError) as error:
         raise ValueError(f'--cluster-options: {error}') from None
     if not numbers:

@@ -40,7 +40,7 @@ def _sweep(place, *flags, before=''):
 
 
 def test_every_group_is_a_task(tmp_path):
-    options = ('--cluster-options', 'timeout_min=10')
+    options = ('--cluster-options', 'timeout_min=10', 'slurm_max_num_timeout=9')
     run = _sweep(tmp_path, '--cluster', 'local', *options)
     assert run.returncode == 0, run.stdout + run.stderr
     results = [json.loads(p.read_text()) for p in tmp_path.glob('*/*/result.json')]

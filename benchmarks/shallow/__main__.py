@@ -18,7 +18,6 @@ share its objective lies above ours; or the share of target examples with anothe
 `n x n` is the peak of memory in a run, in matrices of all examples by all.
 """
 
-import argparse
 import functools
 import importlib.util
 import statistics
@@ -175,13 +174,11 @@ def lines(name: str, n: int, row: dict) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description='Time closed-form methods.')
+    parser = timing.parser('Time closed-form methods.')
     parser.add_argument('--methods', default='', help='separated by commas; all')
     parser.add_argument('--sizes', default=SIZES, help='examples of both domains')
     parser.add_argument('--features', type=int, default=800)
     parser.add_argument('--limit', type=float, default=60.0, help='seconds of a run')
-    parser.add_argument('--json', action='store_true', help='print JSON')
-    parser.add_argument('--out', default='', help='write JSON to this file')
     flags = parser.parse_args()
     chosen = flags.methods.split(',') if flags.methods else list(methods.METHODS)
     unknown = set(chosen) - set(methods.METHODS)
