@@ -1,0 +1,25 @@
+"""The recorded numbers of eight methods: a change that moves them says so."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tools import golden_runs
+
+RECORDED = json.loads(golden_runs.FILE.read_text())
+
+
+@pytest.mark.parametrize('method', golden_runs.METHODS)
+def test_the_first_steps_are_those_that_were_recorded(method):
+    found = golden_runs.record(method)
+    assert set(found) == set(RECORDED[method])
+    for stage, recorded in RECORDED[method].items():
+        assert set(found[stage]['losses']) == set(recorded['losses'])
+        for name, losses in recorded['losses'].items():
+            np.testing.assert_allclose(
+                found[stage]['losses'][name], losses, rtol=1e-5, err_msg=name
+            )
+        np.testing.assert_allclose(
+            found[stage]['squares'], recorded['squares'], rtol=1e-4
+        )

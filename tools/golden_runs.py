@@ -1,0 +1,179 @@
+"""Golden runs: eight methods on embedded digits, whose numbers must not move.
+
+    python -m tools.golden_runs                       # compare with the recorded file
+    python -m tools.golden_runs --write               # record it anew; say why
+    python -m tools.golden_runs --against REVISION    # compare two trees, bit for bit
+
+The recorded file, tests/golden_runs.json, holds for each stage the losses of its first
+five steps and the sum of squares of all parameters after them. It is tested everywhere
+(tests/golden_runs_test.py). After 60 steps two processors differ in the third digit, so
+longer runs are compared on one machine only: `--against` runs both trees with the same
+libraries and cores and compares the digests of all parameters.
+"""
+
+import argparse
+import hashlib
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+METHODS = ('source_only', 'dan', 'dann', 'adda', 'mcd', 'wdgrl', 'mada', 'dsbn')
+PAIR = 'digits_to_digits_m'
+SCHEDULED = 60  # the steps for which rates and weights are scheduled
+FEW = 5  # the steps of the recorded file
+ROOT = pathlib.Path(__file__).parents[1]
+FILE = ROOT / 'tests' / 'golden_runs.json'
+
+
+def record(method: str, steps: int = FEW) -> dict:
+    """{stage: {'losses', 'squares', 'digest'}} of a method, `steps` steps a stage.
+
+    'losses' are {name: one value a step}. 'squares' is the sum of squares of all
+    parameters. 'digest' is of all parameters and does not depend on the names of the
+    networks.
+    """
+    import jax
+    import numpy as np
+
+    from experiments.adaptation import digits
+    from transfer_jax.training import fit
+
+    config = digits.Config(
+        method=method, pair=PAIR, protocol='full', steps=SCHEDULED, batch=16
+    )
+    experiment = digits.build(config)
+    data = experiment.data(0, None)
+    stages, previous = {}, None
+    for i, stage in enumerate(experiment.stages):
+        key = jax.random.fold_in(jax.random.key(0), i)
+        stream = stage.stream(data, previous)
+        state = stage.method.init(jax.random.fold_in(key, 0), stream[0])
+        if stage.start is not None:
+            state = stage.start(state, previous)
+        rows = []
+
+        def hook(step, state, metrics, rows=rows):
+            rows.append(jax.device_get(metrics))
+
+        state = fit(stage.method, state, stream, key=key, steps=steps, hooks=[hook])
+        losses = {
+            name: [float(row[name]) for row in rows]
+            for name in rows[0]
+            if name.endswith('/loss')
+        }
+        leaves = [
+            np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(state.params)
+        ]
+        stages[stage.name] = {
+            'losses': losses,
+            'squares': float(sum(np.sum(leaf**2) for leaf in leaves)),
+            'digest': _digest(state.params),
+        }
+        previous = state
+    return stages
+
+
+def _digest(params) -> str:
+    """Of every network's leaves in the order of their paths; the networks sorted."""
+    import jax
+    import numpy as np
+
+    parts = []
+    for network in params.values():
+        total = hashlib.sha256()
+        for leaf in jax.tree.leaves(network):
+            value = np.ascontiguousarray(leaf)
+            total.update(f'{value.dtype} {value.shape}'.encode())
+            total.update(value.tobytes())
+        parts.append(total.hexdigest())
+    return hashlib.sha256(' '.join(sorted(parts)).encode()).hexdigest()
+
+
+def against(revision: str, methods: list[str]) -> bool:
+    """Whether this tree and a revision end with the same bits after 60 steps."""
+    with tempfile.TemporaryDirectory() as scratch:
+        other = pathlib.Path(scratch) / 'tree'
+        git = ['git', '-C', str(ROOT)]
+        subprocess.run(
+            [*git, 'worktree', 'add', '--quiet', '--detach', str(other), revision],
+            check=True,
+        )
+        try:
+            equal = True
+            for method in methods:
+                mine, theirs = _digests(ROOT, method), _digests(other, method)
+                same = list(mine.values()) == list(theirs.values())
+                equal &= same
+                sys.stdout.write(f'{method}: {"equal" if same else "DIFFERENT"}\n')
+                sys.stdout.flush()
+        finally:
+            subprocess.run(
+                [*git, 'worktree', 'remove', '--force', str(other)], check=True
+            )
+    sys.stdout.write('equal\n' if equal else 'DIFFERENT\n')
+    return equal
+
+
+def _digests(tree: pathlib.Path, method: str) -> dict[str, str]:
+    """{stage: digest of all parameters after 60 steps}, by the tree's own program."""
+    command = [sys.executable, '-m', 'tools.golden_runs', '--digests', method]
+    run = subprocess.run(command, cwd=tree, capture_output=True, text=True)
+    if run.returncode:
+        raise SystemExit(f'{method} in {tree} failed:\n{run.stderr[-2000:]}')
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog='python -m tools.golden_runs',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--against', metavar='REVISION')
+    parser.add_argument('--write', action='store_true', help='record the file anew')
+    parser.add_argument('--methods', nargs='+', default=list(METHODS))
+    parser.add_argument('--digests', metavar='METHOD', help='for --against')
+    flags = parser.parse_args()
+    if flags.digests:
+        stages = record(flags.digests, SCHEDULED)
+        found = {name: stage['digest'] for name, stage in stages.items()}
+        sys.stdout.write(json.dumps(found) + '\n')
+    elif flags.against:
+        sys.exit(0 if against(flags.against, flags.methods) else 1)
+    elif flags.write:
+        runs = {name: _without_digests(record(name)) for name in METHODS}
+        FILE.write_text(json.dumps(runs, indent=1) + '\n')
+    else:
+        import numpy as np
+
+        recorded = json.loads(FILE.read_text())
+        for name in flags.methods:
+            found = _without_digests(record(name))
+            worst = max(
+                abs(a - b) / max(abs(b), 1e-12)
+                for a, b in zip(_numbers(found), _numbers(recorded[name]), strict=True)
+            )
+            sys.stdout.write(f'{name}: largest relative difference {worst:.1e}\n')
+            assert np.isfinite(worst)
+
+
+def _without_digests(stages: dict) -> dict:
+    return {
+        name: {k: v for k, v in stage.items() if k != 'digest'}
+        for name, stage in stages.items()
+    }
+
+
+def _numbers(stages: dict) -> list[float]:
+    answer = []
+    for stage in stages.values():
+        answer += [v for losses in stage['losses'].values() for v in losses]
+        answer.append(stage['squares'])
+    return answer
+
+
+if __name__ == '__main__':
+    main()
