@@ -12,12 +12,17 @@ EXTRAS := $(if $(shell command -v nvidia-smi 2>/dev/null),dev$(comma)cuda,dev)
 demo: $(VENV)/installed
 	$(RUN) -m experiments.demo
 
-# Files of tests side by side, one process a core.
+# Files of tests side by side, one process a core; then those that need eight devices,
+# whose number is fixed before jax starts.
 test: $(VENV)/installed
-	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder \
+	    --durations 10
+	JAX_NUM_CPU_DEVICES=8 $(RUN) -m pytest tests/eight_devices --durations 10
 
 test-slow: $(VENV)/installed
 	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(RUN) -m pytest -m slow
+	JAX_DISABLE_MOST_OPTIMIZATIONS=0 JAX_NUM_CPU_DEVICES=8 \
+	    $(RUN) -m pytest tests/eight_devices -m slow
 
 bench: $(VENV)/installed
 	$(RUN) -m benchmarks

@@ -3,7 +3,8 @@
     python -m benchmarks.compilation [--json] [--out FILE]
 
 The demo with few steps, each time in a new process and a new run folder, with one
-folder of compiled programs that is empty at first (experiments.programs). Seconds are
+folder of compiled programs that is empty at first
+(transfer_jax/cli/compilation_cache.py). Seconds are
 those that jax spends in XLA, or on reading programs; tracing and lowering are the same
 both times. Goal: the second start spends a fifth of the first, or less.
 """

@@ -21,8 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import timing
-from experiments.adaptation import networks
 from transfer_jax import data, methods, training
+from transfer_jax.recipes import networks
 from transfer_jax.training import optim, parallel
 
 STEPS = 10_000  # length of the schedules
@@ -32,13 +32,13 @@ TOGETHER = 10  # steps in one dispatch on an accelerator
 
 def build() -> training.Method:
     """DANN as experiments.adaptation.dann builds it."""
-    encoder, classifier, critic, _ = networks.build('mnist', 10)
+    encoder, classifier, discriminator, _ = networks.build('mnist', 10)
     tx = optim.sgd(optim.ganin_rate(STEPS), momentum=0.9)
     return methods.dann(
         encoder,
         classifier,
-        critic,
-        txs={'encoder': tx, 'classifier': tx, 'critic': tx},
+        discriminator,
+        txs={'encoder': tx, 'classifier': tx, 'discriminator': tx},
         strength=optim.ganin_strength(STEPS),
     )
 
@@ -110,13 +110,13 @@ def torch_step(batch, *, channels_last, compiled):
                 *(nn.Linear(100, 100), nn.ReLU(inplace=True)),
                 nn.Linear(100, 10),
             )
-            self.critic = nn.Sequential(
+            self.discriminator = nn.Sequential(
                 nn.Linear(768, 100), nn.ReLU(inplace=True), nn.Linear(100, 1)
             )
 
         def forward(self, x, strength):
             features = self.encoder(x)
-            domain = self.critic(Reverse.apply(features, strength))
+            domain = self.discriminator(Reverse.apply(features, strength))
             return self.classifier(features[:HALF]), domain[:, 0]
 
     net = Dann().to(device)

@@ -2,14 +2,14 @@
 
     python -m benchmarks.malloc [--json] [--rounds N] [--out FILE]
 
-The step of benchmarks.dann_step, in a process for each way: experiments.memory; glibc
+The step of benchmarks.dann_step, in a process for each way: allocator.py; glibc
 as it is; glibc with transparent huge pages. The processes take turns. On an accelerator
 all are the same.
 """
 
 from benchmarks import sweeps, timing
 
-# {name: $GLIBC_TUNABLES}; where it sets malloc, experiments.memory does nothing.
+# {name: $GLIBC_TUNABLES}; where it sets malloc, cli.allocator does nothing.
 WAYS = {
     'kept': '',
     'glibc': 'glibc.malloc.mmap_max=65536',  # its default

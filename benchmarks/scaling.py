@@ -146,7 +146,7 @@ def figure(curves: dict[str, dict[str, dict[int, float]]], place: pathlib.Path) 
     """A panel for each curve, both axes logarithmic."""
     from matplotlib.figure import Figure
 
-    from transfer_jax import figures
+    from transfer_jax.reports import figures
 
     made = Figure(figsize=(3.4 * len(curves), 3.2), layout='constrained')
     panels = made.subplots(1, len(curves), squeeze=False)[0]

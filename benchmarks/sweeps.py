@@ -22,7 +22,7 @@ import jax
 import numpy as np
 
 from benchmarks import dann_step, timing
-from experiments import memory
+from transfer_jax.cli import allocator
 from transfer_jax.training import parallel
 
 STEPS = 10_000  # of a run
@@ -78,7 +78,7 @@ class Processes:
 
 def _serve(pipe, core: int | None) -> None:
     """In a process: trains as many steps as the pipe asks for, and answers."""
-    memory.keep()
+    allocator.keep()
     if core is not None:
         os.sched_setaffinity(0, {core})
     step = dann_step.Ours(dann_step.build(), dann_step.stream()[0])

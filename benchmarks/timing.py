@@ -18,7 +18,7 @@ from typing import Any
 
 import jax
 
-from experiments import memory
+from transfer_jax.cli import allocator
 
 INSTALL = 'PyTorch is not installed (pip install torch==2.13.0): ours alone'
 
@@ -28,7 +28,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 
     Must come before anything is computed.
     """
-    memory.keep()
+    allocator.keep()
     made = argparse.ArgumentParser(description=description)
     made.add_argument('--json', action='store_true', help='print JSON')
     made.add_argument('--out', default='', help='write JSON to this file')
@@ -118,7 +118,7 @@ def machine() -> dict[str, Any]:
         # Far above `cpus`, wall time and spinning threads say little.
         'load': round(os.getloadavg()[0], 1) if hasattr(os, 'getloadavg') else None,
         'malloc': 'kept'
-        if memory.keep()
+        if allocator.keep()
         else os.environ.get('GLIBC_TUNABLES', 'default'),
     }
 

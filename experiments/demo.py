@@ -27,9 +27,11 @@ from typing import Literal
 
 import tyro
 
-from experiments import common, memory, pairs, programs
-from transfer_jax import data, methods, models, report, running
+from experiments.tasks import digit_pairs
+from transfer_jax import cli, data, methods, models, runs
+from transfer_jax.cli import allocator, compilation_cache
 from transfer_jax.data import digits, transforms
+from transfer_jax.reports import run_report
 from transfer_jax.training import log, optim
 
 Arm = Literal['source_only', 'adabn', 'dann', 'train_on_target']
@@ -49,42 +51,44 @@ class Config:
     """Images of each domain in a step."""
     rate: float = 2e-3
     """Adam's rate at the start; it falls as Ganin's does."""
-    critic_rate: float = 3.0
-    """Rate of the critic over that of the others."""
+    discriminator_rate: float = 3.0
+    """Rate of the discriminator over that of the others."""
     strength: float = 0.3
     """Reversal strength at the end."""
 
 
-def build(config: Config) -> running.Experiment:
+def build(config: Config) -> runs.Experiment:
     """The experiment of one arm."""
     domains = 2 if config.arm in TWO_DOMAINS else 1
     norm = functools.partial(models.BatchNorm, domains=domains)
     encoder = models.SmallNet(norm=norm)
     classifier = models.Classifier(10, (64,))
     tx = optim.adam(optim.ganin_rate(config.steps, config.rate))
-    quick = optim.adam(optim.ganin_rate(config.steps, config.rate * config.critic_rate))
+    quick = optim.adam(
+        optim.ganin_rate(config.steps, config.rate * config.discriminator_rate)
+    )
     if config.arm == 'dann':
         method = methods.dann(
             encoder,
             classifier,
-            models.Critic((128, 128)),
-            txs={'encoder': tx, 'classifier': tx, 'critic': quick},
+            models.Discriminator((128, 128)),
+            txs={'encoder': tx, 'classifier': tx, 'discriminator': quick},
             strength=optim.ganin_strength(config.steps, config.strength),
         )
     else:
         method = methods.supervised(
             encoder, classifier, txs={'encoder': tx, 'classifier': tx}
         )
-    return running.Experiment(
+    return runs.Experiment(
         name='demo',
         config=config,
         arm=config.arm,
         task='digits_to_digits_m',
         seeds=tuple(range(config.seeds)),
         data=lambda seed, data_dir: load(seed),
-        held_out=pairs.held_out,
+        held_out=digit_pairs.held_out,
         stages=(
-            running.Stage(
+            runs.Stage(
                 'train',
                 config.steps,
                 method,
@@ -94,22 +98,22 @@ def build(config: Config) -> running.Experiment:
         classes=lambda pair: pair.classes,
         evaluations=20,
         fast=config == fast(),
-        samples=pairs.samples,
+        samples=digit_pairs.samples,
     )
 
 
-def load(seed: int) -> pairs.Pair:
+def load(seed: int) -> digit_pairs.Pair:
     """Source digits; target digits blended once for evaluation."""
     source = data.load('digits', size=SIZE)
     target = data.load('digits_m', size=SIZE)
     images = data.Images(target.train.image)
     mean = data.channel_mean(source.train, images)
-    return pairs.Pair(
+    return digit_pairs.Pair(
         source.classes, source.train, source.test, images, target.test, mean, seed
     )
 
 
-def stream(pair: pairs.Pair, arm: Arm, batch: int) -> data.Stream:
+def stream(pair: digit_pairs.Pair, arm: Arm, batch: int) -> data.Stream:
     """Batches of an arm, changed at random; target digits get new crops each time."""
     moved = transforms.chain(transforms.rotate(15), transforms.shift(1))
     inverted = transforms.chain(moved, transforms.invert(0.5))
@@ -149,17 +153,17 @@ class Flags:
 def main() -> None:
     """Run the arms one after another, then write one report."""
     flags = tyro.cli(Flags, prog='python -m experiments.demo', description=__doc__)
-    with common.errors(flags.debug):
-        memory.keep()
-        programs.keep()
+    with cli.errors(flags.debug):
+        allocator.keep()
+        compilation_cache.keep()
         done, results = [], []
         for arm in flags.arms:
             experiment = build(dataclasses.replace(flags.config, arm=arm))
             place = flags.run_dir / arm
-            results.append(running.run(experiment, place))
+            results.append(runs.run(experiment, place))
             done.append((experiment, place))
-        log.console.print(report.text_table(results), soft_wrap=True)
-        page = report.write_many(
+        log.console.print(run_report.text_table(results), soft_wrap=True)
+        page = run_report.write_many(
             'DANN on embedded digits', done, flags.run_dir / 'report.html', None
         )
         log.console.print(f'report: {page}', soft_wrap=True)

@@ -15,7 +15,7 @@ from typing import Annotated
 import rich.console
 import tyro
 
-from experiments import common
+from transfer_jax import cli
 from transfer_jax.models import weights
 
 
@@ -53,7 +53,7 @@ def main(args: list[str] | None = None) -> None:
         args=args,
     )
     console = rich.console.Console(highlight=False)
-    with common.errors(command.debug):
+    with cli.errors(command.debug):
         run = inspect if isinstance(command, Inspect) else convert
         for line in run(command):
             _say(console, line)

@@ -19,7 +19,7 @@ import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-from transfer_jax import data, methods, models, running, watching  # noqa: E402
+from transfer_jax import data, methods, models, runs  # noqa: E402
 from transfer_jax.training import optim  # noqa: E402
 
 CLASSES = 4
@@ -81,13 +81,13 @@ def stream(batch):
 
 @pytest.fixture(scope='session')
 def networks():
-    """make(dropout, norm, dtype) -> (encoder, classifier, critic), all tiny."""
+    """make(dropout, norm, dtype) -> (encoder, classifier, discriminator), all tiny."""
 
     def make(dropout=0.5, norm=models.BatchNorm, dtype=jnp.float32):
         return (
             TinyNet(norm, dtype),
             models.Classifier(CLASSES, (8,), dropout=dropout),
-            models.Critic((8,), dropout=dropout),
+            models.Discriminator((8,), dropout=dropout),
         )
 
     return make
@@ -99,13 +99,13 @@ def tiny(networks):
 
     Its methods are built once, so that all tests share their compiled programs.
     """
-    encoder, classifier, critic = networks()
+    encoder, classifier, discriminator = networks()
     tx = optim.sgd(optim.constant(0.05))
     first = methods.supervised(
         encoder, classifier, txs={'encoder': tx, 'classifier': tx}
     )
     second = methods.adda(
-        encoder, classifier, critic, txs={'encoder': tx, 'critic': tx}
+        encoder, classifier, discriminator, txs={'encoder': tx, 'discriminator': tx}
     )
 
     def load(seed, data_dir):
@@ -118,7 +118,7 @@ def tiny(networks):
         source, target, _ = pair
         read = functools.partial(data.batches, batch_size=8)
         scale = data.normalise(np.zeros(3, np.float32))
-        return watching.HeldOut(
+        return runs.HeldOut(
             read(source.test).map(scale),
             read(data.Images(target.train.image)).map(scale),
             read(target.test).map(scale),
@@ -135,7 +135,7 @@ def tiny(networks):
         return both.map(data.normalise(np.zeros(3, np.float32)))
 
     def make(config=Config(), **changes):  # noqa: B008
-        experiment = running.Experiment(
+        experiment = runs.Experiment(
             name='tests.tiny',
             config=config,
             arm='adda',
@@ -144,8 +144,8 @@ def tiny(networks):
             data=load,
             held_out=held_out,
             stages=(
-                running.Stage('source', config.steps, first, batches),
-                running.Stage(
+                runs.Stage('source', config.steps, first, batches),
+                runs.Stage(
                     'adapt', config.steps, second, batches, methods.start_from_source
                 ),
             ),

@@ -30,9 +30,9 @@ def _loaded(statement):
 
 
 def test_heavy_packages_are_imported_only_where_they_are_used():
-    names = (
-        'data evaluation losses methods models ops running selection shallow training'
-    )
+    names = 'data evaluation losses methods models ops runs selection shallow training'
     rooms = ', '.join(f'transfer_jax.{name}' for name in names.split())
-    pages = 'experiments.common, experiments.pairs, experiments.adaptation.dann'
+    pages = (
+        'transfer_jax.cli, experiments.tasks.digit_pairs, experiments.adaptation.dann'
+    )
     assert _loaded(f'import transfer_jax, {rooms}, {pages}') == '[]'

@@ -86,8 +86,8 @@ def test_merge_refuses_what_does_not_fit(loaded, skip, message):
 
 def test_what_was_split_is_united(same_bits):
     chosen = tree.mask(PARAMS, ['head/.*'])
-    one, other = tree.split(PARAMS, chosen)
+    one, other = tree.partition(PARAMS, chosen)
     assert tree.paths(one) == [name for name in PATHS if name.startswith('head')]
     assert sorted(tree.paths(one) + tree.paths(other)) == sorted(PATHS)
-    same_bits(tree.unite(one, other), PARAMS)
-    same_bits(tree.unite(other, one), PARAMS)
+    same_bits(tree.combine(one, other), PARAMS)
+    same_bits(tree.combine(other, one), PARAMS)

@@ -54,7 +54,7 @@ def mask(tree: PyTree, patterns: Sequence[str]) -> PyTree:
     return jax.tree.map(lambda label: label == 'yes', labels(tree, pairs, 'no'))
 
 
-def split(tree: PyTree, chosen: PyTree) -> tuple[PyTree, PyTree]:
+def partition(tree: PyTree, chosen: PyTree) -> tuple[PyTree, PyTree]:
     """(the leaves where `chosen` is True, the others), each with None for the rest.
 
     None has no leaves, so that jax.grad and jax.tree.map skip what is not chosen.
@@ -65,8 +65,8 @@ def split(tree: PyTree, chosen: PyTree) -> tuple[PyTree, PyTree]:
     )
 
 
-def unite(one: PyTree, other: PyTree) -> PyTree:
-    """What `split` took apart."""
+def combine(one: PyTree, other: PyTree) -> PyTree:
+    """What `partition` took apart."""
     return jax.tree.map(
         lambda a, b: b if a is None else a, one, other, is_leaf=lambda x: x is None
     )

@@ -1,4 +1,4 @@
-"""ADDA on digits: a source classifier, then a target encoder that fools a critic.
+"""ADDA on digits: a source classifier, then a target encoder that fools a discriminator.
 
 Published (Tzeng et al. 2017, table 2; LeNet, protocol adda: 2,000 MNIST and 1,800 USPS
 images, tested on the same target images): MNIST -> USPS source only 75.2 +/- 1.6, ADDA
@@ -7,15 +7,15 @@ images, tested on the same target images): MNIST -> USPS source only 75.2 +/- 1.
     python -m experiments.adaptation.adda --config.pair mnist_to_usps
 
 Two stages. 'source': encoder and classifier on source labels; its last row is the
-source-only baseline of the same run. 'adapt': the critic and the target encoder in
+source-only baseline of the same run. 'adapt': the discriminator and the target encoder in
 turn. Adam at a constant rate in both, as in the paper; pixels in [0, 1] less the mean.
 """
 
 import dataclasses
 from collections.abc import Iterator
 
-from experiments import common, pairs
-from transfer_jax import methods, models, running
+from experiments.tasks import digit_pairs
+from transfer_jax import cli, methods, models, runs
 from transfer_jax.training import optim
 
 # May differ within one program, see experiments.sweep.
@@ -27,7 +27,7 @@ class Config:
     """ADDA on a pair of digit domains."""
 
     pair: str = 'mnist_to_usps'
-    """A named pair, see experiments/pairs.py."""
+    """A named pair, see experiments/tasks/digit_pairs.py."""
     source: str = ''
     """Instead of a pair: a domain name, folder:PATH, npz:PATH or tfds:NAME."""
     target: str = ''
@@ -46,14 +46,14 @@ class Config:
     rate: float = 1e-3
     """Adam's rate in the source stage."""
     adapt_rate: float = 2e-4
-    """Adam's rate of encoder and critic in the adaptation stage."""
+    """Adam's rate of encoder and discriminator in the adaptation stage."""
     b1: float = 0.5
     """Adam's momentum in the adaptation stage."""
 
 
-def build(config: Config) -> running.Experiment:
+def build(config: Config) -> runs.Experiment:
     """The experiment of a config."""
-    task = pairs.task(
+    task = digit_pairs.task(
         config.pair,
         config.source,
         config.target,
@@ -63,41 +63,44 @@ def build(config: Config) -> running.Experiment:
     )
     encoder = models.LeNet()
     classifier = models.Classifier(task.classes)
-    critic = models.Critic((500, 500), slope=0.2)
+    discriminator = models.Discriminator((500, 500), slope=0.2)
     first = optim.adam(optim.constant(config.rate))
     second = optim.adam(optim.constant(config.adapt_rate), b1=config.b1)
-    source = running.Stage(
+    source = runs.Stage(
         'source',
         config.steps,
         methods.supervised(
             encoder, classifier, txs={'encoder': first, 'classifier': first}
         ),
-        lambda pair, previous: pairs.stream(pair, source_batch=config.batch),
+        lambda pair, previous: digit_pairs.stream(pair, source_batch=config.batch),
     )
-    adapt = running.Stage(
+    adapt = runs.Stage(
         'adapt',
         config.adapt_steps,
         methods.adda(
-            encoder, classifier, critic, txs={'encoder': second, 'critic': second}
+            encoder,
+            classifier,
+            discriminator,
+            txs={'encoder': second, 'discriminator': second},
         ),
-        lambda pair, previous: pairs.stream(
+        lambda pair, previous: digit_pairs.stream(
             pair, source_batch=config.batch, target_batch=config.batch
         ),
         methods.start_from_source,
     )
-    return running.Experiment(
+    return runs.Experiment(
         name='adaptation.adda',
         config=config,
         arm='adda' if config.adapt_steps else 'source_only',
         task=str(task),
         seeds=tuple(range(config.seeds)),
-        data=lambda seed, data_dir: pairs.load_pair(task, seed, data_dir),
-        held_out=pairs.held_out,
+        data=lambda seed, data_dir: digit_pairs.load_pair(task, seed, data_dir),
+        held_out=digit_pairs.held_out,
         stages=(source, adapt) if config.adapt_steps else (source,),
         validate_as='target',  # the target encoder is the one that is being chosen
         classes=lambda pair: pair.classes,
-        fast=common.same(config, fast()),
-        samples=pairs.samples,
+        fast=cli.same(config, fast()),
+        samples=digit_pairs.samples,
     )
 
 
@@ -121,4 +124,4 @@ def fast() -> Config:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

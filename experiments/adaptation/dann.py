@@ -16,9 +16,9 @@ and half target, the mean of both domains subtracted.
 import dataclasses
 from collections.abc import Iterator
 
-from experiments import common, pairs
-from experiments.adaptation import networks
-from transfer_jax import methods, running
+from experiments.tasks import digit_pairs
+from transfer_jax import cli, methods, runs
+from transfer_jax.recipes import networks
 from transfer_jax.training import optim
 
 # May differ within one program, see experiments.sweep.
@@ -30,7 +30,7 @@ class Config:
     """DANN on a pair of domains."""
 
     pair: str = 'mnist_to_mnist_m'
-    """A named pair, see experiments/pairs.py."""
+    """A named pair, see experiments/tasks/digit_pairs.py."""
     source: str = ''
     """Instead of a pair: a domain name, folder:PATH, npz:PATH or tfds:NAME."""
     target: str = ''
@@ -52,9 +52,9 @@ class Config:
     """Reversal strength at the end; 0 is source only on the same batches."""
 
 
-def build(config: Config) -> running.Experiment:
+def build(config: Config) -> runs.Experiment:
     """The experiment of a config."""
-    task = pairs.task(
+    task = digit_pairs.task(
         config.pair,
         config.source,
         config.target,
@@ -69,34 +69,34 @@ def build(config: Config) -> running.Experiment:
     method = methods.dann(
         nets.encoder,
         nets.classifier,
-        nets.critic,
-        txs={'encoder': tx, 'classifier': tx, 'critic': tx},
+        nets.discriminator,
+        txs={'encoder': tx, 'classifier': tx, 'discriminator': tx},
         strength=optim.ganin_strength(config.steps, config.strength),
     )
     half = config.batch // 2
 
     def stream(pair, previous):
         del previous
-        return pairs.stream(pair, source_batch=half, target_batch=half)
+        return digit_pairs.stream(pair, source_batch=half, target_batch=half)
 
-    return running.Experiment(
+    return runs.Experiment(
         name='adaptation.dann',
         config=config,
         arm='dann',
         task=str(task),
         seeds=tuple(range(config.seeds)),
-        data=lambda seed, data_dir: pairs.load_pair(task, seed, data_dir),
-        held_out=pairs.held_out,
-        stages=(running.Stage('train', config.steps, method, stream),),
+        data=lambda seed, data_dir: digit_pairs.load_pair(task, seed, data_dir),
+        held_out=digit_pairs.held_out,
+        stages=(runs.Stage('train', config.steps, method, stream),),
         classes=lambda pair: pair.classes,
-        fast=common.same(config, fast()),
-        samples=pairs.samples,
+        fast=cli.same(config, fast()),
+        samples=digit_pairs.samples,
     )
 
 
 def sweep() -> Iterator[Config]:
     """Ganin's four pairs."""
-    for pair in list(pairs.PAIRS)[:4]:
+    for pair in list(digit_pairs.PAIRS)[:4]:
         yield Config(pair=pair)
 
 
@@ -106,4 +106,4 @@ def fast() -> Config:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

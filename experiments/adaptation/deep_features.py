@@ -9,7 +9,7 @@ Long et al. 2013 and later): no adaptation 71.1, PCA 81.7, JDA 88.2.
 
 Features are those below the classifier, each of length 1. For fine_tuned the source
 only run of experiments.adaptation.photos with the same settings is made first, or
-found where it was made. Protocol: experiments/photo_pairs.py; the test is on all
+found where it was made. Protocol: experiments/tasks/photo_pairs.py; the test is on all
 images of the target, which the fit saw without labels.
 """
 
@@ -18,10 +18,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from experiments import common, encoders, feature_pairs, photo_pairs
 from experiments.adaptation import photos
 from experiments.shallow import recipes
-from transfer_jax import ops, running, shallow
+from experiments.tasks import encoders, feature_pairs, photo_pairs
+from transfer_jax import cli, ops, runs, shallow
 from transfer_jax.data import features
 
 METHODS = (
@@ -53,7 +53,7 @@ class Config:
     target: str = 'office_webcam'
     """The same for the target."""
     backbone: str = 'squeezenet'
-    """A pretrained network, see experiments/backbones.py."""
+    """A pretrained network, see transfer_jax/recipes/backbones.py."""
     size: int = 96
     """Side of the images in pixels."""
     dimension: int = 40
@@ -63,7 +63,7 @@ class Config:
     """Of the fine-tuning."""
 
 
-def build(config: Config) -> running.Experiment:
+def build(config: Config) -> runs.Experiment:
     """The experiment of a config."""
     for name, known in (
         ('method', METHODS),
@@ -82,7 +82,7 @@ def build(config: Config) -> running.Experiment:
     pipeline = shallow.pipeline(
         recipe.build(classes, **setting), CLASSIFIERS[config.classifier](classes)
     )
-    return running.Experiment(
+    return runs.Experiment(
         name='adaptation.deep_features',
         config=config,
         arm=config.method,
@@ -146,9 +146,9 @@ def _fine_tuned(config, pair, data_dir) -> encoders.Encoder:
             steps=config.steps,
         )
     )
-    place = common.default_folder(first)
-    running.run(first, place, data_dir=data_dir)
-    state = running.restore(first, place, pair.seed, pair)
+    place = cli.default_folder(first)
+    runs.run(first, place, data_dir=data_dir)
+    state = runs.restore(first, place, pair.seed, pair)
     return pair.encoder._replace(
         params=state.params['encoder'], model_state=state.model_state['encoder']
     )
@@ -175,4 +175,4 @@ def fast() -> Config:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

@@ -10,15 +10,15 @@ and 66.5, ADDA 89.4 and 90.1.
     python -m experiments.table digits
 
 LeNet, 32 + 32 images a step, Adam at 0.001 / (1 + 10 p)^0.75 for all methods but ADDA;
-what a method adds, and its weight, stand in experiments/adaptation/recipes.py.
+what a method adds, and its weight, stand in transfer_jax/recipes/deep_methods.py.
 """
 
 import dataclasses
 from collections.abc import Iterator
 
-from experiments import common, pairs
-from experiments.adaptation import networks, recipes
-from transfer_jax import methods, running
+from experiments.tasks import digit_pairs
+from transfer_jax import cli, methods, recipes, runs
+from transfer_jax.recipes import networks
 from transfer_jax.training import optim
 
 # May differ within one program, see experiments.sweep.
@@ -30,9 +30,9 @@ class Config:
     """One method on a pair of digit domains."""
 
     method: str = 'dann'
-    """See experiments/adaptation/recipes.py."""
+    """See transfer_jax/recipes/deep_methods.py."""
     pair: str = 'mnist_to_usps'
-    """A named pair, see experiments/pairs.py."""
+    """A named pair, see experiments/tasks/digit_pairs.py."""
     source: str = ''
     """Instead of a pair: a domain name, folder:PATH, npz:PATH or tfds:NAME."""
     target: str = ''
@@ -60,14 +60,14 @@ class Config:
     """Of what the method adds; its recipe's by default."""
 
 
-def build(config: Config) -> running.Experiment:
+def build(config: Config) -> runs.Experiment:
     """The experiment of a config."""
     recipe = recipes.get(config.method)
     pair = config.pair
     source, target = config.source, config.target
     if config.method == 'train_on_target' and not target:
-        source = target = pairs.PAIRS[pair][1]
-    task = pairs.task(
+        source = target = digit_pairs.PAIRS[pair][1]
+    task = digit_pairs.task(
         pair,
         source,
         target,
@@ -80,7 +80,7 @@ def build(config: Config) -> running.Experiment:
         task.network,
         task.classes,
         norm,
-        image=pairs.image_shape(task),
+        image=digit_pairs.image_shape(task),
         dtype=config.dtype,
     )
     tx = optim.adam(optim.ganin_rate(config.steps, config.rate))
@@ -89,14 +89,14 @@ def build(config: Config) -> running.Experiment:
     def stream(pair, previous):
         del previous
         alone = recipe.weight == 0 and recipe.start is None and norm == 'none'
-        return pairs.stream(
+        return digit_pairs.stream(
             pair,
             source_batch=config.batch,
             target_batch=0 if alone else config.batch,
         )
 
     stages = [
-        running.Stage(
+        runs.Stage(
             'train',
             config.steps,
             recipe.make(nets, tx, weight),
@@ -109,22 +109,22 @@ def build(config: Config) -> running.Experiment:
         first = methods.supervised(
             nets.encoder, nets.classifier, txs={'encoder': tx, 'classifier': tx}
         )
-        stages.insert(0, running.Stage('source', config.steps, first, stream))
-    return running.Experiment(
+        stages.insert(0, runs.Stage('source', config.steps, first, stream))
+    return runs.Experiment(
         name='adaptation.digits',
         config=config,
         arm=config.method,
         task=str(task),
         seeds=tuple(range(config.seeds)),
-        data=lambda seed, data_dir: pairs.load_pair(task, seed, data_dir),
-        held_out=pairs.held_out,
+        data=lambda seed, data_dir: digit_pairs.load_pair(task, seed, data_dir),
+        held_out=digit_pairs.held_out,
         stages=tuple(stages),
         classes=lambda pair: pair.classes,
         # Of a second stage the target's networks are judged, on source images too.
         validate_as='target' if recipe.start else 'source',
         evaluations=config.evaluations,
-        fast=common.same(config, fast()),
-        samples=pairs.samples,
+        fast=cli.same(config, fast()),
+        samples=digit_pairs.samples,
     )
 
 
@@ -144,4 +144,4 @@ def fast() -> Config:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

@@ -14,15 +14,16 @@ The encoder starts from ImageNet and learns ten times slower than the new layers
 source_only is fine-tuning on the source; labelled_target is that, and then fine-tuning
 on 3 labelled target images of each class (the lecture's main approach, and not to be
 compared with methods that see no target label). What a method adds weighs 1, as in the
-public code of these methods; no label chose it. Protocol: experiments/photo_pairs.py.
+public code of these methods; no label chose it. Protocol:
+experiments/tasks/photo_pairs.py.
 """
 
 import dataclasses
 from collections.abc import Iterator
 
-from experiments import common, encoders, photo_pairs
-from experiments.adaptation import networks, recipes
-from transfer_jax import methods, models, running
+from experiments.tasks import encoders, photo_pairs
+from transfer_jax import cli, methods, models, recipes, runs
+from transfer_jax.recipes import networks
 from transfer_jax.training import optim
 
 LABELLED = 'labelled_target'
@@ -44,7 +45,7 @@ class Config:
     target: str = 'office_webcam'
     """The same for the target."""
     backbone: str = 'squeezenet'
-    """A pretrained network, see experiments/backbones.py."""
+    """A pretrained network, see transfer_jax/recipes/backbones.py."""
     size: int = 96
     """Side of the images in pixels."""
     labelled: int = 3
@@ -63,14 +64,14 @@ class Config:
     """Of what the method adds, reached slowly as Ganin's strength."""
 
 
-def build(config: Config) -> running.Experiment:
+def build(config: Config) -> runs.Experiment:
     """The experiment of a config."""
     seen = task(config)
     few = seen.labelled
     nets = networks.Networks(
         encoders.build(config.backbone),
         models.Classifier(photo_pairs.count_classes(config.source)),
-        models.Critic((256, 256)),
+        models.Discriminator((256, 256)),
     )
     rate = optim.ganin_rate(config.steps, config.rate)
     slow = optim.adam(optim.scaled(rate, config.encoder_rate))
@@ -87,7 +88,7 @@ def build(config: Config) -> running.Experiment:
             return photo_pairs.stream(pair, config.batch, *domains)
 
         start = methods.start_from_previous
-        return running.Stage(name, config.steps, method, stream, start)
+        return runs.Stage(name, config.steps, method, stream, start)
 
     if few:
         stages = (stage('source', 'source'), stage('target', 'target_labelled'))
@@ -95,7 +96,7 @@ def build(config: Config) -> running.Experiment:
         stages = (stage('train', 'source'),)
     else:
         stages = (stage('train', 'source', 'target'),)
-    return running.Experiment(
+    return runs.Experiment(
         name='adaptation.photos',
         config=config,
         arm=config.method,
@@ -107,7 +108,7 @@ def build(config: Config) -> running.Experiment:
         before=photo_pairs.before,
         classes=lambda pair: pair.classes,
         evaluations=config.evaluations,
-        fast=common.same(config, fast()),
+        fast=cli.same(config, fast()),
         samples=lambda pair: {'source': pair.source, 'target': pair.target_test},
     )
 
@@ -148,4 +149,4 @@ def fast() -> Config:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

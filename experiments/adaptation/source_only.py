@@ -14,9 +14,9 @@ network, rate, momentum and source batches are those of experiments.adaptation.d
 import dataclasses
 from collections.abc import Iterator
 
-from experiments import common, pairs
-from experiments.adaptation import networks
-from transfer_jax import methods, running
+from experiments.tasks import digit_pairs
+from transfer_jax import cli, methods, runs
+from transfer_jax.recipes import networks
 from transfer_jax.training import optim
 
 # May differ within one program, see experiments.sweep.
@@ -28,7 +28,7 @@ class Config:
     """Supervised training on the source of a pair."""
 
     pair: str = 'mnist_to_mnist_m'
-    """A named pair, see experiments/pairs.py."""
+    """A named pair, see experiments/tasks/digit_pairs.py."""
     source: str = ''
     """Instead of a pair: a domain name, folder:PATH, npz:PATH or tfds:NAME."""
     target: str = ''
@@ -48,9 +48,9 @@ class Config:
     momentum: float = 0.9
 
 
-def build(config: Config) -> running.Experiment:
+def build(config: Config) -> runs.Experiment:
     """The experiment of a config."""
-    task = pairs.task(
+    task = digit_pairs.task(
         config.pair,
         config.source,
         config.target,
@@ -65,33 +65,35 @@ def build(config: Config) -> running.Experiment:
     method = methods.supervised(
         nets.encoder, nets.classifier, txs={'encoder': tx, 'classifier': tx}
     )
-    return running.Experiment(
+    return runs.Experiment(
         name='adaptation.source_only',
         config=config,
         arm='train_on_target' if task.source == task.target else 'source_only',
         task=str(task),
         seeds=tuple(range(config.seeds)),
-        data=lambda seed, data_dir: pairs.load_pair(task, seed, data_dir),
-        held_out=pairs.held_out,
+        data=lambda seed, data_dir: digit_pairs.load_pair(task, seed, data_dir),
+        held_out=digit_pairs.held_out,
         stages=(
-            running.Stage(
+            runs.Stage(
                 'train',
                 config.steps,
                 method,
-                lambda pair, previous: pairs.stream(pair, source_batch=config.batch),
+                lambda pair, previous: digit_pairs.stream(
+                    pair, source_batch=config.batch
+                ),
             ),
         ),
         classes=lambda pair: pair.classes,
-        fast=common.same(config, fast()),
-        samples=pairs.samples,
+        fast=cli.same(config, fast()),
+        samples=digit_pairs.samples,
     )
 
 
 def sweep() -> Iterator[Config]:
     """Ganin's four pairs, and training on each target."""
-    for pair in list(pairs.PAIRS)[:4]:
+    for pair in list(digit_pairs.PAIRS)[:4]:
         yield Config(pair=pair)
-        _, target, network = pairs.PAIRS[pair]
+        _, target, network = digit_pairs.PAIRS[pair]
         yield Config(source=target, target=target, network=network)
 
 
@@ -101,4 +103,4 @@ def fast() -> Config:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

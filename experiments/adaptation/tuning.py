@@ -1,4 +1,4 @@
-"""How the weights of experiments/adaptation/recipes.py were chosen.
+"""How the weights of transfer_jax/recipes/deep_methods.py were chosen.
 
 python -m experiments.adaptation.tuning                    # all methods that have one
 python -m experiments.adaptation.tuning --methods dan mcc
@@ -16,9 +16,9 @@ import sys
 
 import tyro
 
-from experiments import common
-from experiments.adaptation import digits, recipes
-from transfer_jax import folder, running, selection
+from experiments.adaptation import digits
+from transfer_jax import cli, recipes, runs, selection
+from transfer_jax.runs import folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ def main() -> None:
     command = tyro.cli(
         Command, prog='python -m experiments.adaptation.tuning', description=__doc__
     )
-    with common.errors(command.debug):
+    with cli.errors(command.debug):
         chosen = command.methods or [n for n, r in recipes.RECIPES.items() if r.tried]
         for name in chosen:
             scores = {
@@ -64,7 +64,7 @@ def score(name: str, weight: float, root: pathlib.Path, data_dir: str | None) ->
         method=name, weight=weight, seeds=1, steps=500, evaluations=1
     )
     place = root / f'{name}-{weight}'
-    running.run(digits.build(config), place, data_dir=data_dir)
+    runs.run(digits.build(config), place, data_dir=data_dir)
     return folder.Rows(place / 'history.jsonl').read()[-1][selection.FIXED]
 
 

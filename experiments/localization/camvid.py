@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from experiments import common
 from experiments.localization import fcn, measures
-from transfer_jax import data, overlays, study
+from transfer_jax import cli, data, runs
+from transfer_jax.reports import overlays
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +55,7 @@ class Prepared(NamedTuple):
     found: dict[tuple[str, int], np.ndarray]  # {(network, seed): predictions}
 
 
-def build(config: Config) -> study.Study:
+def build(config: Config) -> runs.Study:
     """The study of a config."""
     for stride in config.strides:
         fcn.segmenter(1, stride)  # refuses what there is not
@@ -64,7 +64,7 @@ def build(config: Config) -> study.Study:
         for stride in config.strides
         for seed in range(config.seeds)
     )
-    return study.Study(
+    return runs.Study(
         name='localization.camvid',
         config=config,
         task=f'CamVid at {config.scale:g} of its size, MobileNetV2',
@@ -149,4 +149,4 @@ def _pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

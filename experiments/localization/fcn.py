@@ -9,8 +9,9 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from experiments import backbones, training_cells
+from experiments.tasks import training_trials
 from transfer_jax import data, methods, models, training
+from transfer_jax.recipes import backbones
 from transfer_jax.training import TrainState, optim
 
 NETWORK = 'mobilenet_v2'
@@ -40,7 +41,7 @@ def segmenter(classes: int, stride: int) -> nn.Module:
     """
     if stride not in SKIPS:
         raise ValueError(f'stride {stride}: choose from {", ".join(map(str, SKIPS))}')
-    backbone = models.MobileNetV2(classes=0, until='conv2', norm=None)
+    backbone = models.MobileNetV2(classes=0, end_at='conv2', norm=None)
     return models.FCN(backbone, classes, SKIPS[stride])
 
 
@@ -87,14 +88,14 @@ def train(
             {'segmenter': {'backbone': params}},
             keep=['segmenter/(score|up_).*'],
         )
-    stream = training_cells.labelled(
+    stream = training_trials.labelled(
         source,
         scale(),
         batch=min(batch, len(source)),
         seed=seed,
         transform=data.transforms.flip(),
     )
-    return training_cells.train(method, start, stream, steps=steps, seed=seed)
+    return training_trials.train(method, start, stream, steps=steps, seed=seed)
 
 
 def predict(

@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from experiments import common
 from experiments.localization import cascade, measures, paired, poolings, trunk
-from transfer_jax import data, losses, overlays, study
+from transfer_jax import cli, data, losses, runs
+from transfer_jax.reports import overlays
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,7 +71,7 @@ class Prepared(NamedTuple):
     found: dict[tuple, measures.Found]  # what was computed, by (pooling, fold)
 
 
-def build(config: Config) -> study.Study:
+def build(config: Config) -> runs.Study:
     """The study of a config."""
     poolings.check(config.poolings, also=(CENTRE, PRONET))
     if config.folds < 2:
@@ -84,7 +84,7 @@ def build(config: Config) -> study.Study:
         for name in config.poolings
     )
     scales = ', '.join(map(str, config.scales))
-    return study.Study(
+    return runs.Study(
         name='localization.fruit',
         config=config,
         task=f'{config.data}, SqueezeNet at {scales} pixels',
@@ -190,4 +190,4 @@ def _pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from transfer_jax import data, metrics, overlays
+from transfer_jax import data, metrics
+from transfer_jax.reports import overlays
 
 VALUES = ('mAP', 'voc07', 'pointwise', 'hit_rate', 'corloc', 'top1')
 # {value of a row: title of a figure}

@@ -34,7 +34,9 @@ def load(train: int, test: int, data_dir: str | None) -> Parts:
             *scenes.coil_sprites(part, OBJECTS, data_dir),
         ]
         photos = scenes.bsds_photos(part, data_dir)
-        made[part] = scenes.scenes(n, SEEDS[part], photos, sprites, SIDE, COUNT, SIZE)
+        made[part] = scenes.scenes(
+            n, SEEDS[part], photos, sprites, side=SIDE, count=COUNT, size=SIZE
+        )
     digits = [f'digit {i}' for i in range(10)]
     objects = [f'object {i + 1}' for i in range(OBJECTS)]
     return Parts((*digits, *objects), **made)

@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from experiments import common
 from experiments.localization import measures, paired, poolings, scene_data, trunk
-from transfer_jax import data, losses, overlays, study
+from transfer_jax import cli, data, losses, runs
+from transfer_jax.reports import overlays
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +70,7 @@ class Prepared(NamedTuple):
     found: dict[tuple, measures.Found]  # what was computed, by (pooling, pixels, seed)
 
 
-def build(config: Config) -> study.Study:
+def build(config: Config) -> runs.Study:
     """The study of a config."""
     poolings.check((*config.poolings, *config.shrunk_poolings), also=(CENTRE,))
     side = 64 if config.fake else scene_data.SIDE
@@ -83,7 +83,7 @@ def build(config: Config) -> study.Study:
         for seed in range(config.seeds)
         for name, s in arms
     )
-    return study.Study(
+    return runs.Study(
         name='localization.scenes',
         config=config,
         task=f'composite scenes of {side} pixels, SqueezeNet',
@@ -186,4 +186,4 @@ def _pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

@@ -26,9 +26,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import common
 from experiments.localization import fcn, measures, poolings, scene_data, trunk
-from transfer_jax import losses, ops, overlays, study
+from transfer_jax import cli, losses, ops, runs
+from transfer_jax.reports import overlays
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,7 +73,7 @@ class Prepared(NamedTuple):
     data_dir: str | None
 
 
-def build(config: Config) -> study.Study:
+def build(config: Config) -> runs.Study:
     """The study of a config."""
     poolings.check([config.pooling])
     if not 0 < config.background < 1:
@@ -81,7 +81,7 @@ def build(config: Config) -> study.Study:
     cells = tuple(
         {'method': arm, 'seed': seed} for seed in range(config.seeds) for arm in ARMS
     )
-    return study.Study(
+    return runs.Study(
         name='localization.segmentation',
         config=config,
         task='segmentation of composite scenes',
@@ -194,4 +194,4 @@ def _pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

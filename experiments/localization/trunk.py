@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import backbones, photo_features, training_cells
+from experiments.tasks import photo_features, training_trials
 from transfer_jax import data, methods, models, training
+from transfer_jax.recipes import backbones
 from transfer_jax.training import TrainState, optim
 from transfer_jax.types import PyTree
 
@@ -104,17 +105,17 @@ def features(trunk: Trunk, images: np.ndarray) -> np.ndarray:
 
 @jax.jit
 def _forward(params, image):
-    module = models.SqueezeNet(classes=0, until=CUT)
+    module = models.SqueezeNet(classes=0, end_at=CUT)
     return module.apply({'params': params}, image, train=False)[0].astype(jnp.float16)
 
 
 def _network(output_stride: int = 16) -> nn.Module:
-    return models.SqueezeNet(classes=0, until=ABOVE[-1], output_stride=output_stride)
+    return models.SqueezeNet(classes=0, end_at=ABOVE[-1], output_stride=output_stride)
 
 
 def upper() -> nn.Module:
     """The part that is trained."""
-    return models.SqueezeNet(classes=0, since=CUT, until=ABOVE[-1])
+    return models.SqueezeNet(classes=0, start_after=CUT, end_at=ABOVE[-1])
 
 
 class Recipe(NamedTuple):
@@ -158,7 +159,7 @@ def train(
         source=data.Stream(lambda t: streams[t % turn][t // turn])
     ).map(_wide)
     start = methods.start_from({'encoder': trunk.above})
-    return training_cells.train(method, start, stream, steps=recipe.steps, seed=seed)
+    return training_trials.train(method, start, stream, steps=recipe.steps, seed=seed)
 
 
 def _wide(batch):

@@ -15,9 +15,8 @@ labels. Settings and --config.choose as in experiments.shallow.office_caltech.
 import dataclasses
 from collections.abc import Iterator
 
-from experiments import common
 from experiments.shallow import office_caltech, recipes
-from transfer_jax import study
+from transfer_jax import cli, runs
 
 PAIRS = ('M-U', 'U-M')
 
@@ -37,7 +36,7 @@ class Config:
     """M-U, U-M; none: both."""
 
 
-def build(config: Config) -> study.Study:
+def build(config: Config) -> runs.Study:
     """The study of a config."""
     if config.protocol != 'full' or config.draws != 1:
         raise ValueError('the digits have protocol full and 1 draw alone')
@@ -63,4 +62,4 @@ def fast() -> Config:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

@@ -25,9 +25,8 @@ import dataclasses
 import functools
 from collections.abc import Iterator
 
-from experiments import common
-from experiments.shallow import cells, pairs, recipes
-from transfer_jax import study
+from experiments.shallow import pairs, recipes, trials
+from transfer_jax import cli, runs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Config:
     """Such as C-A; none: all 12."""
 
 
-def build(config: Config) -> study.Study:
+def build(config: Config) -> runs.Study:
     """The study of a config."""
     if config.protocol not in pairs.PROTOCOLS:
         known = ', '.join(pairs.PROTOCOLS)
@@ -66,7 +65,7 @@ def build(config: Config) -> study.Study:
     )
 
 
-def table_of(config, *, name: str, task: str, methods, on, fast: bool) -> study.Study:
+def table_of(config, *, name: str, task: str, methods, on, fast: bool) -> runs.Study:
     """The study of some methods on some pairs, under the config's protocol."""
     for method in methods:
         if method not in recipes.RECIPES:
@@ -78,7 +77,7 @@ def table_of(config, *, name: str, task: str, methods, on, fast: bool) -> study.
             )
     for pair in on:
         pairs.check(pair)
-    return study.Study(
+    return runs.Study(
         name=name,
         config=config,
         task=f'{task}, chosen' if config.choose else task,
@@ -89,9 +88,9 @@ def table_of(config, *, name: str, task: str, methods, on, fast: bool) -> study.
             for seed in range(config.draws)
         ),
         prepare=functools.partial(_prepare, config.protocol),
-        measure=cells.choice if config.choose else cells.accuracy,
+        measure=trials.choice if config.choose else trials.accuracy,
         across='pair',
-        values=cells.CHOSEN if config.choose else ('accuracy',),
+        values=trials.CHOSEN if config.choose else ('accuracy',),
         fast=fast,
     )
 
@@ -120,4 +119,4 @@ def _prepare(protocol: str, data_dir: str | None):
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

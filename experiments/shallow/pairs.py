@@ -15,7 +15,7 @@ second fit leaves a random tenth of the source out, and predicts that tenth alon
 
 import numpy as np
 
-from experiments import feature_pairs
+from experiments.tasks import feature_pairs
 from transfer_jax.data import features
 
 OFFICE = {'C': 'caltech10', 'A': 'amazon', 'W': 'webcam', 'D': 'dslr'}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from transfer_jax import figures
+from transfer_jax.reports import figures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import feature_pairs
+from experiments.tasks import feature_pairs
 from transfer_jax import ops, shallow
 
 NEIGHBOUR, SVM, SQUARED, ITSELF = 'nearest_neighbour', 'svm', 'linear_svm', ''

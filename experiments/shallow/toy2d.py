@@ -32,12 +32,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import common
 from experiments.shallow import planes
 from experiments.shallow.toy_methods import CLASSES, METHODS
-from transfer_jax import shallow
+from transfer_jax import cli, shallow
 from transfer_jax.data import features, toy
-from transfer_jax.study import Study
+from transfer_jax.runs import Study
 from transfer_jax.types import Samples
 
 if TYPE_CHECKING:
@@ -285,4 +284,4 @@ def fast() -> Config:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import numpy as np
 
-from experiments import common, encoders, training_cells
-from transfer_jax import data, figures, ops, shallow
+from experiments.tasks import encoders, training_trials
+from transfer_jax import cli, data, ops, shallow
 from transfer_jax.data import features
-from transfer_jax.study import Study
+from transfer_jax.reports import figures
+from transfer_jax.runs import Study
 from transfer_jax.types import Samples
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Config:
     data: str = 'caltech101'
     """A domain of `python -m experiments.data list`, or folder:PATH."""
     backbone: str = 'squeezenet'
-    """A pretrained network, see experiments/backbones.py."""
+    """A pretrained network, see transfer_jax/recipes/backbones.py."""
     size: int = 224
     """Side of the images in pixels."""
     counts: tuple[int, ...] = (5, 15, 30)
@@ -138,7 +139,7 @@ def measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, floa
         fitted = svm.fit(jax.random.key(0), samples, None)
         scores = np.asarray(svm.logits(fitted, test.reshape(-1, d)))
     scores = scores.reshape(-1, count, classes).sum(1)
-    return training_cells.score_logits(scores, prepared.test_label, classes)
+    return training_trials.score_logits(scores, prepared.test_label, classes)
 
 
 def unit_length(x: np.ndarray, power: float) -> np.ndarray:
@@ -187,4 +188,4 @@ def fast() -> Config:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

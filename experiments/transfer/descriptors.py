@@ -32,9 +32,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import common
-from transfer_jax import data, galleries, shallow, study
+from transfer_jax import cli, data, runs, shallow
 from transfer_jax.data import features
+from transfer_jax.reports import image_grids
 from transfer_jax.training import log
 from transfer_jax.types import Samples
 
@@ -83,12 +83,12 @@ class Described(NamedTuple):
     test: Mapping[str, np.ndarray]
 
 
-def build(config: Config) -> study.Study:
+def build(config: Config) -> runs.Study:
     """The study of a config."""
     for name in config.descriptors:
         if name not in MAKERS:
             raise ValueError(f'no descriptor {name!r}; choose from {", ".join(MAKERS)}')
-    return study.Study(
+    return runs.Study(
         name='transfer.descriptors',
         config=config,
         task=f'{config.domain}, fixed descriptors and a linear SVM',
@@ -221,7 +221,7 @@ def pictures(cell: int, described: Described) -> dict[str, 'Figure']:
     drawn = np.rint(255 * (drawn / drawn.max()) ** 0.5).astype(np.uint8)
     both = np.concatenate([image, np.repeat(drawn[..., None], 3, -1)])
     title, names = 'Images and their HOG', [''] * len(both)
-    return {'hog': galleries.samples(both, names, title, len(image))}
+    return {'hog': image_grids.samples(both, names, title, len(image))}
 
 
 def sweep() -> Iterator[Config]:
@@ -297,4 +297,4 @@ def _unit(x: np.ndarray) -> np.ndarray:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

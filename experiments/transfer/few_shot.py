@@ -33,9 +33,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import backbones, common, photo_features, training_cells
-from transfer_jax import data, figures, models, ops, shallow, study
+from experiments.tasks import photo_features, training_trials
+from transfer_jax import cli, data, models, ops, runs, shallow
 from transfer_jax.data import features
+from transfer_jax.recipes import backbones
+from transfer_jax.reports import figures
 from transfer_jax.types import Samples
 
 DOMAINS = ('office_amazon', 'office_caltech10', 'caltech101', 'fake')
@@ -80,7 +82,7 @@ class Prepared(NamedTuple):
     params: Any  # of the layers after the cut
 
 
-def build(config: Config) -> study.Study:
+def build(config: Config) -> runs.Study:
     """The study of a config."""
     if config.domain not in DOMAINS:
         raise ValueError(
@@ -97,7 +99,7 @@ def build(config: Config) -> study.Study:
         for seed in range(config.tuned_draws if arm == arms[-1] else config.draws)
     ]
     title = f'{config.domain}, {config.size} px'
-    return study.Study(
+    return runs.Study(
         name='transfer.few_shot',
         config=config,
         task=f'{title}, {config.weights} SqueezeNet',
@@ -183,7 +185,7 @@ def _measure(config, prepared, cell):
             cost = float(choice.cost)
         fitted = shallow.linear_path(arm, prepared.classes, (cost,))(samples)
         logits = shallow.linear_scores(fitted, prepared.test['pooled'])[0]
-    return training_cells.score_logits(
+    return training_trials.score_logits(
         np.asarray(logits), prepared.test_label, prepared.classes
     )
 
@@ -195,7 +197,7 @@ def _class_means(arm, classes, samples, test):
 
 
 def _after_cut():
-    return models.SqueezeNet(classes=0, since=CUT)
+    return models.SqueezeNet(classes=0, start_after=CUT)
 
 
 def _fine_tuned(config, prepared, samples, rows, seed):
@@ -240,4 +242,4 @@ def _step(rate, state, x, label):
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import numpy as np
 
-from experiments import common, encoders, training_cells
-from transfer_jax import data, figures, methods, models, ops, shallow, training
+from experiments.tasks import encoders, training_trials
+from transfer_jax import cli, data, methods, models, ops, shallow, training
 from transfer_jax.data import features
-from transfer_jax.study import Study
+from transfer_jax.reports import figures
+from transfer_jax.runs import Study
 from transfer_jax.training import optim
 from transfer_jax.types import Samples
 
@@ -44,7 +45,7 @@ class Config:
     data: str = 'caltech101'
     """A domain of `python -m experiments.data list`, or folder:PATH."""
     backbone: str = 'squeezenet'
-    """A pretrained network, see experiments/backbones.py."""
+    """A pretrained network, see transfer_jax/recipes/backbones.py."""
     size: int = 96
     """Side of the images in pixels."""
     counts: tuple[int, ...] = (5, 10, 20, 30)
@@ -144,7 +145,7 @@ def measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, floa
         )
     scale = prepared.encoder.scale
     part = domain.train.take(rows)
-    stream = training_cells.labelled(
+    stream = training_trials.labelled(
         part,
         scale,
         batch=min(config.batch, len(part)),
@@ -153,9 +154,9 @@ def measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, floa
             data.transforms.flip(), data.transforms.zoom(0.5)
         ),
     )
-    state = training_cells.train(method, start, stream, steps=steps, seed=cell['seed'])
-    test = training_cells.held_out(domain.test, scale)
-    return training_cells.score(method, state, test, classes)
+    state = training_trials.train(method, start, stream, steps=steps, seed=cell['seed'])
+    test = training_trials.held_out(domain.test, scale)
+    return training_trials.score(method, state, test, classes)
 
 
 @functools.cache  # one compiled step for all cells of an arm
@@ -199,7 +200,7 @@ def _svm(config, prepared, rows, classes) -> dict[str, float]:
     with jax.enable_x64(True):
         svm = shallow.linear_svm(classes, config.cost)
         logits = svm.logits(svm.fit(jax.random.key(0), samples, None), prepared.test)
-    return training_cells.score_logits(
+    return training_trials.score_logits(
         np.asarray(logits), prepared.domain.test.label, classes
     )
 
@@ -228,4 +229,4 @@ def fast() -> Config:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

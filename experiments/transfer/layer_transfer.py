@@ -34,8 +34,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import common, training_cells
-from transfer_jax import data, figures, methods, models, study
+from experiments.tasks import training_trials
+from transfer_jax import cli, data, methods, models, runs
+from transfer_jax.reports import figures
 from transfer_jax.training import optim
 
 # {--config.domain: image side}
@@ -81,7 +82,7 @@ class Prepared(NamedTuple):
     base: Any  # (half, seed) -> (method, its last state)
 
 
-def build(config: Config) -> study.Study:
+def build(config: Config) -> runs.Study:
     """The study of a config."""
     if config.domain not in SIZES:
         raise ValueError(f'no domain {config.domain!r}; choose from {", ".join(SIZES)}')
@@ -97,7 +98,7 @@ def build(config: Config) -> study.Study:
         for n in counts
         for seed in seeds
     ]
-    return study.Study(
+    return runs.Study(
         name='transfer.layer_transfer',
         config=config,
         task=f'{config.domain}, {side} n layers copied',
@@ -211,8 +212,8 @@ def _measure(config, side, prepared, cell):
         _, source = prepared.base(arm[0], seed)
         start = functools.partial(_start, source, copied)
         state = _train(config, method, half, start, 3 * seed)
-    batches = training_cells.held_out(half.test, data.normalise(half.mean))
-    return training_cells.score(method, state, batches, len(half.train.classes))
+    batches = training_trials.held_out(half.test, data.normalise(half.mean))
+    return training_trials.score(method, state, batches, len(half.train.classes))
 
 
 @functools.cache  # one compiled step for all cells of a depth
@@ -247,13 +248,13 @@ def _start(source, copied, fresh, previous):
 
 
 def _train(config, method, half, start, seed):
-    stream = training_cells.labelled(
+    stream = training_trials.labelled(
         half.train,
         data.normalise(half.mean),
         batch=config.batch,
         seed=seed,
     )
-    return training_cells.train(method, start, stream, steps=config.steps, seed=seed)
+    return training_trials.train(method, start, stream, steps=config.steps, seed=seed)
 
 
 def _only(part, classes):
@@ -269,4 +270,4 @@ def _depths(rows):
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

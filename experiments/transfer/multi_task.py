@@ -23,8 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments import common, encoders, training_cells
-from transfer_jax import data, losses, methods, models, study
+from experiments.tasks import encoders, training_trials
+from transfer_jax import cli, data, losses, methods, models, runs
 from transfer_jax.training import optim
 
 # {--config.data: domains}
@@ -55,7 +55,7 @@ class Config:
     data: str = 'pacs'
     """pacs or office_caltech10."""
     backbone: str = 'squeezenet'
-    """A pretrained network, see experiments/backbones.py."""
+    """A pretrained network, see transfer_jax/recipes/backbones.py."""
     size: int = 96
     """Side of the images."""
     arms: str = 'all'
@@ -82,7 +82,7 @@ class Prepared(NamedTuple):
     encoder: encoders.Encoder
 
 
-def build(config: Config) -> study.Study:
+def build(config: Config) -> runs.Study:
     """The study of a config."""
     if config.data not in GROUPS:
         raise ValueError(f'no data {config.data!r}; choose from {", ".join(GROUPS)}')
@@ -91,7 +91,7 @@ def build(config: Config) -> study.Study:
     for arm in arms:
         if arm not in ARMS:
             raise ValueError(f'no arm {arm!r}; choose from {", ".join(ARMS)}')
-    return study.Study(
+    return runs.Study(
         name='transfer.multi_task',
         config=config,
         task=f'{config.data}, {config.backbone} at {config.size} pixels'
@@ -162,16 +162,16 @@ def measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, floa
     train, domains = prepared.train, prepared.classes['domain']
     if arm.endswith('_half'):
         train = _without_domains(train, domains, seed)
-    stream = training_cells.labelled(
+    stream = training_trials.labelled(
         train, encoder.scale, batch=config.batch, seed=seed
     ).map(functools.partial(_apart, ARMS[arm], domains))
-    state = training_cells.train(method, start, stream, steps=config.steps, seed=seed)
+    state = training_trials.train(method, start, stream, steps=config.steps, seed=seed)
     row = {}
     for task in ARMS[arm]:
         part = _of_task(prepared.test, task, domains)
-        test = training_cells.held_out(part, encoder.scale)
+        test = training_trials.held_out(part, encoder.scale)
         own = methods.of_task(method, task)
-        found = training_cells.score(own, state, test, prepared.classes[task])
+        found = training_trials.score(own, state, test, prepared.classes[task])
         row[f'{task}_accuracy'] = found['accuracy']
         if arm == 'uncertainty':
             row[f'{task}_sigma'] = float(np.exp(state.params['uncertainty'][task]))
@@ -228,4 +228,4 @@ def _of_task(part, task, domains):
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

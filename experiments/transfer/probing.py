@@ -31,9 +31,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import common, photo_features, training_cells
-from transfer_jax import data, figures, ops, shallow, study
+from experiments.tasks import photo_features, training_trials
+from transfer_jax import cli, data, ops, runs, shallow
 from transfer_jax.data import features
+from transfer_jax.reports import figures
 from transfer_jax.types import Samples
 
 # Every layer of SqueezeNet but the pools; every second or third block of the others
@@ -68,7 +69,7 @@ class Config:
     weights: str = 'pretrained,random'
 
 
-def build(config: Config) -> study.Study:
+def build(config: Config) -> runs.Study:
     """The study of a config."""
     photo_features.check(config.network)
     if config.domain not in DOMAINS:
@@ -90,7 +91,7 @@ def build(config: Config) -> study.Study:
         for seed in range(_draws(config, n))
     ]
     title = f'{config.network} on {config.domain}, {config.size} px'
-    return study.Study(
+    return runs.Study(
         name='transfer.probing',
         config=config,
         task=title,
@@ -200,7 +201,7 @@ def _measure(prepared, cell):
         fitted = shallow.linear_path(kind, classes, (cost,))(samples)
         logits = np.asarray(shallow.linear_scores(fitted, test))[0]
         facts = {'cost': cost, 'converged': bool(fitted.converged[0])}
-    return {**training_cells.score_logits(logits, test_label, classes), **facts}
+    return {**training_trials.score_logits(logits, test_label, classes), **facts}
 
 
 def _hidden(samples, test, classes, seed):
@@ -239,4 +240,4 @@ def _hidden_logits(classes, key, x, label, test):
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

@@ -33,9 +33,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import common, photo_features
+from experiments.tasks import photo_features
 from experiments.transfer import retrieval_pictures
-from transfer_jax import data, metrics, retrieval, study
+from transfer_jax import cli, data, metrics, runs
+from transfer_jax.evaluation import retrieval
 
 TASKS = {
     'coil100': ('coil100',),
@@ -79,7 +80,7 @@ class Prepared(NamedTuple):
     descriptors: Any  # (domain, network) -> {pool: (n, d)}
 
 
-def build(config: Config) -> study.Study:
+def build(config: Config) -> runs.Study:
     """The study of a config."""
     if config.task not in TASKS:
         raise ValueError(f'no task {config.task!r}; choose from {", ".join(TASKS)}')
@@ -94,7 +95,7 @@ def build(config: Config) -> study.Study:
         for arm in ARMS
         for pair in pairs(config.task)
     ]
-    return study.Study(
+    return runs.Study(
         name='transfer.retrieval',
         config=config,
         task=f'{config.task}, {config.size} px'
@@ -208,4 +209,4 @@ def _pictures(config, prepared):
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

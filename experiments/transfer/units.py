@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import backbones, common
-from transfer_jax import data, galleries, models, ops, study, units
+from transfer_jax import cli, data, models, ops, runs
+from transfer_jax.evaluation import units
+from transfer_jax.recipes import backbones
+from transfer_jax.reports import image_grids
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,12 +83,12 @@ class Looked(NamedTuple):
     answers: Mapping[str, units.Answers]
 
 
-def build(config: Config) -> study.Study:
+def build(config: Config) -> runs.Study:
     """The study of a config."""
     for name in config.layers:
         if name not in FIELDS:
             raise ValueError(f'no layer {name!r}; choose from {", ".join(FIELDS)}')
-    return study.Study(
+    return runs.Study(
         name='transfer.units',
         config=config,
         task=f'SqueezeNet on {config.domain}, {config.images} images of each unit',
@@ -111,7 +113,7 @@ def prepare(config: Config, data_dir: str | None) -> Looked:
     image = np.concatenate([part.image for part in parts])
     net = backbones.PRETRAINED['squeezenet']
     last = max(config.layers, key=list(FIELDS).index)
-    plain = models.SqueezeNet(classes=0, until=last)
+    plain = models.SqueezeNet(classes=0, end_at=last)
     guided = functools.partial(models.SqueezeNet, classes=0, relu=ops.guided_relu)
     if config.pretrained:
         params, _ = backbones.load('squeezenet', data_dir)
@@ -127,7 +129,7 @@ def prepare(config: Config, data_dir: str | None) -> Looked:
         return {name: found[name] for name in config.layers}
 
     def layer(name, x):
-        return guided(until=name).apply({'params': params}, x, train=False)[0]
+        return guided(end_at=name).apply({'params': params}, x, train=False)[0]
 
     batches = (scale(image[i : i + BATCH]) for i in range(0, len(image), BATCH))
     return Looked(
@@ -181,7 +183,7 @@ def _picture(config: Config, looked: Looked, name: str) -> 'Figure':
         groups.append((f'unit {channel}', np.stack(seen), excites))
     width = f'{field.size} x {field.size} pixels'
     title = f'{name}: where units answer most ({width}), and what in it excites them'
-    return galleries.beside(groups, title)
+    return image_grids.beside(groups, title)
 
 
 def _channels(config: Config, count: int) -> np.ndarray:
@@ -214,4 +216,4 @@ def fast() -> Config:
 
 
 if __name__ == '__main__':
-    common.main(Config, build, __file__)
+    cli.main(Config, build)

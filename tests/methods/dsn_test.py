@@ -16,7 +16,7 @@ NAMES = (
     'private_source',
     'private_target',
     'decoder',
-    'critic',
+    'discriminator',
 )
 
 
@@ -39,12 +39,17 @@ class Decoder(nn.Module):
 
 @pytest.fixture(scope='module')
 def make(networks):
-    """make(by_critic, encoder, **options) -> the method, without dropout."""
+    """make(by_discriminator, encoder, **options) -> the method, without dropout."""
 
     def make(
-        by_critic=True, encoder=None, decoder=None, rate=0.05, weight=1.0, **options
+        by_discriminator=True,
+        encoder=None,
+        decoder=None,
+        rate=0.05,
+        weight=1.0,
+        **options,
     ):
-        _, classifier, critic = networks(0.0, None)
+        _, classifier, discriminator = networks(0.0, None)
         encoder = encoder or Dense()
         tx = optim.sgd(optim.constant(rate), momentum=0.0)
         return methods.dsn(
@@ -52,8 +57,8 @@ def make(networks):
             classifier,
             encoder,
             decoder or Decoder(),
-            critic if by_critic else None,
-            txs={name: tx for name in NAMES[: 5 + by_critic]},
+            discriminator if by_discriminator else None,
+            txs={name: tx for name in NAMES[: 5 + by_discriminator]},
             weight=optim.constant(weight),
             **options,
         )
@@ -133,10 +138,10 @@ def test_the_private_features_do_not_enter_predictions(make, batch):
     np.testing.assert_array_equal(one['target']['logits'], other['target']['logits'])
 
 
-@pytest.mark.parametrize('by_critic', [True, False])
-def test_constant_images_give_finite_training(make, batch, by_critic):
+@pytest.mark.parametrize('by_discriminator', [True, False])
+def test_constant_images_give_finite_training(make, batch, by_discriminator):
     flat = jax.tree.map(lambda x: np.ones_like(x), batch())
-    method = make(by_critic)
+    method = make(by_discriminator)
     state = jax.jit(method.init)(jax.random.key(0), flat)
     state, metrics = jax.jit(method.step)(state, flat, KEY)
     assert all(np.isfinite(value) for value in metrics.values())
@@ -186,5 +191,5 @@ def test_without_weight_nothing_else_moves(make, batch, same_bits):
     method = make(weight=0.0)
     state = jax.jit(method.init)(jax.random.key(0), batch())
     new, _ = jax.jit(method.step)(state, batch(), KEY)
-    for name in ('private_source', 'private_target', 'decoder', 'critic'):
+    for name in ('private_source', 'private_target', 'decoder', 'discriminator'):
         same_bits(state.params[name], new.params[name])

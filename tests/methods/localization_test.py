@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.cases import MapEncoder
+from tests.methods.cases import MapEncoder
 from transfer_jax import losses, methods, models, ops
 from transfer_jax.training import optim
 

@@ -10,7 +10,7 @@ from transfer_jax import methods, models
 from transfer_jax.training import fit, optim
 
 KEY = jax.random.key(1)
-NAMES = ('encoder', 'classifier', 'critic', 'residual')
+NAMES = ('encoder', 'classifier', 'discriminator', 'residual')
 
 
 class Dense(nn.Module):
@@ -29,12 +29,12 @@ def make(networks):
     """make(encoder, **options) -> the method, by default without proximal steps."""
 
     def make(encoder=None, rate=0.05, weight=1.0, momentum=0.0, **options):
-        _, classifier, critic = networks(0.5)
+        _, classifier, discriminator = networks(0.5)
         tx = optim.sgd(optim.constant(rate), momentum=momentum)
         return methods.residual_transfer(
             encoder or Dense(),
             classifier,
-            critic,
+            discriminator,
             txs={name: tx for name in NAMES},
             weight=optim.constant(weight),
             rate=optim.constant(rate),
@@ -112,7 +112,7 @@ def test_without_weight_it_is_source_only_bit_for_bit(
     for name in ('encoder', 'classifier'):
         same_bits(expected.params[name], end.params[name])
         same_bits(expected.model_state[name], end.model_state[name])
-    for name in ('critic', 'residual'):
+    for name in ('discriminator', 'residual'):
         same_bits(first.params[name], end.params[name])
 
 

@@ -47,16 +47,16 @@ TAPS = {
 # Networks or their last layers: (network, shape of an example of its input)
 CUT = {
     'cifar_8': (models.CifarResNet(classes=5, depth=8), (8, 8, 3)),
-    'squeezenet': (models.SqueezeNet(classes=5, since='fire6'), (3, 3, 384)),
+    'squeezenet': (models.SqueezeNet(classes=5, start_after='fire6'), (3, 3, 384)),
     'mobilenet_v2': (
-        models.MobileNetV2(classes=5, norm=None, since='block16'),
+        models.MobileNetV2(classes=5, norm=None, start_after='block16'),
         (2, 2, 160),
     ),
     'googlenet': (
-        models.GoogLeNet(classes=5, since='inception5a', norm=None),
+        models.GoogLeNet(classes=5, start_after='inception5a', norm=None),
         (2, 2, 832),
     ),
-    'alexnet': (models.AlexNet(classes=5, hidden=6, since='conv4'), (5, 5, 384)),
+    'alexnet': (models.AlexNet(classes=5, hidden=6, start_after='conv4'), (5, 5, 384)),
 }
 
 
@@ -125,21 +125,21 @@ def test_one_layer_after_another_is_the_whole_network(name):
     whole, shape = CUT[name]
     x = np.random.default_rng(1).normal(size=(2, *shape)).astype(np.float32)
     (_, taps), shapes, names = _trace(whole, *x.shape)
-    parts = list(zip([whole.since, *names], names, strict=False))
-    inputs = {whole.since: x, **taps}
+    parts = list(zip([whole.start_after, *names], names, strict=False))
+    inputs = {whole.start_after: x, **taps}
     seen = []
-    for since, until in parts:
-        part = whole.clone(since=since, until=until)
-        _, own, layer = _trace(part, *inputs[since].shape)
-        assert layer == [until]
+    for start_after, end_at in parts:
+        part = whole.clone(start_after=start_after, end_at=end_at)
+        _, own, layer = _trace(part, *inputs[start_after].shape)
+        assert layer == [end_at]
         seen += tree.paths(own)
     assert sorted(seen) == sorted(tree.paths(shapes))  # each in one part
 
     @_quick
     def both(variables, x):
         y, taps = x, {}
-        for since, until in parts:
-            part = whole.clone(since=since, until=until)
+        for start_after, end_at in parts:
+            part = whole.clone(start_after=start_after, end_at=end_at)
             y, own = part.apply(variables, y, train=False)
             taps.update(own)
         return whole.apply(variables, x, train=False), (y, taps)
@@ -154,12 +154,12 @@ def test_names_that_are_no_layers():
     x = jnp.zeros((1, 8, 8, 3))
     for fields, said in (
         (
-            {'until': 'fire10'},
-            r"until='fire10' is no layer; there is \['conv1', 'pool1'",
+            {'end_at': 'fire10'},
+            r"end_at='fire10' is no layer; there is \['conv1', 'pool1'",
         ),
-        ({'since': 'fc7'}, "since='fc7' is no layer"),
-        ({'since': 'fire3', 'until': 'fire2'}, 'no layer lies between'),
-        ({'since': 'logits'}, 'no layer lies between'),
+        ({'start_after': 'fc7'}, "start_after='fc7' is no layer"),
+        ({'start_after': 'fire3', 'end_at': 'fire2'}, 'no layer lies between'),
+        ({'start_after': 'logits'}, 'no layer lies between'),
     ):
         module = models.SqueezeNet(**fields)
         with pytest.raises(ValueError, match=said):
@@ -177,9 +177,11 @@ def test_names_that_are_no_layers():
 @pytest.mark.parametrize('depth', [18, 50])
 def test_a_dilated_map_holds_the_strided_one(depth):
     """Its every second or fourth place, on the same parameters."""
-    strided = models.ResNet(depth=depth, since='block2_2', until='block4_1', norm=None)
+    strided = models.ResNet(
+        depth=depth, start_after='block2_2', end_at='block4_1', norm=None
+    )
     if depth == 50:
-        strided = strided.clone(since='block2_4')
+        strided = strided.clone(start_after='block2_4')
     x = _images(8, 1, 128 if depth == 18 else 512)
     _, shapes, _ = _trace(strided, *x.shape)
 
@@ -197,7 +199,7 @@ def test_a_dilated_map_holds_the_strided_one(depth):
 
 @pytest.mark.parametrize('build, side', [(models.AlexNet, 6), (models.VGG, 7)])
 def test_the_convolutional_form_is_the_dense_one(build, side):
-    dense = build(classes=3, hidden=8, since='pool5')
+    dense = build(classes=3, hidden=8, start_after='pool5')
     convolutional = dense.clone(convolutional=True)
     x = np.abs(_images(side, 2, 512 if build is models.VGG else 256))
     params = _drawn(_trace(dense, *x.shape)[1])['params']
@@ -224,7 +226,7 @@ def test_the_convolutional_form_is_the_dense_one(build, side):
 def test_mobilenets_pad_as_tensorflow_or_pytorch(same):
     """A unit kernel at the centre reads place 2 i + 1 of an even image, or 2 i."""
     x = _images(6, 1)
-    module = models.MobileNetV1(until='conv1', norm=None, same=same)
+    module = models.MobileNetV1(end_at='conv1', norm=None, same=same)
     kernel = np.zeros((3, 3, 3, 32), np.float32)
     kernel[1, 1, 0, 0] = 1
     params = {'conv1': {'conv': {'kernel': kernel, 'bias': np.zeros(32, np.float32)}}}
@@ -242,12 +244,12 @@ def test_norm_is_told_its_epsilon_where_the_network_has_its_own():
         return models.BatchNorm(name=name, **fields)
 
     for module in (models.MobileNetV1, models.MobileNetV2, models.GoogLeNet):
-        _trace(module(until='conv1', norm=norm), 1, 8, 8, 3)
+        _trace(module(end_at='conv1', norm=norm), 1, 8, 8, 3)
     assert told == [{'epsilon': 1e-3}, {}, {'epsilon': 1e-3}]
 
 
 def test_statistics_move_in_training():
-    module = models.MobileNetV1(until='block1')
+    module = models.MobileNetV1(end_at='block1')
     x = _images(8)
     variables = _drawn(_trace(module, *x.shape)[1])
     train = functools.partial(module.apply, train=True, mutable=['batch_stats'])
@@ -257,7 +259,7 @@ def test_statistics_move_in_training():
 
 
 def test_dropout_is_on_in_training_only():
-    head = models.AlexNet(classes=3, hidden=8, since='fc6')
+    head = models.AlexNet(classes=3, hidden=8, start_after='fc6')
     x = np.ones((1, 8), np.float32)
     variables = _drawn(_trace(head, *x.shape)[1])
 

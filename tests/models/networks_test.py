@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.adaptation import networks
 from transfer_jax import models, tree
+from transfer_jax.recipes import networks
 
 KEY = jax.random.key(0)
 
@@ -105,22 +105,22 @@ def test_lenet_has_the_size_of_caffes():
 
 
 @pytest.mark.parametrize(
-    'name, features, classes, hidden, critic',
+    'name, features, classes, hidden, discriminator',
     [
         ('mnist', 768, 10, (100, 100), (100,)),
         ('svhn', 6272, 10, (3072, 2048), (1024, 1024)),
         ('signs', 1024, 43, (512,), (1024, 1024)),
     ],
 )
-def test_the_heads_of_ganins_figure_4(name, features, classes, hidden, critic):
+def test_the_heads_of_ganins_figure_4(name, features, classes, hidden, discriminator):
     chosen = networks.build(name, classes)
     (logits, taps), variables = _shapes(chosen.classifier, (2, features))
     assert logits.shape == (2, classes)
     assert [taps[f'hidden_{i + 1}'].shape[1] for i in range(len(hidden))] == [*hidden]
     assert _count(variables['params']) == _dense(features, *hidden, classes)
-    (guess, _), variables = _shapes(chosen.critic, (2, features))
+    (guess, _), variables = _shapes(chosen.discriminator, (2, features))
     assert guess.shape == (2,)  # one logit per example
-    assert _count(variables['params']) == _dense(features, *critic, 1)
+    assert _count(variables['params']) == _dense(features, *discriminator, 1)
     (output, _), _ = _shapes(chosen.encoder, (2, *[ENCODERS[name][1]] * 2, 3))
     assert output.shape == (2, features)
 
@@ -144,7 +144,10 @@ def test_conv_against_numpy():
 
 @pytest.mark.parametrize(
     'module',
-    [models.Classifier(3, (64,), dropout=0.5), models.Critic((64,), dropout=0.5)],
+    [
+        models.Classifier(3, (64,), dropout=0.5),
+        models.Discriminator((64,), dropout=0.5),
+    ],
 )
 def test_dropout_is_on_in_training_only(module):
     x = jnp.ones((4, 8))
@@ -165,9 +168,9 @@ def test_dropout_is_on_in_training_only(module):
     np.testing.assert_allclose(on[kept], 2 * off[kept], rtol=1e-6)
 
 
-def test_a_critic_may_leak():
+def test_a_discriminator_may_leak():
     x = jnp.asarray([[1.0], [-1.0]])
-    module = models.Critic((1,), slope=0.2)
+    module = models.Discriminator((1,), slope=0.2)
     params = module.init(KEY, x, train=False)['params']
     params = jax.tree.map(jnp.ones_like, params)
     params['hidden_1']['bias'] = jnp.zeros(1)

@@ -30,7 +30,7 @@ def test_the_classifier_slides_over_the_map(build, side, channels):
     Windows of the map, not of the image: at the border of an image's window its own
     convolutions see zeros, where the larger image goes on.
     """
-    dense = build(classes=3, hidden=16, since='pool5')
+    dense = build(classes=3, hidden=16, start_after='pool5')
     sliding = dense.clone(convolutional=True)
     rng = np.random.default_rng(1)
     larger = np.abs(rng.normal(size=(2, side + 2, side + 3, channels)))
@@ -74,8 +74,8 @@ def test_on_the_training_size_it_is_the_dense_network(build, side):
 def test_a_larger_image_has_a_score_for_every_window():
     """From pixels: AlexNet at 256, two by two windows of its own pool5 map."""
     whole = models.AlexNet(classes=3, hidden=16, convolutional=True)
-    below = models.AlexNet(classes=0, until='pool5')
-    above = models.AlexNet(classes=3, hidden=16, since='pool5')
+    below = models.AlexNet(classes=0, end_at='pool5')
+    above = models.AlexNet(classes=3, hidden=16, start_after='pool5')
     x = np.random.default_rng(4).normal(size=(1, 256, 256, 3)).astype(np.float32)
     init = functools.partial(models.AlexNet(classes=3, hidden=16).init, train=False)
     shapes = jax.eval_shape(init, jax.random.key(0), x[:, :224, :224])
@@ -99,7 +99,7 @@ def test_a_larger_image_has_a_score_for_every_window():
 
 @pytest.mark.parametrize('size', [64, 75])
 def test_a_dilated_squeezenet_holds_the_strided_one(size):
-    strided = models.SqueezeNet(classes=0, until='fire9')
+    strided = models.SqueezeNet(classes=0, end_at='fire9')
     x = np.random.default_rng(3).normal(size=(1, size, size, 3)).astype(np.float32)
     init = functools.partial(strided.init, train=False)
     params = _drawn(jax.eval_shape(init, jax.random.key(0), x))['params']

@@ -167,7 +167,7 @@ def test_same_padding_dilation_and_groups(way):
 
 
 @pytest.mark.parametrize(
-    'window, side, groups, direct, native',
+    'window, side, groups, use_xla, native',
     [
         (3, 5, 1, False, 0),
         (3, 5, 1, True, 1),
@@ -177,10 +177,10 @@ def test_same_padding_dilation_and_groups(way):
         (3, 5, 2, False, 1),
     ],
 )
-def test_which_form_is_used_on_cpu(window, side, groups, direct, native):
+def test_which_form_is_used_on_cpu(window, side, groups, use_xla, native):
     x = jnp.ones((1, side, side, 6))
     kernel = jnp.ones((window, window, 6 // groups, 6))
     run = jax.make_jaxpr(
-        lambda x, k: convolution.convolve(x, k, groups=groups, direct=direct)
+        lambda x, k: convolution.convolve(x, k, groups=groups, use_xla=use_xla)
     )
     assert str(run(x, kernel)).count('conv_general_dilated[') == native

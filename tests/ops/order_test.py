@@ -11,7 +11,7 @@ from transfer_jax import ops
 @pytest.mark.parametrize('axis', [0, 1, -1])
 def test_it_is_argmax(axis):
     x = np.random.default_rng(0).integers(0, 3, (7, 5)).astype(np.float32)
-    found = jax.jit(ops.first_largest, static_argnums=1)(x, axis)
+    found = jax.jit(ops.argmax_first, static_argnums=1)(x, axis)
     np.testing.assert_array_equal(found, x.argmax(axis))
     assert found.dtype == np.int32
 
@@ -20,7 +20,7 @@ def test_float64_inside_a_program_of_float32():
     def outer(x):
         with jax.enable_x64(True):
             wide = jnp.asarray(x, jnp.float64) + 1e-12 * jnp.arange(x.shape[-1])
-            return ops.first_largest(wide)
+            return ops.argmax_first(wide)
 
     x = np.ones((3, 4), np.float32)
     np.testing.assert_array_equal(jax.jit(outer)(x), 3)
@@ -28,4 +28,4 @@ def test_float64_inside_a_program_of_float32():
 
 
 def test_nan_has_the_last_place():
-    assert ops.first_largest(jnp.array([1.0, jnp.nan, 0.0])) == 2
+    assert ops.argmax_first(jnp.array([1.0, jnp.nan, 0.0])) == 2

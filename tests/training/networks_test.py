@@ -12,7 +12,7 @@ from transfer_jax.training import networks as tools
 def test_a_network_starts_from_the_same_bits_whoever_shares_it(
     networks, batch, same_bits
 ):
-    encoder, classifier, critic = networks()
+    encoder, classifier, discriminator = networks()
     images = batch()['source']['image']
     key = jax.random.key(0)
 
@@ -20,10 +20,10 @@ def test_a_network_starts_from_the_same_bits_whoever_shares_it(
         return jax.jit(lambda x: tools.initialise(key, encoder, heads, x))(images)
 
     few, _ = init({'classifier': classifier})
-    many, _ = init({'critic': critic, 'classifier': classifier})
+    many, _ = init({'discriminator': discriminator, 'classifier': classifier})
     for name in few:
         same_bits(few[name], many[name])
-    kernels = (many['critic'], many['classifier'])
+    kernels = (many['discriminator'], many['classifier'])
     assert not np.array_equal(*(k['hidden_1']['kernel'] for k in kernels))
 
 

@@ -26,15 +26,15 @@ class Dense(nn.Module):
 @pytest.fixture(scope='module')
 def make(networks):
     """make(rate) -> DANN; the rate may be traced."""
-    _, classifier, critic = networks()
+    _, classifier, discriminator = networks()
 
     def make(rate=0.05):
         tx = optim.sgd(optim.constant(rate))
         return methods.dann(
             Dense(),
             classifier,
-            critic,
-            txs={'encoder': tx, 'classifier': tx, 'critic': tx},
+            discriminator,
+            txs={'encoder': tx, 'classifier': tx, 'discriminator': tx},
             strength=optim.constant(0.5),
         )
 

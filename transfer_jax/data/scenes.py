@@ -55,6 +55,7 @@ def scene(
     rng: np.random.Generator,
     photos: Photos,
     sprites: Sprites,
+    *,
     side: int = 320,
     count: tuple[int, int] = (2, 5),
     size: tuple[int, int] = (40, 80),
@@ -108,14 +109,15 @@ def scenes(
     seed: int,
     photos: Photos,
     sprites: Sprites,
+    *,
     side: int = 320,
     count: tuple[int, int] = (2, 5),
     size: tuple[int, int] = (40, 80),
 ) -> Scenes:
     """n >= 1 scenes; the generator of `scene` i is seeded with (seed, i)."""
     made = [
-        scene(np.random.default_rng([seed, i]), photos, sprites, side, count, size)
-        for i in range(n)
+        scene(rng, photos, sprites, side=side, count=count, size=size)
+        for rng in (np.random.default_rng([seed, i]) for i in range(n))
     ]
     image, boxes, labels, mask = zip(*made, strict=True)
     there = [np.bincount(own, minlength=len(sprites)) > 0 for own in labels]

@@ -1,4 +1,4 @@
-"""Losses of domain critics, and of the encoders that play against them."""
+"""Losses of domain discriminators and critics, and of the encoders against them."""
 
 from collections.abc import Callable
 
@@ -20,20 +20,20 @@ def binary_cross_entropy(logits: Array, target: Array | float) -> Array:
     ADDA (Tzeng et al. 2017, eq. 7).
 
     Args:
-      logits: (n,) of the critic; or of any shape.
+      logits: (n,) of the discriminator; or of any shape.
       target: of the same shape, or one number, in [0, 1].
     """
     if jnp.ndim(target):
         chex.assert_equal_shape([logits, target])
-    logits = ops.wide(logits)
+    logits = ops.at_least_float32(logits)
     return jax.nn.softplus(logits) - logits * target
 
 
 def confusion(logits: Array) -> Array:
-    """Cross-entropy of the critic's answer with 'either domain', (n,) -> (n,).
+    """Cross-entropy of the discriminator's answer with 'either domain', (n,) -> (n,).
 
     l = -1/2 log s(z) - 1/2 log(1 - s(z)) (Tzeng et al. 2015, eq. 4): smallest, log 2,
-    where the critic cannot tell. Its gradient does not vanish on a sure critic.
+    where the discriminator cannot tell. Its gradient does not vanish where it is sure.
     """
     return binary_cross_entropy(logits, 0.5)
 
@@ -67,7 +67,7 @@ def gradient_penalty(critic: Callable[[Array], Array], x: Array) -> Array:
 def multilinear(features: Array, probabilities: Array) -> Array:
     """Outer products f (x) g, flattened, (n, d), (n, c) -> (n, d c).
 
-    What the critic of CDAN sees (Long et al. 2018, eq. 4).
+    What the discriminator of CDAN sees (Long et al. 2018, eq. 4).
     """
     chex.assert_rank([features, probabilities], 2)
     product = features[:, :, None] * probabilities[:, None, :]

@@ -15,7 +15,7 @@ def cross_entropy(logits: Array, label: Array) -> Array:
     """
     chex.assert_rank([logits, label], [2, 1])
     chex.assert_equal_shape_prefix([logits, label], 1)
-    logits = ops.wide(logits)
+    logits = ops.at_least_float32(logits)
     log_p = jax.nn.log_softmax(logits)
     return -jnp.take_along_axis(log_p, label[:, None], axis=-1)[:, 0]
 
@@ -30,7 +30,7 @@ def multi_label_logistic(logits: Array, label: Array) -> Array:
     chex.assert_rank([logits, label], 2)
     chex.assert_equal_shape([logits, label])
     known = label >= 0
-    each = jax.nn.softplus(jnp.where(label > 0, -1, 1) * ops.wide(logits))
+    each = jax.nn.softplus(jnp.where(label > 0, -1, 1) * ops.at_least_float32(logits))
     total = jnp.sum(jnp.where(known, each, 0), -1)
     return total / jnp.maximum(jnp.sum(known, -1), 1)
 
@@ -42,7 +42,7 @@ def pixel_cross_entropy(logits: Array, label: Array, void: int = 255) -> Array:
     """
     chex.assert_rank([logits, label], [4, 3])
     chex.assert_equal_shape_prefix([logits, label], 3)
-    log_p = jax.nn.log_softmax(ops.wide(logits))
+    log_p = jax.nn.log_softmax(ops.at_least_float32(logits))
     known = label != void
     index = jnp.where(known, label, 0)[..., None].astype(jnp.int32)
     each = -jnp.take_along_axis(log_p, index, axis=-1)[..., 0]

@@ -19,7 +19,7 @@ def class_confusion(logits: Array, *, temperature: float = 2.5) -> Array:
     """
     chex.assert_rank(logits, 2)
     n, classes = logits.shape
-    logits = ops.wide(logits) / temperature
+    logits = ops.at_least_float32(logits) / temperature
     p = jax.nn.softmax(logits)
     weight = 1 + jnp.exp(-jax.lax.stop_gradient(ops.entropy(logits)))
     weight = n * weight / jnp.sum(weight)
@@ -36,7 +36,7 @@ def nuclear_norm(logits: Array) -> Array:
     al. 2020, eq. 11, whose loss is its negative).
     """
     chex.assert_rank(logits, 2)
-    p = jax.nn.softmax(ops.wide(logits))
+    p = jax.nn.softmax(ops.at_least_float32(logits))
     return jnp.sum(jnp.linalg.svd(p, compute_uv=False)) / logits.shape[0]
 
 
@@ -47,7 +47,7 @@ def pseudo_label(logits: Array, *, threshold: float = 0.0) -> Array:
     the threshold is common practice since). The label is a constant in gradients.
     """
     chex.assert_rank(logits, 2)
-    log_p = jax.nn.log_softmax(ops.wide(logits))
+    log_p = jax.nn.log_softmax(ops.at_least_float32(logits))
     label = jnp.argmax(log_p, -1)
     best = jnp.take_along_axis(log_p, label[:, None], -1)[:, 0]
     sure = jax.lax.stop_gradient(best) >= jnp.log(jnp.maximum(threshold, 1e-30))

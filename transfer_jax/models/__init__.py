@@ -6,7 +6,7 @@ method trains it.
 The backbones, from SqueezeNet to VGG, are rows of named layers, with these attributes:
   classes: of the layer 'logits'; 0 leaves it out, and the output is the feature vector
     (n, d) below it.
-  since, until: run only the layers after `since`, up to and with `until`, of which the
+  start_after, end_at: run only the layers after `start_after`, up to and with `end_at`, of which the
     output then is. Layers outside have no parameters. An unknown name is a ValueError.
   norm: builds the norm layers, norm(name=...); None leaves them out and gives the
     convolutions a bias.
@@ -29,7 +29,7 @@ from transfer_jax.models.digits import (
 )
 from transfer_jax.models.fcn import FCN
 from transfer_jax.models.googlenet import GoogLeNet
-from transfer_jax.models.heads import ClassCritics, Classifier, Critic
+from transfer_jax.models.heads import ClassDiscriminators, Classifier, Discriminator
 from transfer_jax.models.layered import LayeredNet
 from transfer_jax.models.layers import Conv
 from transfer_jax.models.mobilenet import MobileNetV1, MobileNetV2
@@ -45,10 +45,10 @@ __all__ = [
     'AutoDial',
     'BatchNorm',
     'CifarResNet',
-    'ClassCritics',
+    'ClassDiscriminators',
     'Classifier',
     'Conv',
-    'Critic',
+    'Discriminator',
     'DigitDecoder',
     'FCN',
     'GaninMnist',

@@ -36,8 +36,8 @@ class AlexNet(nn.Module):
     """
 
     classes: int = 1000
-    since: str = ''
-    until: str = ''
+    start_after: str = ''
+    end_at: str = ''
     norm: layers.Norm = None
     dropout: float = 0.5
     dtype: jnp.dtype = jnp.float32
@@ -53,7 +53,7 @@ class AlexNet(nn.Module):
             layers.Unit,
             norm=self.norm,
             activate=self.relu,
-            direct=True,
+            use_xla=True,
             dtype=self.dtype,
         )
         pool = functools.partial(ops.max_pool, window=3, stride=2)
@@ -73,4 +73,6 @@ class AlexNet(nn.Module):
             dtype=self.dtype,
             train=train,
         )
-        return layers.run(steps, x, self.since, self.until, train=train, domain=domain)
+        return layers.run(
+            steps, x, self.start_after, self.end_at, train=train, domain=domain
+        )

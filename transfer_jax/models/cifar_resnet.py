@@ -21,8 +21,8 @@ class CifarResNet(nn.Module):
     """
 
     classes: int = 10
-    since: str = ''
-    until: str = ''
+    start_after: str = ''
+    end_at: str = ''
     norm: layers.Norm = BatchNorm
     dtype: jnp.dtype = jnp.float32
     depth: int = 20
@@ -36,7 +36,7 @@ class CifarResNet(nn.Module):
         if self.depth % 6 != 2 or self.depth < 8:
             raise ValueError(f'depth={self.depth} is not 6 n + 2: 20, 32, 44, 56, ...')
         parts = {'norm': self.norm, 'dtype': self.dtype}
-        first = layers.Unit(16, 3, padding=1, **parts, direct=True, name='conv1')
+        first = layers.Unit(16, 3, padding=1, **parts, use_xla=True, name='conv1')
         steps = [('conv1', first)]
         for stage in (1, 2, 3):
             for i in range((self.depth - 2) // 6):
@@ -51,8 +51,8 @@ class CifarResNet(nn.Module):
         return layers.run(
             steps,
             x,
-            self.since,
-            self.until,
+            self.start_after,
+            self.end_at,
             train=train,
             domain=domain,
             remat=self.remat,

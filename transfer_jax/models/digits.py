@@ -26,7 +26,7 @@ class GaninMnist(nn.Module):
     """Figure 4a of Ganin & Lempitsky (2015): 28x28 -> 768 features.
 
     conv 5x5 32, pool 2, conv 5x5 48, pool 2. The classifier on it is
-    heads.Classifier(10, (100, 100)), the critic heads.Critic((100,)).
+    heads.Classifier(10, (100, 100)), the discriminator heads.Discriminator((100,)).
     """
 
     norm: Callable[..., nn.Module] | None = None
@@ -49,8 +49,8 @@ class GaninSvhn(nn.Module):
     """Figure 4b: 32x32 -> 6272 features.
 
     conv 5x5 64, pool 3 stride 2, conv 5x5 64, pool 3 stride 2, conv 5x5 128. The
-    classifier is heads.Classifier(10, (3072, 2048), dropout), the critic
-    heads.Critic((1024, 1024)). The paper does not print the padding; with none the
+    classifier is heads.Classifier(10, (3072, 2048), dropout), the discriminator
+    heads.Discriminator((1024, 1024)). The paper does not print the padding; with none the
     last 5x5 does not fit, so it is 2 here.
     """
 
@@ -78,7 +78,7 @@ class GaninSigns(nn.Module):
     """Figure 4c: 40x40 -> 1024 features.
 
     conv 5x5 96, pool 2, conv 3x3 144, pool 2, conv 5x5 256, pool 2. The classifier is
-    heads.Classifier(43, (512,)), the critic heads.Critic((1024, 1024)).
+    heads.Classifier(43, (512,)), the discriminator heads.Discriminator((1024, 1024)).
     """
 
     norm: Callable[..., nn.Module] | None = None

@@ -35,8 +35,8 @@ class GoogLeNet(nn.Module):
     """
 
     classes: int = 1000
-    since: str = ''
-    until: str = ''
+    start_after: str = ''
+    end_at: str = ''
     norm: layers.Norm = BatchNorm
     dropout: float = 0.2
     dtype: jnp.dtype = jnp.float32
@@ -46,7 +46,7 @@ class GoogLeNet(nn.Module):
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> tuple[Array, dict[str, Array]]:
         unit = functools.partial(
-            layers.Unit, norm=self.norm, epsilon=1e-3, dtype=self.dtype, direct=True
+            layers.Unit, norm=self.norm, epsilon=1e-3, dtype=self.dtype, use_xla=True
         )
         pool = functools.partial(ops.max_pool, window=3, stride=2, ceil=True)
         steps = [
@@ -63,7 +63,9 @@ class GoogLeNet(nn.Module):
             if block in pools:
                 steps.append((f'pool{block[0]}', pools[block]))
         steps += layers.classifier(self.classes, self.dropout, self.dtype, train)
-        return layers.run(steps, x, self.since, self.until, train=train, domain=domain)
+        return layers.run(
+            steps, x, self.start_after, self.end_at, train=train, domain=domain
+        )
 
 
 class Inception(nn.Module):
@@ -85,7 +87,7 @@ class Inception(nn.Module):
                 norm=self.norm,
                 epsilon=1e-3,
                 dtype=self.dtype,
-                direct=True,
+                use_xla=True,
                 name=name,
             )
             return layer(x, train=train, domain=domain)

@@ -1,4 +1,4 @@
-"""Classifiers and critics on feature vectors."""
+"""Classifiers and discriminators on feature vectors."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ class Classifier(nn.Module):
         return nn.Dense(self.classes, name='logits')(x).astype(jnp.float32), taps
 
 
-class Critic(nn.Module):
+class Discriminator(nn.Module):
     """Tells domains apart: dense layers, then one logit per example (1 = target).
 
     Returns (logits (n,), {'hidden_1': (n, width), ...}).
@@ -47,10 +47,10 @@ class Critic(nn.Module):
         return nn.Dense(1, name='logits')(x)[:, 0].astype(jnp.float32), taps
 
 
-class ClassCritics(nn.Module):
-    """One critic per class, each with its own parameters, (n, k, d) -> (n, k).
+class ClassDiscriminators(nn.Module):
+    """One discriminator per class, each with its own parameters, (n, k, d) -> (n, k).
 
-    Entry k of an example is answered by critic k alone: MADA (Pei et al. 2018).
+    Entry k of an example is answered by discriminator k alone: MADA (Pei et al. 2018).
     """
 
     widths: Sequence[int]
@@ -62,14 +62,17 @@ class ClassCritics(nn.Module):
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> tuple[Array, dict[str, Array]]:
         each = nn.vmap(
-            lambda critic, x: critic(x, train=train)[0],
+            lambda discriminator, x: discriminator(x, train=train)[0],
             in_axes=1,
             out_axes=1,
             variable_axes={'params': 0},
             split_rngs={'params': True, 'dropout': True},
         )
-        critic = Critic(self.widths, self.slope, self.dropout, name='critic')
-        return each(critic, x), {}
+        # Flax draws initial weights by this name; another would change every result.
+        discriminator = Discriminator(
+            self.widths, self.slope, self.dropout, name='critic'
+        )
+        return each(discriminator, x), {}
 
 
 def _hidden(x, widths, activate, dropout, train):

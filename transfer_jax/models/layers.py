@@ -23,7 +23,7 @@ class Conv(nn.Module):
     dtype: jnp.dtype = jnp.float32
     dilation: int = 1
     groups: int = 1
-    direct: bool = False
+    use_xla: bool = False
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
 
     @nn.compact
@@ -37,7 +37,7 @@ class Conv(nn.Module):
             padding=self.padding,
             dilation=self.dilation,
             groups=self.groups,
-            direct=self.direct,
+            use_xla=self.use_xla,
         )
         if self.use_bias:
             bias = self.param('bias', nn.initializers.zeros, (self.features,))
@@ -52,7 +52,7 @@ class Unit(nn.Module):
       norm: builds the norm layer, norm(name=...); None gives the convolution a bias.
       epsilon: of the norm, where it is not the norm's own.
       activate: None for a linear unit.
-      direct: as in ops.convolve.
+      use_xla: as in ops.convolve.
     The kernel starts as in He et al. (2015), for rectified units.
     """
 
@@ -65,7 +65,7 @@ class Unit(nn.Module):
     norm: Norm = None
     epsilon: float | None = None
     activate: Activation | None = nn.relu
-    direct: bool = False
+    use_xla: bool = False
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
@@ -79,7 +79,7 @@ class Unit(nn.Module):
             dtype=self.dtype,
             dilation=self.dilation,
             groups=self.groups,
-            direct=self.direct,
+            use_xla=self.use_xla,
             kernel_init=nn.initializers.he_normal(),
             name='conv',
         )(x)
@@ -95,20 +95,20 @@ Step = tuple[str, Callable[..., Array]]  # a layer's name, and the layer
 def run(
     steps: Sequence[Step],
     x: Array,
-    since: str,
-    until: str,
+    start_after: str,
+    end_at: str,
     *,
     train: bool,
     domain: Array | None,
     remat: bool = False,
 ) -> tuple[Array, dict[str, Array]]:
-    """Named layers one after another, those after `since` up to and with `until`.
+    """Named layers one after another, those after `start_after` up to and with `end_at`.
 
     Args:
       steps: in order; a layer that is not run makes no parameters. Modules are called
         as layer(x, train=..., domain=...), functions as layer(x).
-      since: the layer whose activation x is; '' to begin with the first layer.
-      until: the last layer to run; '' to go on to the end.
+      start_after: the layer whose activation x is; '' to begin with the first layer.
+      end_at: the last layer to run; '' to go on to the end.
       remat: keep of a module only its input for the backward pass, which computes it
         again: less memory for a third more time (Chen et al. 2016, arXiv:1604.06174).
 
@@ -119,13 +119,15 @@ def run(
       ValueError: there is no such layer, or nothing between the two.
     """
     names = [name for name, _ in steps]
-    for field, name in (('since', since), ('until', until)):
+    for field, name in (('start_after', start_after), ('end_at', end_at)):
         if name and name not in names:
             raise ValueError(f'{field}={name!r} is no layer; there is {names}')
-    first = names.index(since) + 1 if since else 0
-    last = names.index(until) + 1 if until else len(names)
+    first = names.index(start_after) + 1 if start_after else 0
+    last = names.index(end_at) + 1 if end_at else len(names)
     if first >= last:
-        raise ValueError(f'since={since!r}, until={until!r}: no layer lies between')
+        raise ValueError(
+            f'start_after={start_after!r}, end_at={end_at!r}: no layer lies between'
+        )
     taps = {}
     call = {'train': train, 'domain': domain}
     for name, step in steps[first:last]:

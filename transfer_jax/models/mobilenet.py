@@ -47,8 +47,8 @@ class MobileNetV1(nn.Module):
     """
 
     classes: int = 1000
-    since: str = ''
-    until: str = ''
+    start_after: str = ''
+    end_at: str = ''
     norm: layers.Norm = BatchNorm
     dtype: jnp.dtype = jnp.float32
     width: float = 1.0
@@ -69,7 +69,9 @@ class MobileNetV1(nn.Module):
         steps = [('conv1', first)]
         steps += [block(i, *sizes) for i, sizes in enumerate(FIRST, 1)]
         steps += layers.classifier(self.classes, self.dropout, self.dtype, train)
-        return layers.run(steps, x, self.since, self.until, train=train, domain=domain)
+        return layers.run(
+            steps, x, self.start_after, self.end_at, train=train, domain=domain
+        )
 
 
 class MobileNetV2(nn.Module):
@@ -81,8 +83,8 @@ class MobileNetV2(nn.Module):
     """
 
     classes: int = 1000
-    since: str = ''
-    until: str = ''
+    start_after: str = ''
+    end_at: str = ''
     norm: layers.Norm = BatchNorm
     dtype: jnp.dtype = jnp.float32
     same: bool = True
@@ -102,7 +104,9 @@ class MobileNetV2(nn.Module):
                 steps.append((name, block))
         steps.append(('conv2', unit(1280, 1, name='conv2')))
         steps += layers.classifier(self.classes, self.dropout, self.dtype, train)
-        return layers.run(steps, x, self.since, self.until, train=train, domain=domain)
+        return layers.run(
+            steps, x, self.start_after, self.end_at, train=train, domain=domain
+        )
 
 
 class Separable(nn.Module):

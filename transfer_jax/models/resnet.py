@@ -35,8 +35,8 @@ class ResNet(nn.Module):
     """
 
     classes: int = 1000
-    since: str = ''
-    until: str = ''
+    start_after: str = ''
+    end_at: str = ''
     norm: layers.Norm = BatchNorm
     dtype: jnp.dtype = jnp.float32
     depth: int = 50
@@ -54,7 +54,7 @@ class ResNet(nn.Module):
             raise ValueError(f'output_stride={self.output_stride} is not 8, 16 or 32')
         stages, three = DEPTHS[self.depth]
         unit = functools.partial(
-            layers.Unit, norm=self.norm, dtype=self.dtype, direct=True
+            layers.Unit, norm=self.norm, dtype=self.dtype, use_xla=True
         )
         pool = functools.partial(ops.max_pool, window=3, stride=2, padding=1)
         first = unit(64, 7, stride=2, padding=3, name='conv1')
@@ -81,8 +81,8 @@ class ResNet(nn.Module):
         return layers.run(
             steps,
             x,
-            self.since,
-            self.until,
+            self.start_after,
+            self.end_at,
             train=train,
             domain=domain,
             remat=self.remat,
@@ -112,7 +112,7 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: Array, *, train: bool, domain: Array | None = None) -> Array:
         unit = functools.partial(
-            layers.Unit, norm=self.norm, dtype=self.dtype, direct=True
+            layers.Unit, norm=self.norm, dtype=self.dtype, use_xla=True
         )
         call = {'train': train, 'domain': domain}
         entry = {'stride': self.stride, 'padding': self.entry_dilation}

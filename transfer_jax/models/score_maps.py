@@ -46,7 +46,7 @@ class ScoreMaps(nn.Module):
         if x.ndim != 4:
             raise ValueError(
                 f'ScoreMaps reads maps (n, h, w, d), not {x.shape}: cut the network '
-                'before its average pool, by `until`'
+                'before its average pool, by `end_at`'
             )
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         made = layers.Conv(

@@ -37,8 +37,8 @@ class SqueezeNet(nn.Module):
     """
 
     classes: int = 1000
-    since: str = ''
-    until: str = ''
+    start_after: str = ''
+    end_at: str = ''
     norm: layers.Norm = None
     dropout: float = 0.5
     dtype: jnp.dtype = jnp.float32
@@ -73,7 +73,7 @@ class SqueezeNet(nn.Module):
                 steps.append((f'pool{number}', _every_place if every else pool))
         last = ('logits', logits) if self.classes else ('average', layers.average)
         return layers.run(
-            [*steps, last], x, self.since, self.until, train=train, domain=domain
+            [*steps, last], x, self.start_after, self.end_at, train=train, domain=domain
         )
 
 

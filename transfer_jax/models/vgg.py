@@ -27,8 +27,8 @@ class VGG(nn.Module):
     """
 
     classes: int = 1000
-    since: str = ''
-    until: str = ''
+    start_after: str = ''
+    end_at: str = ''
     norm: layers.Norm = None
     dropout: float = 0.5
     dtype: jnp.dtype = jnp.float32
@@ -47,7 +47,7 @@ class VGG(nn.Module):
             layers.Unit,
             norm=self.norm,
             activate=self.relu,
-            direct=True,
+            use_xla=True,
             dtype=self.dtype,
         )
         pool = functools.partial(ops.max_pool, window=2)
@@ -69,4 +69,6 @@ class VGG(nn.Module):
             dtype=self.dtype,
             train=train,
         )
-        return layers.run(steps, x, self.since, self.until, train=train, domain=domain)
+        return layers.run(
+            steps, x, self.start_after, self.end_at, train=train, domain=domain
+        )

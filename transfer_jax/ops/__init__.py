@@ -17,7 +17,7 @@ from transfer_jax.ops.kernels import (
     squared_distances,
 )
 from transfer_jax.ops.masks import with_background
-from transfer_jax.ops.order import first_largest
+from transfer_jax.ops.order import argmax_first
 from transfer_jax.ops.permutohedral import lattice_filter
 from transfer_jax.ops.pooling import (
     class_wise,
@@ -29,7 +29,7 @@ from transfer_jax.ops.pooling import (
     weldon,
     wildcat,
 )
-from transfer_jax.ops.precision import wide
+from transfer_jax.ops.precision import at_least_float32
 from transfer_jax.ops.proximal import shrink_groups
 from transfer_jax.ops.regions import (
     boxes_at_peaks,
@@ -52,7 +52,7 @@ __all__ = [
     'entropy',
     'evidence',
     'exact_filter',
-    'first_largest',
+    'argmax_first',
     'gaussian_kernel',
     'gem_pool',
     'global_average',
@@ -76,7 +76,7 @@ __all__ = [
     'squared_distances',
     'upsample',
     'weldon',
-    'wide',
+    'at_least_float32',
     'with_background',
     'wildcat',
 ]

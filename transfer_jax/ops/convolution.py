@@ -30,7 +30,7 @@ def convolve(
     padding: Padding = 0,
     dilation: int = 1,
     groups: int = 1,
-    direct: bool = False,
+    use_xla: bool = False,
 ) -> Array:
     """2-D cross-correlation with zero padding, the 'convolution' of networks.
 
@@ -43,7 +43,7 @@ def convolve(
       dilation: distance of the entries that one window reads.
       groups: the k outputs are cut into so many parts, and each reads its own part of
         the c inputs; c groups make a depthwise convolution.
-      direct: on CPU too, XLA's convolution for windows larger than 1x1. Patches of 3x3
+      use_xla: on CPU too, XLA's convolution for windows larger than 1x1. Patches of 3x3
         take nine times the memory of the map; where maps are large, as in ResNets and
         VGG, they cost up to four times the time of the forward pass. A map smaller
         than its window is made of patches all the same: XLA's takes many times as long
@@ -55,7 +55,7 @@ def convolve(
     ways = {'stride': stride, 'padding': padding, 'dilation': dilation}
     if jax.default_backend() != 'cpu':
         return by_xla(x, kernel, groups=groups, **ways)
-    if groups == 1 and not (direct and _large(x, kernel, **ways)):
+    if groups == 1 and not (use_xla and _large(x, kernel, **ways)):
         return by_patches(x, kernel, **ways)
     if groups == x.shape[-1] == kernel.shape[-1]:
         return by_shifts(x, kernel, **ways)

@@ -64,7 +64,7 @@ def mean_field(
     for name, width in (widths | {'theta_gamma': theta_gamma}).items():
         if not isinstance(width, jax.core.Tracer) and not width > 0:
             raise ValueError(f'{name} {width}: a width must be positive')
-    unary = precision.wide(jnp.asarray(unary))
+    unary = precision.at_least_float32(jnp.asarray(unary))
     return _iterate(
         unary,
         filter(_features(image, theta_alpha, theta_beta, unary.dtype)),

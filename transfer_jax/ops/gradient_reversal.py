@@ -17,7 +17,7 @@ def reverse_gradient(x: PyTree, strength: Array | float) -> PyTree:
 
     Args:
       x: an array or a tree of arrays.
-      strength: () lambda of the paper; 0 cuts the critic off.
+      strength: () lambda of the paper; 0 cuts the discriminator off.
     """
     del strength
     return x

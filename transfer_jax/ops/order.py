@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from transfer_jax.types import Array
 
 
-def first_largest(x: Array, axis: int = -1) -> Array:
+def argmax_first(x: Array, axis: int = -1) -> Array:
     """Where the first of the largest values along an axis stands, int32.
 
     jnp.argmax in float64 does not lower in a program that is compiled outside of

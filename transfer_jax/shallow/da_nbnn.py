@@ -110,7 +110,7 @@ def da_nbnn(
     def _move(state, distance, domain, mask):
         ordered = jnp.sort(distance, 1)
         certain = ordered[:, 1] - ordered[:, 0]
-        guess = ops.first_largest(-distance).astype(state.label.dtype)
+        guess = ops.argmax_first(-distance).astype(state.label.dtype)
         # Target images: back, then in.
         stay = ~state.chosen | (guess == state.label)
         label = jnp.where(stay, state.label, classes)
@@ -150,7 +150,7 @@ def da_nbnn(
         same = ops.squared_distances(x, fitted.x)
         size = 1e-12 * jnp.max(jnp.sum((fitted.x - jnp.mean(fitted.x, 0)) ** 2, 1))
         same = jnp.where(fitted.chosen, same, jnp.inf)
-        itself = jnp.where(jnp.min(same, 1) <= size, ops.first_largest(-same), -1)
+        itself = jnp.where(jnp.min(same, 1) <= size, ops.argmax_first(-same), -1)
         apart = _differences(x, fitted, classes, descriptors, itself)
         return jnp.maximum(-_distances(fitted, apart), FARTHEST)
 
@@ -235,7 +235,7 @@ def _differences(x, images, classes, descriptors, itself=None):
 
         def nearest(c):
             usable = (label == c) & (owner != itself)
-            index = ops.first_largest(jnp.where(usable, -distance, -jnp.inf))
+            index = ops.argmax_first(jnp.where(usable, -distance, -jnp.inf))
             return jnp.where(jnp.any(usable), query - support[index], 0)
 
         return jax.vmap(nearest)(jnp.arange(classes))

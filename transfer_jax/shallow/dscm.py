@@ -125,7 +125,7 @@ def _method(classes, source_weight, target_weight, rounds, per_class, learn):
         def curate(state, _):
             score = _logits(state.means, state.metric, logged, x)
             log_p = jax.nn.log_softmax(jnp.where(score > FARTHEST, score, -jnp.inf))
-            guess = ops.first_largest(log_p).astype(state.label.dtype)
+            guess = ops.argmax_first(log_p).astype(state.label.dtype)
             free = mask & (domain == 1) & (state.label < 0)
             surest = jnp.where(free, -jnp.max(log_p, 1), jnp.inf)
             joins = curation.first_of_class(surest, guess, per_class)

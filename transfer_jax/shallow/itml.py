@@ -85,7 +85,9 @@ def itml(
 
         def solve(rows):
             given = x[:rows], placed, sign
-            found = _project(*given, start, gamma, sweeps, tolerance)
+            found = _project(
+                *given, start, gamma=gamma, sweeps=sweeps, tolerance=tolerance
+            )
             return _factor(*given, found[0]), *found
 
         whole, few = len(x), len(source.x) + FEW
@@ -131,7 +133,7 @@ def _quantile(value, counts, q):
     return jnp.where(number > 0, found, 1.0)
 
 
-def _project(x, pair, sign, slack, gamma, sweeps, tolerance):
+def _project(x, pair, sign, slack, *, gamma, sweeps, tolerance):
     """Multipliers (m,), slack (m,) and the change () in the last sweep."""
     # Of the two matrices with the same projections, the smaller: x x^T and A.
     kernel = len(x) < x.shape[1]

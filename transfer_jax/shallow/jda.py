@@ -81,7 +81,7 @@ def jda(
             z = solve(label).z
             neighbours = nearest.fit(key, source._replace(x=z[:ns]), None)
             logits = nearest.logits(neighbours, z[ns:])
-            return ops.first_largest(logits).astype(label.dtype), None
+            return ops.argmax_first(logits).astype(label.dtype), None
 
         start = jnp.full_like(target.label, -1)
         return solve(jax.lax.scan(turn, start, length=iterations - 1)[0]).fitted

@@ -110,7 +110,7 @@ def kliep(
             score = jax.lax.map(cross, candidates)
         else:
             score = jnp.zeros(1, source.x.dtype)
-        variance = candidates[ops.first_largest(score)]
+        variance = candidates[ops.argmax_first(score)]
         found = maximise(logarithms(variance), there, TOLERANCE)
         scale = level(variance)
         terms = -to_source / (2 * variance) - scale

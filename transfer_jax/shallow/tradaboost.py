@@ -63,7 +63,7 @@ def tradaboost(
         def advance(weight, key):
             weight = weight / jnp.sum(weight)
             fitted = learner.fit(key, both, weight * jnp.sum(counts))
-            answer = ops.first_largest(learner.logits(fitted, both.x))
+            answer = ops.argmax_first(learner.logits(fitted, both.x))
             wrong = (answer != both.label) & counts
             share = jnp.where(own, weight, 0)
             error = jnp.sum(jnp.where(wrong, share, 0)) / jnp.sum(share)
@@ -88,7 +88,7 @@ def tradaboost(
     def predict(fitted, x):
         def poll(one):
             learned, vote = one
-            answer = ops.first_largest(learner.logits(learned, x))
+            answer = ops.argmax_first(learner.logits(learned, x))
             return vote * jax.nn.one_hot(answer, classes, dtype=x.dtype)
 
         ballots = (fitted.learners, fitted.vote)

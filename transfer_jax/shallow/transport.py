@@ -1,13 +1,10 @@
 """Adaptation by optimal transport of the source onto the target.
 
 Courty, Flamary, Tuia and Rakotomamonjy, "Optimal Transport for Domain Adaptation",
-TPAMI 2017. A transport plan between the examples of the domains, of equal weight each,
-moves a source example to the mean of what it is sent to, its barycentre; the
-target stays. The cost of a pair is its squared Euclidean distance, divided by the
-largest of all pairs: every `regularisation` and weight is relative to that.
-
-Labelled target examples only receive from their own class, at the price
-of a cost that the whole of the rest cannot outweigh.
+TPAMI 2017. A transport plan between the equally weighted examples of both domains moves
+a source example to its barycentre, the mean of the targets it is sent to. The cost of a
+pair is its squared Euclidean distance over the largest one: every `regularisation` and
+weight is relative to that. Labelled target examples receive from their own class only.
 """
 
 from collections.abc import Callable
@@ -48,8 +45,7 @@ class Problem(NamedTuple):
 def exact_transport() -> Shallow:
     """OT without regularisation: argmin_P <P, cost>, by POT's network simplex.
 
-    POT runs on the host, inside the compiled fit. Where several plans are optimal it is
-    one of them.
+    POT runs on the host, inside the compiled fit. Of several optimal plans it is one.
     """
 
     def solve(problem, source, target):
@@ -258,7 +254,7 @@ def nearest(x: Array, weight: Array, to: Array) -> Array:
     """The first of the nearest rows of x (n, d), of weight > 0, -> (m,) int32."""
     there = (weight > 0)[:, None]
     distance = ops.squared_distances(jnp.where(there, x, 0), to)
-    return ops.first_largest(jnp.where(there, -distance, -jnp.inf), 0)
+    return ops.argmax_first(jnp.where(there, -distance, -jnp.inf), 0)
 
 
 def _transport(

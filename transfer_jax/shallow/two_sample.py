@@ -170,7 +170,7 @@ def _proxy_a_distance(key, x, domain, mask, cost):
     machine = linear.linear_svm(2, cost)
     samples = Samples(x, domain, trained.astype(x.dtype))
     fitted = machine.fit(key, samples, jnp.where(trained, balance, 0))
-    wrong = measured & (ops.first_largest(machine.logits(fitted, x)) != domain)
+    wrong = measured & (ops.argmax_first(machine.logits(fitted, x)) != domain)
     errors = [jnp.sum(wrong & o) / jnp.maximum(jnp.sum(measured & o), 1) for o in own]
     distance = jnp.maximum(0, 2 * (1 - sum(errors)))
     return jnp.where(jnp.min(size) > 1, distance, 0.0)

@@ -1,6 +1,5 @@
 """Between methods and Linen: initialise networks, run them, join domains."""
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 
 import flax.linen as nn
@@ -8,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from transfer_jax.ops import collective
+from transfer_jax.training import naming
 from transfer_jax.training.state import TrainState
 from transfer_jax.types import Array, Batch, Key, PyTree
 
@@ -38,7 +38,7 @@ def initialise_one(
     The key depends on the name only, so that two methods that share a network start it
     from the same bits.
     """
-    own = jax.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+    own = jax.random.fold_in(key, naming.number(name) & 0x7FFFFFFF)
     answer, variables = module.init_with_output(own, x, train=False)
     return answer, variables.pop('params'), variables
 

@@ -1,6 +1,5 @@
 """Phases to a training step."""
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
@@ -9,7 +8,7 @@ import optax
 
 from transfer_jax import tree
 from transfer_jax.ops import collective
-from transfer_jax.training import optim
+from transfer_jax.training import naming, optim
 from transfer_jax.training.method import Phase
 from transfer_jax.training.state import TrainState
 from transfer_jax.types import Batch, Key, Metrics
@@ -50,7 +49,7 @@ def make_step(
         key = jax.random.fold_in(key, state.step)
         metrics = {}
         for phase in phases:
-            of_phase = jax.random.fold_in(key, zlib.crc32(phase.name.encode()))
+            of_phase = jax.random.fold_in(key, naming.number(phase.name))
             for again in range(phase.repeat):
                 own = jax.random.fold_in(of_phase, again)
                 state, carry, measured = _update(phase, txs, state, batch, own)
@@ -68,12 +67,12 @@ def _update(phase, txs, state, batch, key):
         return phase.loss(state.replace(params={**state.params, **trained}), batch, key)
 
     def of_moving(moving):
-        return loss({name: tree.unite(moving[name], still[name]) for name in moving})
+        return loss({name: tree.combine(moving[name], still[name]) for name in moving})
 
     moves = {name: _moves(txs[name], state.params[name]) for name in phase.trains}
     moving, still = {}, {}
     for name in phase.trains:
-        moving[name], still[name] = tree.split(state.params[name], moves[name])
+        moving[name], still[name] = tree.partition(state.params[name], moves[name])
     (value, aux), gradients = jax.value_and_grad(of_moving, has_aux=True)(moving)
     value, gradients = collective.mean((value, gradients))
 
@@ -81,7 +80,7 @@ def _update(phase, txs, state, batch, key):
     trained = {name: state.params[name] for name in phase.trains}
     for name in phase.trains:
         none = jax.tree.map(jnp.zeros_like, still[name])
-        gradient = tree.unite(gradients[name], none)
+        gradient = tree.combine(gradients[name], none)
         updates, opt_state[name] = txs[name].update(
             gradient,
             state.opt_state[name],
@@ -91,8 +90,10 @@ def _update(phase, txs, state, batch, key):
             value_fn=lambda p, name=name: loss({**trained, name: p})[0],
             step=state.step,
         )
-        moved = optax.apply_updates(moving[name], tree.split(updates, moves[name])[0])
-        params[name] = tree.unite(moved, still[name])
+        moved = optax.apply_updates(
+            moving[name], tree.partition(updates, moves[name])[0]
+        )
+        params[name] = tree.combine(moved, still[name])
 
     new = state.replace(params=params, opt_state=opt_state)
     if aux.model_state is not None:

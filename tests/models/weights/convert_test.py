@@ -92,9 +92,9 @@ def test_statistics_go_to_every_domain():
 @pytest.mark.parametrize(
     'fields, channels, layers',
     [
-        ({'classes': 0, 'since': 'block3_1'}, 64, {'block3_2', 'block3_3'}),
-        ({'until': 'block1_1'}, 3, {'conv1', 'block1_1'}),
-        ({'since': 'block3_2'}, 64, {'block3_3', 'logits'}),
+        ({'classes': 0, 'start_after': 'block3_1'}, 64, {'block3_2', 'block3_3'}),
+        ({'end_at': 'block1_1'}, 3, {'conv1', 'block1_1'}),
+        ({'start_after': 'block3_2'}, 64, {'block3_3', 'logits'}),
     ],
 )
 def test_parts_take_their_layers_only(fields, channels, layers):

@@ -14,34 +14,34 @@ from transfer_jax.training import TrainState, networks
 def adda(
     encoder: nn.Module,
     classifier: nn.Module,
-    critic: nn.Module,
+    discriminator: nn.Module,
     *,
     txs: Mapping[str, optax.GradientTransformation],
 ) -> training.Method:
     """ADDA's second stage: a target encoder fooled into the source features.
 
     With the source encoder fixed, in turn on the same batch
-      critic d:  min mean_source BCE(d(f_s(x)), 1) + mean_target BCE(d(f_t(x)), 0),
+      discriminator d:  min mean_source BCE(d(f_s(x)), 1) + mean_target BCE(d(f_t(x)), 0),
       encoder f_t:  min mean_target BCE(d(f_t(x)), 1)
     (eq. 9; the inverted labels of generative adversarial networks). Start it with
     `start_from_source` on the state of methods.supervised. Trains 'encoder' (of the
-    target) and 'critic'; the source encoder and the classifier are in `state.extra`
+    target) and 'discriminator'; the source encoder and the classifier are in `state.extra`
     and never move.
 
-    Deviation: the critic's update comes first and the encoder answers the new critic;
+    Deviation: the discriminator's update comes first and the encoder answers the new discriminator;
     the authors' code updates both at once from the old ones.
 
     Args:
-      txs: an optimiser for 'encoder' and for 'critic'.
+      txs: an optimiser for 'encoder' and for 'discriminator'.
     """
 
     def init(key, batch):
-        heads = {'classifier': classifier, 'critic': critic}
+        heads = {'classifier': classifier, 'discriminator': discriminator}
         params, model_state = networks.initialise(
             key, encoder, heads, batch['target']['image']
         )
         kept = ('encoder', 'classifier')
-        moving = ('encoder', 'critic')
+        moving = ('encoder', 'discriminator')
         return training.state.create(
             {name: params[name] for name in moving},
             {name: model_state[name] for name in moving},
@@ -52,7 +52,7 @@ def adda(
             },
         )
 
-    def critic_loss(state, batch, key):
+    def discriminator_loss(state, batch, key):
         source = _source(state)
         features, _, _ = networks.run(
             encoder, source, 'encoder', batch['source']['image']
@@ -60,7 +60,7 @@ def adda(
         target, _, _ = _encode_target(encoder, state, batch, key)
         both = jnp.concatenate([features, jax.lax.stop_gradient(target)])
         logits, _, moved = networks.run(
-            critic, state, 'critic', both, train=True, key=key
+            discriminator, state, 'discriminator', both, train=True, key=key
         )
         n = features.shape[0]
         from_source = losses.binary_cross_entropy(logits[:n], 1.0)
@@ -71,7 +71,7 @@ def adda(
 
     def encoder_loss(state, batch, key):
         features, _, moved = _encode_target(encoder, state, batch, key)
-        logits, _, _ = networks.run(critic, state, 'critic', features)
+        logits, _, _ = networks.run(discriminator, state, 'discriminator', features)
         loss = jnp.mean(losses.binary_cross_entropy(logits, 1.0))
         return loss, training.Aux({}, model_state=moved)
 
@@ -92,7 +92,7 @@ def adda(
         return answers
 
     phases = [
-        training.Phase('critic', critic_loss, ('critic',)),
+        training.Phase('discriminator', discriminator_loss, ('discriminator',)),
         training.Phase('encoder', encoder_loss, ('encoder',)),
     ]
     return training.Method(init, training.make_step(phases, txs), predict)

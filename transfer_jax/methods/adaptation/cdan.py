@@ -16,26 +16,26 @@ MOST = 4096  # columns of the full product, above which the paper draws a random
 def cdan(
     encoder: nn.Module,
     classifier: nn.Module,
-    critic: nn.Module,
+    discriminator: nn.Module,
     *,
     txs: Mapping[str, optax.GradientTransformation],
     strength: optim.Schedule,
     by_entropy: bool = False,
     random_width: int | None = None,
 ) -> training.Method:
-    """CDAN: a critic that sees features and class predictions together.
+    """CDAN: a discriminator that sees features and class predictions together.
 
-    min over encoder f and classifier y, max over critic d, of
+    min over encoder f and classifier y, max over discriminator d, of
       mean_source CE(y(f(x)), label) - strength * (mean_source w BCE(d(T(x)), 0)
       + mean_target w BCE(d(T(x)), 1)),  T(x) = f(x) (x) softmax(y(f(x)))
 
     (eq. 3 and 7), the product replaced by random maps where it has more than 4,096
     columns (eq. 6). w = 1; in CDAN+E it is 1 + exp(-H), of mean 1 in each domain
-    (eq. 8). Trains 'encoder', 'classifier' and 'critic'; the random maps are in
+    (eq. 8). Trains 'encoder', 'classifier' and 'discriminator'; the random maps are in
     `state.extra`.
 
     Deviation: as in the authors' code, the class predictions are constants in the
-    critic's input, so the reversed gradient reaches the encoder alone.
+    discriminator's input, so the reversed gradient reaches the encoder alone.
 
     Args:
       strength: lambda, of the reversal, as a function of the step.
@@ -51,7 +51,7 @@ def cdan(
     return two_domains.adversarial(
         encoder,
         classifier,
-        two_domains.Head(critic, _joined),
+        two_domains.Head(discriminator, _joined),
         txs=txs,
         strength=strength,
         extra=maps,

@@ -13,20 +13,20 @@ from transfer_jax.training import optim
 def dann(
     encoder: nn.Module,
     classifier: nn.Module,
-    critic: nn.Module,
+    discriminator: nn.Module,
     *,
     txs: Mapping[str, optax.GradientTransformation],
     strength: optim.Schedule,
 ) -> training.Method:
     """DANN: the encoder learns labels, and unlearns what tells the domains apart.
 
-    min over encoder f and classifier y, max over critic d, of
+    min over encoder f and classifier y, max over discriminator d, of
       mean_source CE(y(f(x)), label)
       - strength * (mean_source BCE(d(f(x)), 0) + mean_target BCE(d(f(x)), 1))
 
     (Ganin et al. 2016, section 4.2), as one descent step on CE + BCE with the gradient
-    between critic and encoder multiplied by -strength. The critic itself learns at full
-    rate whatever the strength. Trains 'encoder', 'classifier' and 'critic' on a batch
+    between discriminator and encoder multiplied by -strength. The discriminator itself learns at full
+    rate whatever the strength. Trains 'encoder', 'classifier' and 'discriminator' on a batch
     with 'source' (image, label) and 'target' (image); with strength 0, encoder and
     classifier move as in source-only training on the same batch.
 
@@ -37,7 +37,7 @@ def dann(
     return two_domains.adversarial(
         encoder,
         classifier,
-        two_domains.on_features(critic),
+        two_domains.on_features(discriminator),
         txs=txs,
         strength=strength,
     )

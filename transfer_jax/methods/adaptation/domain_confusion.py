@@ -15,33 +15,35 @@ from transfer_jax.training import networks, optim
 def domain_confusion(
     encoder: nn.Module,
     classifier: nn.Module,
-    critic: nn.Module,
+    discriminator: nn.Module,
     *,
     txs: Mapping[str, optax.GradientTransformation],
     weight: optim.Schedule,
 ) -> training.Method:
-    """An encoder whose features leave the critic at one half.
+    """An encoder whose features leave the discriminator at one half.
 
     In turn on the same batch
-      critic d:  min mean_source BCE(d(f(x)), 0) + mean_target BCE(d(f(x)), 1)  (eq. 3)
+      discriminator d:  min mean_source BCE(d(f(x)), 0) + mean_target BCE(d(f(x)), 1)  (eq. 3)
       encoder f, classifier y:  min mean_source CE(y(f(x)), label)
           + weight * mean over both of CE(d(f(x)), uniform)  (eq. 4)
 
-    Trains 'critic', then 'encoder' and 'classifier'. Without the soft labels of the
+    Trains 'discriminator', then 'encoder' and 'classifier'. Without the soft labels of the
     paper, which need labelled target images.
 
     Args:
       weight: lambda of eq. 1, as a function of the step.
     """
-    heads = {'critic': two_domains.on_features(critic)}
+    heads = {'discriminator': two_domains.on_features(discriminator)}
 
     def init(key, batch):
-        return two_domains.create(key, encoder, classifier, batch, txs, heads)
+        return two_domains.create(key, encoder, classifier, batch, txs, heads=heads)
 
     def guess(state, features, key):
-        return networks.run(critic, state, 'critic', features, train=True, key=key)
+        return networks.run(
+            discriminator, state, 'discriminator', features, train=True, key=key
+        )
 
-    def critic_loss(state, batch, key):
+    def discriminator_loss(state, batch, key):
         passed = two_domains.forward(encoder, classifier, state, batch, key)
         features = jax.lax.stop_gradient(two_domains.both(passed, 'features'))
         logits, _, moved = guess(state, features, passed.key)
@@ -58,7 +60,7 @@ def domain_confusion(
         return total, training.Aux(metrics, model_state=passed.model_state)
 
     phases = [
-        training.Phase('critic', critic_loss, ('critic',)),
+        training.Phase('discriminator', discriminator_loss, ('discriminator',)),
         training.Phase('train', encoder_loss, ('encoder', 'classifier')),
     ]
     return training.Method(

@@ -18,7 +18,7 @@ def dsn(
     classifier: nn.Module,
     private: nn.Module,
     decoder: nn.Module,
-    critic: nn.Module | None = None,
+    discriminator: nn.Module | None = None,
     *,
     txs: Mapping[str, optax.GradientTransformation],
     weight: optim.Schedule,
@@ -36,12 +36,12 @@ def dsn(
       L_recon = mean_source e(x, D(h_c + h_p)) + mean_target e(x, D(h_c + h_p)), e the
         error that ignores a constant offset (eq. 3 and 4), D the decoder;
       L_difference = sum over the domains of losses.difference(h_c, h_p)  (eq. 5);
-      L_similarity: with a critic its loss on h_c through gradient reversal, without one
+      L_similarity: with a discriminator its loss on h_c through gradient reversal, without one
         the multi-kernel MMD of the two domains' h_c.
     Labels are read from h_c alone.
 
     Trains 'encoder', 'classifier', 'private_source', 'private_target', 'decoder', and
-    'critic' if there is one. `weight` is on all that the paper adds; the authors' code
+    'discriminator' if there is one. `weight` is on all that the paper adds; the authors' code
     has it near 0 for the first steps and 1 from then on. At 0 encoder and classifier
     move as in source only, and nothing else moves.
 
@@ -49,22 +49,26 @@ def dsn(
     and a private feature, and over the domains: what L_difference is to lower.
 
     Deviations: kernels of the MMD are around the median distance of the batch, as in
-    methods.dan, where the paper lists fixed widths; the critic's own gradient is times
+    methods.dan, where the paper lists fixed widths; the discriminator's own gradient is times
     weight * gamma, as it is in the authors' code, not at full rate as in methods.dann.
 
     Args:
       private: of both private encoders, each with its own parameters and statistics; as
         many features as the shared encoder.
       decoder: (n, d) -> images, such as models.DigitDecoder.
-      critic: (n, d) -> (n,) logits; None for the MMD.
+      discriminator: (n, d) -> (n,) logits; None for the MMD.
       weight: as a function of the step.
       kernels: odd number of Gaussians of the MMD.
     """
-    heads = {} if critic is None else {'critic': two_domains.on_features(critic)}
+    heads = (
+        {}
+        if discriminator is None
+        else {'discriminator': two_domains.on_features(discriminator)}
+    )
     trains = ('encoder', 'classifier', 'private_source', 'private_target', 'decoder')
 
     def init(key, batch):
-        first = two_domains.create(key, encoder, classifier, batch, {}, heads)
+        first = two_domains.create(key, encoder, classifier, batch, {}, heads=heads)
         params, others = dict(first.params), dict(first.model_state)
         image = batch['source']['image']
 
@@ -115,7 +119,7 @@ def dsn(
                 key=own,
                 domain=domain[rows],
             )
-            alone.append(ops.wide(code.reshape(code.shape[0], -1)))
+            alone.append(ops.at_least_float32(code.reshape(code.shape[0], -1)))
             moved.update(also)
 
         again, _, also = networks.run(
@@ -128,7 +132,9 @@ def dsn(
             domain=domain,
         )
         moved.update(also)
-        error = losses.scale_invariant_error(ops.wide(images), ops.wide(again))
+        error = losses.scale_invariant_error(
+            ops.at_least_float32(images), ops.at_least_float32(again)
+        )
         reconstruction = jnp.mean(error[:n]) + jnp.mean(error[n:])
 
         pairs = [
@@ -159,15 +165,15 @@ def dsn(
 
     def similar(state, passed, shared, key):
         """L_similarity, its metrics, and the collections that moved."""
-        if critic is None:
+        if discriminator is None:
             source, target = two_domains.gathered(passed, 'features')
             kernel = ops.multi_kernel(jnp.concatenate([source, target]), kernels)
             return losses.mmd_biased(source, target, kernel=kernel), {}, {}
         n = passed.label.shape[0]
         guess, _, moved = networks.run(
-            critic,
+            discriminator,
             state,
-            'critic',
+            'discriminator',
             ops.reverse_gradient(shared, 1.0),
             train=True,
             key=key,

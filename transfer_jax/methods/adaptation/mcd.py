@@ -40,14 +40,14 @@ def mcd(
     names = ('classifier', 'second')
 
     def init(key, batch):
-        return two_domains.create(key, encoder, classifier, batch, txs, heads)
+        return two_domains.create(key, encoder, classifier, batch, txs, heads=heads)
 
     def second(state, answers, passed, features=None):
         features = answers['features'] if features is None else features
         logits, _, moved = networks.run(
             classifier, state, 'second', features, train=True, key=passed.key
         )
-        return ops.wide(logits), moved
+        return ops.at_least_float32(logits), moved
 
     def label_loss(state, passed, amount):
         pulled = ops.reverse_gradient(passed.source['features'], -amount)

@@ -20,7 +20,7 @@ SMALL = 0.2  # of B_1 and B_2 at the start: the target stream starts near the so
 def residual_transfer(
     encoder: nn.Module,
     classifier: nn.Module,
-    critic: nn.Module,
+    discriminator: nn.Module,
     *,
     txs: Mapping[str, optax.GradientTransformation],
     weight: optim.Schedule,
@@ -38,16 +38,16 @@ def residual_transfer(
       Theta_t = Theta_s + B_1 sigma(T) B_2^T,   T = A_1^T Theta_s A_2 + D,
     with A_1, B_1 (C, l), A_2, B_2 (N, r), D and T (l, r). Trained by
       min mean_source CE(y(f_s(x)), label) + weight * (L_disc + L_stream)
-      L_disc: binary cross-entropy of the critic with the domains inverted,
+      L_disc: binary cross-entropy of the discriminator with the domains inverted,
       L_stream = stream_weight * (L - log L), L the sum of squares of all residuals,
-    and the critic by the binary cross-entropy with the true domains. After a step, the
+    and the discriminator by the binary cross-entropy with the true domains. After a step, the
     proximal operator of
       rank_weight * sum_l (sqrt(N) sum_columns ||T_c|| + sqrt(C) sum_rows ||T_r||),
     first of the columns, then of the rows, shortens those of T, and drops those that
     reach zero: what is left is the rank, metrics 'rank_<layer>' (the smaller of both),
     'rows_<layer>' and 'columns_<layer>'. A rank can only fall.
 
-    Trains 'encoder' (the source stream), 'classifier', 'critic' and 'residual'.
+    Trains 'encoder' (the source stream), 'classifier', 'discriminator' and 'residual'.
     `weight` is on all but the labels, the proximal steps included: at 0 encoder and
     classifier move as in source only on a batch without a target, and nothing else
     moves. Biases have residuals, as a column of their layer; scales and shifts of norm
@@ -55,7 +55,7 @@ def residual_transfer(
     the source first, which is a stage of methods.supervised and then `start_residual`;
     without it, both start together.
 
-    Deviations: critic and encoder are updated at once, each from the other's old value,
+    Deviations: discriminator and encoder are updated at once, each from the other's old value,
     in one pass; the shortened T is reached by moving D, and dropped rows and columns by
     setting their entries of A, B and D to zero for good, so that the arrays keep their
     shapes; the weight of rows is by analogy with that of columns; a proximal step
@@ -65,7 +65,7 @@ def residual_transfer(
     L = 1e-6, where all ranks have fallen to zero.
 
     Args:
-      critic: (n, d) -> (n,) logits.
+      discriminator: (n, d) -> (n,) logits.
       weight: as a function of the step.
       rate: t of the proximal step, as a function of the step: the learning rate of
         'residual'. A column is shortened by 2 t weight rank_weight sqrt(N).
@@ -77,10 +77,10 @@ def residual_transfer(
       shared: regexes on paths of the encoder; layers whose kernel one matches have no
         residual. One that matches nothing raises.
     """
-    heads = {'critic': two_domains.on_features(critic)}
+    heads = {'discriminator': two_domains.on_features(discriminator)}
 
     def init(key, batch):
-        first = two_domains.create(key, encoder, classifier, batch, {}, heads)
+        first = two_domains.create(key, encoder, classifier, batch, {}, heads=heads)
         own = jax.random.fold_in(key, zlib.crc32(b'residual') & 0x7FFFFFFF)
         source = first.params['encoder']
         residual = _first(own, source, _layers(source, shared), rank)
@@ -114,13 +114,18 @@ def residual_transfer(
 
         def judge(state, features):
             guess, _, moved = networks.run(
-                critic, state, 'critic', features, train=True, key=passed.key
+                discriminator,
+                state,
+                'discriminator',
+                features,
+                train=True,
+                key=passed.key,
             )
             return guess[:n], guess[n:], moved
 
         still = {
             **state.params,
-            'critic': jax.lax.stop_gradient(state.params['critic']),
+            'discriminator': jax.lax.stop_gradient(state.params['discriminator']),
         }
         source, target, _ = judge(state.replace(params=still), features)
         confusion, _ = two_domains.domain_loss(target, source)  # inverted
@@ -143,7 +148,7 @@ def residual_transfer(
         aux = training.Aux(metrics, model_state=moved)
         return passed.label_loss + amount * added, aux
 
-    trains = ('encoder', 'classifier', 'critic', 'residual')
+    trains = ('encoder', 'classifier', 'discriminator', 'residual')
     phase = training.Phase('train', loss, trains)
     gradient_step = training.make_step([phase], txs)
 

@@ -83,6 +83,7 @@ def create(
     classifier: nn.Module,
     batch: Batch,
     txs: Mapping[str, optax.GradientTransformation],
+    *,
     heads: Mapping[str, Head] | None = None,
     layers: Sequence[str] = (),
     extra: Callable[[Key, Answers], PyTree] | None = None,
@@ -140,7 +141,7 @@ def regularised(
     """
 
     def init(key, batch):
-        return create(key, encoder, classifier, batch, txs, heads, layers)
+        return create(key, encoder, classifier, batch, txs, heads=heads, layers=layers)
 
     def loss(state, batch, key):
         passed = forward(encoder, classifier, state, batch, key)
@@ -161,31 +162,31 @@ def regularised(
 def adversarial(
     encoder: nn.Module,
     classifier: nn.Module,
-    critic: Head,
+    discriminator: Head,
     *,
     txs: Mapping[str, optax.GradientTransformation],
     strength: optim.Schedule,
-    name: str = 'critic',
+    name: str = 'discriminator',
     extra: Callable[[Key, Answers], PyTree] | None = None,
     importance: Callable[[Array], Array] | None = None,
 ) -> training.Method:
-    """min over encoder and classifier, max over the critic, by gradient reversal.
+    """min over encoder and classifier, max over the discriminator, by gradient reversal.
 
-    CE - strength * (mean_source w BCE(critic, 0) + mean_target w BCE(critic, 1)), the
-    critic learning at full rate whatever the strength. Its inputs are made of features
+    CE - strength * (mean_source w BCE(discriminator, 0) + mean_target w BCE(discriminator, 1)), the
+    discriminator learning at full rate whatever the strength. Its inputs are made of features
     whose gradient is reversed and of logits that are constants.
 
     Args:
       strength: of the reversal, as a function of the step.
-      name: of the critic among the networks.
+      name: of the discriminator among the networks.
       extra: see `create`.
       importance: class probabilities (n, c) -> w (n,), divided by its mean over the
         domain.
     """
 
     def init(key, batch):
-        heads = {name: critic}
-        return create(key, encoder, classifier, batch, txs, heads, extra=extra)
+        heads = {name: discriminator}
+        return create(key, encoder, classifier, batch, txs, heads=heads, extra=extra)
 
     def loss(state, batch, key):
         passed = forward(encoder, classifier, state, batch, key)
@@ -195,10 +196,10 @@ def adversarial(
             'logits': jax.lax.stop_gradient(both(passed, 'logits')),
         }
         guess, _, moved = networks.run(
-            critic.module,
+            discriminator.module,
             state,
             name,
-            critic.inputs(answers, state.extra),
+            discriminator.inputs(answers, state.extra),
             train=True,
             key=passed.key,
         )
@@ -249,7 +250,7 @@ def domain_loss(
     source_weight: Array | None = None,
     target_weight: Array | None = None,
 ) -> tuple[Array, Array]:
-    """(binary cross-entropy of a critic, its accuracy) with source 0 and target 1.
+    """(binary cross-entropy of a discriminator, its accuracy) with source 0 and target 1.
 
     The mean over the source logits (n, ...) plus the mean over the target's, weighted
     in each domain by weights (n,) over their mean on all devices.
@@ -268,4 +269,4 @@ def domain_loss(
 
 def flat(x: Array) -> Array:
     """(n, ...) -> (n, d), in at least float32."""
-    return ops.wide(x.reshape(x.shape[0], -1))
+    return ops.at_least_float32(x.reshape(x.shape[0], -1))

@@ -45,7 +45,7 @@ def wdgrl(
     heads = {'critic': two_domains.on_features(critic)}
 
     def init(key, batch):
-        return two_domains.create(key, encoder, classifier, batch, txs, heads)
+        return two_domains.create(key, encoder, classifier, batch, txs, heads=heads)
 
     def score(state, features):
         return networks.run(critic, state, 'critic', features)[0]

@@ -64,7 +64,7 @@ def convert(
     """Parameters and other collections of a network, filled from a file.
 
     Statistics, and whatever else a norm keeps for each domain, go to every domain.
-    Layers of the file that the network does not have (outside since and until, or the
+    Layers of the file that the network does not have (outside start_after and end_at, or the
     logits of one without classes) are left out.
 
     Args:

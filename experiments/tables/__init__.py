@@ -1,0 +1,1 @@
+"""Tables of this project, from result files."""

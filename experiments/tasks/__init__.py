@@ -1,0 +1,1 @@
+"""What several experiments share: pairs of domains, encoders, features."""

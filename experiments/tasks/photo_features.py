@@ -1,0 +1,79 @@
+"""Features of photographs from layers of a backbone, pooled where they are made."""
+
+import functools
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import Partial
+
+from transfer_jax import data, evaluation, ops
+from transfer_jax.recipes import backbones
+from transfer_jax.types import Array
+
+BATCH = 32
+# The last feature map of each network for photographs
+LAST_MAP = {'squeezenet': 'fire9', 'mobilenet_v1': 'block13', 'mobilenet_v2': 'conv2'}
+Pool = Callable[[Array], Array]  # (n, h, w, c) -> (n, d)
+
+
+def average(x: Array) -> Array:
+    """The mean over places, (n, h, w, c) -> (n, c)."""
+    return jnp.mean(x, (1, 2))
+
+
+def gem(x: Array) -> Array:
+    """The generalised mean with p = 3, (n, h, w, c) -> (n, c)."""
+    return ops.gem_pool(x, 3.0)
+
+
+def grid(x: Array, size: int) -> Array:
+    """Means over size x size parts side by side, (n, h, w, c) -> (n, size^2 c)."""
+    return ops.average_pool(x, size).reshape(x.shape[0], -1)
+
+
+def features(
+    network: str,
+    images: np.ndarray,
+    wanted: Mapping[str, tuple[str, Pool]],
+    *,
+    data_dir: str | None,
+    random: int | None = None,
+) -> dict[str, np.ndarray]:
+    """{name: (n, ...) float32} of images (n, h, w, 3) uint8.
+
+    Args:
+      wanted: {name: (layer, pool)}.
+      random: a seed: drawn weights in place of the pretrained ones.
+
+    Raises:
+      ValueError: no such network or layer.
+      MissingData: the pretrained weights are not there.
+    """
+    chosen = backbones.PRETRAINED[check(network)]
+    module = chosen.module(classes=0)
+    if random is None:
+        params, others = backbones.load(network, data_dir)
+        variables = {'params': params, **others}
+    else:
+        init = jax.jit(functools.partial(module.init, train=False))
+        variables = init(jax.random.key(random), jnp.zeros((1, *images.shape[1:])))
+
+    def answer(variables, batch):
+        _, taps = module.apply(variables, batch['image'], train=False)
+        for layer, _ in wanted.values():
+            if layer not in taps:
+                raise ValueError(f'no layer {layer!r}; there are: {", ".join(taps)}')
+        return {name: pool(taps[layer]) for name, (layer, pool) in wanted.items()}
+
+    scale = data.normalise(np.float32(chosen.mean), np.float32(chosen.std))
+    batches = data.batches(data.Images(images), min(BATCH, len(images))).map(scale)
+    return evaluation.extract(Partial(answer, variables), batches, tuple(wanted))
+
+
+def check(network: str) -> str:
+    """The name of a backbone for photographs."""
+    if network not in LAST_MAP:
+        raise ValueError(f'no network {network!r}; choose from {", ".join(LAST_MAP)}')
+    return network

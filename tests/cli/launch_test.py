@@ -1,0 +1,182 @@
+"""What a user gets wrong: one clear message, exit code 2, no traceback."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.adaptation import dann
+from transfer_jax import cli
+from transfer_jax.runs import folder
+
+ROOT = pathlib.Path(__file__).parents[2]
+FAKE = ['--config.pair', 'fake_to_fake_shifted']
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """call(*flags) -> (exit code, what was said), of `python -m ....dann *flags`."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*flags):
+        monkeypatch.setattr(sys, 'argv', ['dann.py', *map(str, flags)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main(dann.Config, dann.build)
+        out, err = capsys.readouterr()
+        return stop.value.code, out + err
+
+    return run
+
+
+def _images(place, classes, size=28):
+    """A folder with two images of each class."""
+    rng = np.random.default_rng(0)
+    for name in classes:
+        (place / name).mkdir(parents=True)
+        for i in range(2):
+            image = rng.integers(0, 255, (size, size, 3), dtype=np.uint8)
+            Image.fromarray(image).save(place / name / f'{i}.png')
+    return place
+
+
+def _check(answer, *words, lines=1):
+    code, said = answer
+    assert code == 2, said
+    assert 'Traceback' not in said
+    for word in words:
+        assert word in said, (word, said)
+    if lines:
+        assert len(said.strip().splitlines()) == lines, said
+
+
+def test_an_unknown_flag(call):
+    answer = call('--config.pear', 'mnist_to_mnist_m')
+    _check(answer, '--config.pear', '--config.pair', lines=None)
+    assert str(ROOT) not in answer[1] and os.sep + 'experiments' not in answer[1]
+
+
+def test_a_value_of_the_wrong_type(call):
+    _check(call('--config.steps', 'many'), 'steps', 'many', lines=None)
+
+
+def test_the_usage_names_the_command_and_no_path(monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', [dann.__file__, '--help'])
+    with pytest.raises(SystemExit) as stop:
+        cli.main(dann.Config, dann.build)
+    said = capsys.readouterr().out
+    assert stop.value.code == 0
+    assert 'python -m experiments.adaptation.dann' in said
+    assert str(ROOT) not in said and str(pathlib.Path.home()) + os.sep not in said
+
+
+def test_an_unknown_pair(call):
+    _check(call('--config.pair', 'a_to_b'), "no pair 'a_to_b'", 'mnist_to_mnist_m')
+
+
+def test_an_unknown_domain(call):
+    answer = call('--config.source', 'mnits', '--config.target', 'fake')
+    _check(answer, "unknown domain 'mnits' (did you mean mnist?)", 'folder:PATH')
+
+
+def test_half_a_pair(call):
+    _check(call('--config.source', 'fake'), '--config.target')
+
+
+def test_an_unknown_protocol_or_network(call):
+    _check(call(*FAKE, '--config.protocol', 'p'), "no protocol 'p'", 'full')
+    _check(call(*FAKE, '--config.network', 'n'), "no network 'n'", 'svhn')
+
+
+def test_a_batch_larger_than_a_domain(call):
+    _check(call(*FAKE, '--config.batch', 1000), 'batch of 500', '256')
+
+
+def test_an_empty_folder(call, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    spec = f'folder:{tmp_path / "empty"}'
+    answer = call('--config.source', spec, '--config.target', spec)
+    _check(answer, 'empty', 'no images', '<class>/<file>')
+
+
+def test_a_corrupt_image_is_named(call, tmp_path):
+    place = _images(tmp_path / 'mine', ['a', 'b'])
+    (place / 'b' / '1.png').write_bytes(b'no image')
+    spec = f'folder:{place}'
+    answer = call('--config.source', spec, '--config.target', spec)
+    _check(answer, str(pathlib.Path('b', '1.png')))
+
+
+def test_classes_that_differ_are_listed_on_both_sides(call, tmp_path):
+    one = _images(tmp_path / 'one', ['cat', 'dog'])
+    two = _images(tmp_path / 'two', ['cat', 'horse'])
+    answer = call(
+        '--config.source', f'folder:{one}', '--config.target', f'folder:{two}'
+    )
+    _check(answer, 'cat, dog', 'cat, horse')
+
+
+def test_a_missing_data_set_says_how_to_get_it(call, tmp_path):
+    flags = ['--config.pair', 'mnist_to_usps', '--data-dir', tmp_path]
+    answer = call(*flags)
+    _check(answer, 'mnist is missing', 'experiments.data prepare mnist', lines=None)
+    assert str(tmp_path) in answer[1].replace('\n', '')
+
+
+def test_a_run_folder_that_cannot_be_written(call, tmp_path):
+    (tmp_path / 'file').write_text('in the way')
+    answer = call(*FAKE, '--run-dir', tmp_path / 'file' / 'run')
+    _check(answer, 'cannot write run folder', '--run-dir')
+
+
+def test_a_run_folder_in_use(call, tmp_path):
+    config = dann.Config(pair='fake_to_fake_shifted')
+    with folder.claim(tmp_path / 'run', 'adaptation.dann', config):
+        answer = call(*FAKE, '--run-dir', tmp_path / 'run')
+    _check(answer, 'in use by another process')
+
+
+def test_a_run_folder_of_another_config_names_the_fields(call, tmp_path):
+    config = dann.Config(pair='fake_to_fake_shifted', steps=7)
+    with folder.claim(tmp_path / 'run', 'adaptation.dann', config):
+        pass
+    answer = call(*FAKE, '--run-dir', tmp_path / 'run', '--config.rate', 0.5)
+    _check(answer, 'steps: 7 there, 10000 here', 'rate: 0.01 there, 0.5 here')
+
+
+def test_debug_shows_the_traceback(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, 'argv', ['x', '--config.pair', 'a_to_b', '--debug'])
+    with pytest.raises(ValueError, match='no pair'):
+        cli.main(dann.Config, dann.build)
+
+
+def test_nothing_is_left_behind_by_a_refused_command(call, tmp_path):
+    call('--config.pair', 'a_to_b')
+    assert not list(tmp_path.iterdir())
+
+
+def test_in_a_process_of_its_own(tmp_path):
+    """The same through `python -m`, where an uncaught error would show."""
+    command = [sys.executable, '-m', 'experiments.adaptation.dann']
+
+    def run(*flags):
+        return subprocess.run(
+            [*command, *flags],
+            cwd=tmp_path,
+            env=os.environ | {'PYTHONPATH': str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    known = run('--config.pair', 'a_to_b')
+    assert known.returncode == 2 and known.stdout == ''
+    assert known.stderr.startswith("error: no pair 'a_to_b'")
+    assert len(known.stderr.splitlines()) == 1
+    shown = run('--config.pair', 'a_to_b', '--debug')
+    assert shown.returncode == 1
+    assert 'Traceback' in shown.stderr and 'no pair' in shown.stderr

@@ -1,0 +1,173 @@
+"""The command line of the pages: flags, run folder, errors."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Generic, NoReturn, TypeVar
+
+import jax
+import tyro
+
+from transfer_jax import runs
+from transfer_jax.cli import allocator, compilation_cache, distributed
+from transfer_jax.reports import study_tables
+from transfer_jax.training import checkpoint, log, parallel, profiling
+
+Config = TypeVar('Config')
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags(Generic[Config]):
+    """The flags of a page."""
+
+    config: Config
+    """What is run; decides the result."""
+    run_dir: pathlib.Path | None = None
+    """Folder of the run. Default: runs/EXPERIMENT/TASK-DIGEST_OF_THE_CONFIG, so that
+    the same command goes on with the same run."""
+    data_dir: str | None = None
+    """Data folder(s), separated by ':'. Default: $TRANSFER_JAX_DATA, else
+    ~/tensorflow_datasets."""
+    profile: bool = False
+    """Write a trace of ten steps to the run folder, for TensorBoard or Perfetto, and
+    say what costs most."""
+    distributed: str = ''
+    """Train in several processes: auto on SLURM and TPU pods, else HOST:PORT of process
+    0. All of them need the same run folder."""
+    processes: int | None = None
+    """How many processes there are, where the cluster does not say it."""
+    process: int | None = None
+    """Which of them this is, from 0."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def main(
+    config: type[Config],
+    build: Callable[[Config], runs.Experiment | runs.Study],
+) -> None:
+    """The command line of an experiment: flags in, a run folder and a table out.
+
+    Its name and its help are those of the module that defines the config.
+    """
+    module = sys.modules[config.__module__]
+    flags = tyro.cli(
+        Flags[config], prog=program(module), description=module.__doc__ or ''
+    )
+    with errors(flags.debug):
+        allocator.keep()
+        distributed.start(flags.distributed, flags.processes, flags.process)
+        compilation_cache.keep()
+        experiment = build(flags.config)
+        place = flags.run_dir or default_folder(experiment)
+        execute(experiment, place, flags.data_dir, profile=flags.profile)
+
+
+def execute(
+    experiment: runs.Experiment | runs.Study,
+    place: pathlib.Path,
+    data_dir: str | None = None,
+    *,
+    profile: bool = False,
+) -> dict:
+    """Run an experiment, write its report, say what came of it and where it is.
+
+    Args:
+      profile: trace ten steps, and say what costs most.
+    """
+    # matplotlib: only when there is something to draw
+    from transfer_jax.reports import run_report, study_report
+
+    if isinstance(experiment, runs.Study):
+        if profile or jax.process_count() > 1:
+            flag = '--profile' if profile else '--distributed'
+            raise ValueError(f'{flag} is for trainings; this page is a study')
+        result, prepared = runs.run_study(experiment, place, data_dir=data_dir)
+        log.console.print(study_tables.text(result), soft_wrap=True, markup=False)
+        page = study_report.write(experiment, place, result, prepared)
+    else:
+        hooks = [profiling.Trace(place / 'profile')] if profile else []
+        result = runs.run(experiment, place, data_dir=data_dir, hooks=hooks)
+        if not parallel.is_first():
+            return result
+        for hook in hooks:
+            log.console.print(hook.told(), soft_wrap=True, markup=False)
+        log.console.print(run_report.text_table([result]), soft_wrap=True)
+        page = run_report.write(experiment, place, data_dir)
+    log.console.print(f'report: {page}', soft_wrap=True)
+    return result
+
+
+def default_folder(
+    experiment: runs.Experiment | runs.Study,
+    root: pathlib.Path = pathlib.Path('runs'),
+) -> pathlib.Path:
+    """runs/EXPERIMENT/TASK-DIGEST, the same for the same config."""
+    fields = json.dumps(dataclasses.asdict(experiment.config), sort_keys=True)
+    digest = hashlib.sha256(fields.encode()).hexdigest()[:8]
+    task = ''.join(c if c.isalnum() or c in '_-' else '_' for c in experiment.task)
+    return root / experiment.name / f'{task}-{digest}'
+
+
+def same(one: Config, other: Config) -> bool:
+    """Whether two configs are equal; an array in one of them equals nothing.
+
+    Within a trace the numbers of a config may be arrays (runs.grouping), and `==` would
+    ask what they are.
+    """
+    for field in dataclasses.fields(one):
+        values = getattr(one, field.name), getattr(other, field.name)
+        if any(isinstance(value, jax.Array) for value in values):
+            return False
+        if values[0] != values[1]:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def errors(debug: bool) -> Iterator[None]:
+    """Turns the errors that a user can cause into one line and an exit code."""
+    try:
+        yield
+    except runs.Interrupted as stop:
+        _leave(str(stop), 128 + stop.number)
+    except KeyboardInterrupt:
+        _leave('stopped; start the same command again to go on', 130)
+    except (checkpoint.CheckpointError, runs.NonFiniteError) as error:
+        if debug:
+            raise
+        _leave(f'error: {error}', 1)
+    except ValueError as error:
+        if debug:
+            raise
+        _leave(f'error: {error}', 2)
+    except jax.errors.JaxRuntimeError as error:
+        if debug or jax.process_count() == 1:
+            raise
+        log.console.print(
+            f'error: process {jax.process_index()} lost another one '
+            f'({str(error).splitlines()[0]}); start all of them again to go on from '
+            'the last checkpoint',
+            soft_wrap=True,
+            markup=False,
+        )
+        os._exit(1)  # the usual way out waits for the one that is gone
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    log.console.print(message, soft_wrap=True, markup=False)
+    sys.exit(code)
+
+
+def program(module: ModuleType) -> str:
+    """The command that runs a module: 'python -m NAME', or 'python FILE'."""
+    spec = getattr(module, '__spec__', None)
+    if spec is not None:
+        return f'python -m {spec.name.removesuffix(".__main__")}'
+    return f'python {getattr(module, "__file__", None) or "-"}'

@@ -1,0 +1,14 @@
+"""Evaluation: predictions over data, stored features, retrieval, single units."""
+
+from transfer_jax.evaluation import feature_store, retrieval, units
+from transfer_jax.evaluation.evaluate import Predict, bind, evaluate, extract
+
+__all__ = [
+    'Predict',
+    'bind',
+    'evaluate',
+    'extract',
+    'feature_store',
+    'retrieval',
+    'units',
+]

@@ -1,0 +1,1 @@
+"""Reports: tables, figures and pages of HTML, from result files and checkpoints."""

@@ -1,0 +1,112 @@
+"""Tables of a study, from the rows of its result file: mean and spread over draws."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from transfer_jax.reports import tables
+
+
+class Group(NamedTuple):
+    """The rows that differ in nothing but what is averaged over."""
+
+    keys: dict[str, Any]  # what they share
+    rows: list[dict]
+
+    def score(self, value: str) -> tables.Score:
+        """Mean and standard deviation of a number over the rows."""
+        numbers = [row[value] for row in self.rows]
+        spread = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
+        return tables.Score(float(np.mean(numbers)), spread)
+
+
+def groups(result: Mapping[str, Any]) -> list[Group]:
+    """The groups of a result, in the order in which they appear.
+
+    Args:
+      result: content of a result.json of study.run.
+    """
+    found: dict[tuple, Group] = {}
+    for row in result['rows']:
+        keys = {
+            k: row[k] for k in result['keys'] if k in row and k not in _over(result)
+        }
+        group = found.setdefault(tuple(keys.items()), Group(keys, []))
+        group.rows.append(row)
+    return list(found.values())
+
+
+def grid(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """(headings, rows) of strings, numbers in % as mean ± standard deviation.
+
+    The values of the key `across` become columns; keys that never change are left out.
+    """
+    across, values = result['across'], result['values']
+    found = groups(result)
+    names = [n for n in result['keys'] if n not in (*_over(result), across)]
+    kept = [n for n in names if len({str(g.keys.get(n)) for g in found}) > 1]
+    columns: dict[str, None] = {}
+    lines: dict[tuple, dict[str, str]] = {}
+    for group in found:
+        at = tuple(str(group.keys.get(n, '')).replace('_', ' ') for n in kept)
+        line = lines.setdefault(at, {})
+        for value in values:
+            if not all(value in row for row in group.rows):
+                continue
+            column = _column(across, group.keys.get(across), value, values)
+            columns[column] = None
+            line[column] = tables.percent(group.score(value))
+    count = {len(group.rows) for group in found}
+    head = [*(n.replace('_', ' ') for n in kept), *columns]
+    body = [[*at, *(line.get(c, '') for c in columns)] for at, line in lines.items()]
+    if len(count) > 1:  # else it is said once, in the legend
+        sizes = {}
+        for group in found:
+            at = tuple(str(group.keys.get(n, '')).replace('_', ' ') for n in kept)
+            sizes.setdefault(at, set()).add(len(group.rows))
+        head.append('draws')
+        for row, at in zip(body, lines, strict=True):
+            row.append(' or '.join(map(str, sorted(sizes[at]))))
+    return head, body
+
+
+def words(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """Headings of the columns that hold words."""
+    texts = {k for row in result['rows'] for k, v in row.items() if isinstance(v, str)}
+    return tuple(name.replace('_', ' ') for name in texts)
+
+
+def legend(result: Mapping[str, Any]) -> str:
+    """What the numbers are, in a sentence."""
+    names = [value.replace('_', ' ') for value in result['values']]
+    named = ' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))
+    over = ' and '.join(_over(result))
+    counts = sorted({len(group.rows) for group in groups(result)})
+    if counts[-1:] == [1]:
+        return f'In %: {named}.'
+    many = ' or '.join(map(str, counts))
+    return f'In %: {named}, mean ± standard deviation over {many} ({over} differs).'
+
+
+def text(result: Mapping[str, Any]) -> str:
+    """The table in columns of plain text, with its legend."""
+    lines = tables.text_grid(*grid(result), words(result))
+    return '\n'.join([f'{result["task"]}:', '', *lines, '', legend(result)])
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """The table in GitHub's markdown, with its legend."""
+    lines = tables.markdown_grid(*grid(result), words(result))
+    return '\n'.join([f'{result["task"]}:', '', *lines, '', legend(result)])
+
+
+def _over(result: Mapping[str, Any]) -> Sequence[str]:
+    return result['over']
+
+
+def _column(across: str, at: Any, value: str, values: Sequence[str]) -> str:
+    parts = [value.replace('_', ' ')] if len(values) > 1 or not across else []
+    if across:
+        parts.append(f'{across} {at}' if isinstance(at, int | float) else str(at))
+    return ', '.join(parts)
