@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+# The list of all benchmarks: modules of this package with a command line.
 NAMES = (
     'dann_step',
     'adaptation_losses',

@@ -1,16 +1,16 @@
-"""The losses of DAN and CORAL, forwards and backwards: ours against PyTorch.
+"""Losses of DAN and CORAL with gradients: this library against PyTorch.
 
     python -m benchmarks.adaptation_losses [--json] [--rounds N] [--out FILE]
 
-DAN's is the MMD of five Gaussians around the median distance, found anew at each call,
-of 128 + 128 rows of 256 features; CORAL's that of 128 + 128 rows of 2,048 features.
-Each side computes the loss and its gradient with respect to both samples. PyTorch runs
-eager, as a user writes it: distances by torch.cdist or by a matrix product (the faster
-of them counts), torch.median, and covariance matrices of d x d. Both have as many
-threads as there are processors they may use. On a busy machine PyTorch's threads wait
-for one another, up to a hundred times longer than they work: then compare under
-`taskset -c 0`, one thread each. Sides take turns in short rounds: see
-benchmarks/timing.py. Goal: ratio of medians <= 1 on CPU.
+DAN's loss is the MMD of 128 + 128 rows of 256 features, with five Gaussians around the
+median distance, which every call computes. CORAL's loss has 128 + 128 rows of 2,048
+features. Each side computes the loss and its gradient with respect to both samples.
+PyTorch runs eagerly, as a user writes it: distances by torch.cdist or by a matrix
+product (the faster counts), torch.median, and covariance matrices of d x d. Both sides
+have a thread per usable processor. On a busy machine PyTorch's threads wait for one
+another, up to a hundred times longer than they work. Then compare under `taskset -c 0`,
+with one thread each. Sides take turns in short rounds: see benchmarks/timing.py.
+Goal: ratio of medians <= 1 on CPU.
 """
 
 import jax
@@ -31,24 +31,24 @@ def samples(d: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def dan(source, target):
-    """As methods.dan computes it for a layer."""
+    """DAN's loss of one layer, as methods.dan computes it."""
     kernel = ops.multi_kernel(jnp.concatenate([source, target]))
     return losses.mmd_biased(source, target, kernel=kernel)
 
 
 def ours(loss, pair):
-    """A call of the compiled value and gradient."""
+    """A call of the compiled loss and its gradient."""
     compiled = jax.jit(jax.value_and_grad(loss, (0, 1)))
     pair = jax.device_put(pair)
     return lambda: jax.block_until_ready(compiled(*pair))
 
 
 def theirs(pairs):
-    """{task: {name: call}} of PyTorch, with the value each call gives; or {}."""
-    found = timing.pytorch()
-    if found is None:
+    """{task: {name: call that returns the loss}} of PyTorch; {} without it."""
+    pytorch = timing.pytorch()
+    if pytorch is None:
         return {}
-    torch, device = found
+    torch, device = pytorch
 
     def by_cdist(x):
         return torch.cdist(x, x).square()
@@ -99,28 +99,19 @@ def theirs(pairs):
     }
 
 
-def main() -> None:
-    parser = timing.parser('Time the losses of DAN and CORAL.')
+def add_flags(parser) -> None:
     parser.add_argument('--rounds', type=int, default=50)
-    flags = parser.parse_args()
 
+
+def measure(flags, result) -> list[str]:
+    """Race both losses."""
     pairs = {'dan': samples(FEATURES), 'coral': samples(WIDE)}
-    result = {'machine': timing.machine()}
-    lines = [', '.join(f'{k} {v}' for k, v in result['machine'].items())]
-    other = theirs(pairs)
-    for task, loss in (('dan', dan), ('coral', losses.coral)):
-        mine = ours(loss, pairs[task])
-        for name, call in other.get(task, {}).items():
-            # A race between two different numbers would say nothing.
-            np.testing.assert_allclose(mine()[0], call(), rtol=1e-3, err_msg=name)
-        result[task], told = timing.race(mine, other.get(task, {}), rounds=flags.rounds)
-        lines += [f'{task}:', *told]
-    if other:
-        result['machine'] |= timing.torch_version()
-    else:
-        lines.append(timing.INSTALL)
-    timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
+    calls = {
+        'dan': ours(dan, pairs['dan']),
+        'coral': ours(losses.coral, pairs['coral']),
+    }
+    return timing.race_pytorch(result, calls, theirs(pairs), rounds=flags.rounds)
 
 
 if __name__ == '__main__':
-    main()
+    timing.run('Time the losses of DAN and CORAL.', measure, add_flags)

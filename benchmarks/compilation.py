@@ -1,12 +1,12 @@
-"""What the first and the second start of the demo spend on compiling.
+"""Compilation time of the first and the second start of the demo.
 
     python -m benchmarks.compilation [--json] [--out FILE]
 
-The demo with few steps, each time in a new process and a new run folder, with one
-folder of compiled programs that is empty at first
-(transfer_jax/cli/compilation_cache.py). Seconds are
-those that jax spends in XLA, or on reading programs; tracing and lowering are the same
-both times. Goal: the second start spends a fifth of the first, or less.
+Runs the demo twice with few steps, each time in a new process and a new run folder.
+Both share a compilation cache that is empty at first
+(transfer_jax/cli/compilation_cache.py). Counts the seconds that JAX spends in XLA or on
+reading programs; tracing and lowering are the same both times. Goal: the second start
+takes at most a fifth of the first.
 """
 
 import json
@@ -37,11 +37,11 @@ BEFORE = (
 )
 
 
-def start(cache: pathlib.Path, place: pathlib.Path) -> dict[str, float]:
-    """Seconds of one start."""
+def start(cache: pathlib.Path, run_dir: pathlib.Path) -> dict[str, float]:
+    """{'compiling', 'tracing'}: seconds of one start."""
     flags = ['--config.steps', str(STEPS), '--config.seeds', '1']
     run = subprocess.run(
-        [sys.executable, '-c', CODE, *flags, '--run-dir', str(place)],
+        [sys.executable, '-c', CODE, *flags, '--run-dir', str(run_dir)],
         env=os.environ | {'JAX_COMPILATION_CACHE_DIR': str(cache)},
         capture_output=True,
         text=True,
@@ -54,24 +54,22 @@ def start(cache: pathlib.Path, place: pathlib.Path) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    parser = timing.parser('Time two starts of the demo.')
-    flags = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        root = pathlib.Path(place)
+def measure(flags, result) -> list[str]:
+    """Start the demo twice."""
+    del flags
+    with tempfile.TemporaryDirectory() as scratch:
+        root = pathlib.Path(scratch)
         first, second = (start(root / 'programs', root / f'run_{i}') for i in (1, 2))
     ratio = first['compiling'] / second['compiling']
-    result = {'machine': timing.machine(), 'first': first, 'second': second}
-    result['ratio'] = ratio
-    lines = [', '.join(f'{k} {v}' for k, v in result['machine'].items())]
-    for name, row in (('first', first), ('second', second)):
-        lines.append(
-            f'{name:8}{row["compiling"]:8.2f} s compiling or reading programs, '
-            f'{row["tracing"]:.2f} s tracing'
-        )
+    result |= {'first': first, 'second': second, 'ratio': ratio}
+    lines = [
+        f'{name:8}{row["compiling"]:8.2f} s compiling or reading programs, '
+        f'{row["tracing"]:.2f} s tracing'
+        for name, row in (('first', first), ('second', second))
+    ]
     lines.append(f'{ratio:.1f} times less: {"met" if ratio >= GOAL else "missed"}')
-    timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
+    return lines
 
 
 if __name__ == '__main__':
-    main()
+    timing.run('Time two starts of the demo.', measure)

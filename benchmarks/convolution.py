@@ -1,14 +1,15 @@
-"""Convolution and pooling on this backend: which form is fast for which layer.
+"""Convolution and pooling on this backend: the fastest form for each layer.
 
     python -m benchmarks.convolution [--json] [--rounds N] [--only REGEX] [--out FILE]
     python -m benchmarks.convolution --malloc [--rounds N] [--only REGEX] [--json]
 
-For each layer of Ganin's three nets and of LeNet, and two of a ResNet, at 128 images:
-the forward pass, and forward with gradients (of the input too, except in first layers),
-as XLA's convolution and as a matrix product of patches. For each pool: reshape, slices
-and reduce_window.
---malloc repeats it in two processes, the second with large buffers on huge pages
-(glibc's), because fetching fresh pages is a large part of what patches cost.
+For each layer of Ganin's three nets and of LeNet, and two of a ResNet, with 128 images:
+the forward pass, and forward with gradients (also of the input, except in first
+layers), as XLA's convolution and as a matrix product of patches. For each pool:
+reshape, slices and reduce_window.
+--malloc repeats this in a process for each setting of benchmarks/malloc.py, one of them
+with large buffers on glibc's huge pages, because fetching new pages is a large part of
+the cost of patches.
 Sides take turns, and minima of short rounds count: see benchmarks/timing.py.
 """
 
@@ -39,7 +40,7 @@ LAYERS = {
     'signs/conv_1': (40, 3, 96, 5, 0),
     'signs/conv_2': (18, 96, 144, 3, 0),
     'signs/conv_3': (8, 144, 256, 5, 0),
-    # Of a ResNet, at 64 and at 96 pixels: smaller than its window, and not.
+    # Of a ResNet at 64 and 96 pixels; the first map is smaller than its window.
     'resnet/block4': (2, 512, 512, 3, 1),
     'resnet/block4_96': (3, 512, 512, 3, 1),
 }
@@ -49,7 +50,7 @@ FORMS = {'patches': convolution.by_patches, 'xla': convolution.by_xla}
 
 
 def by_reshape(x: jax.Array, window: int) -> jax.Array:
-    """max_pool as jnp.max, whose gradient is not safe: see ops/windows.py."""
+    """max_pool by jnp.max, whose gradient is not safe: see ops/windows.py."""
     n, h, w, c = x.shape
     parts = x.reshape(n, h // window, window, w // window, window, c)
     return parts.max((2, 4))
@@ -69,18 +70,18 @@ POOLING = {
 
 
 def calls(function, arguments, differentiate):
-    """{'forward', 'gradient'}: calls that wait for the result."""
+    """{'forward': call, 'gradient': call}; both wait for the result."""
     output = jax.eval_shape(function, *arguments)
     g = jnp.ones(output.shape)
 
     def both(*values):
         def partial(*some):
             full = list(values)
-            for place, value in zip(differentiate, some, strict=True):
-                full[place] = value
+            for index, value in zip(differentiate, some, strict=True):
+                full[index] = value
             return function(*full)
 
-        y, pull = jax.vjp(partial, *(values[place] for place in differentiate))
+        y, pull = jax.vjp(partial, *(values[index] for index in differentiate))
         return y, pull(g)
 
     forward, gradient = jax.jit(function), jax.jit(both)
@@ -90,7 +91,7 @@ def calls(function, arguments, differentiate):
     }
 
 
-def measure(only: str, rounds: int) -> dict[str, dict[str, dict[str, float]]]:
+def compare_all(only: str, rounds: int) -> dict[str, dict[str, dict[str, float]]]:
     """{'layer pass': {form: times}}."""
     rng = np.random.default_rng(0)
     result = {}
@@ -126,34 +127,34 @@ def measure(only: str, rounds: int) -> dict[str, dict[str, dict[str, float]]]:
     return result
 
 
-def main() -> None:
-    parser = timing.parser('Time convolutions and pools.')
+def add_flags(parser) -> None:
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--only', default='', help='regex of layer names')
     parser.add_argument('--malloc', action='store_true', help='with each allocator')
-    flags = parser.parse_args()
 
-    if flags.malloc:
-        own = ['--rounds', str(flags.rounds), '--only', flags.only]
-        for setting in malloc.WAYS.values():
-            environment = {**os.environ, 'GLIBC_TUNABLES': setting}
-            command = [sys.executable, '-m', 'benchmarks.convolution', *own]
-            command += ['--json'] if flags.json else []
-            subprocess.run(command, env=environment, check=True)
-        return
 
-    measured = measure(flags.only, flags.rounds)
-    result = {'machine': timing.machine(), 'milliseconds': measured}
+def measure(flags, result) -> list[str]:
+    """Compare the forms of every layer and pool."""
+    measured = compare_all(flags.only, flags.rounds)
+    result['milliseconds'] = measured
     rows = {
         f'{name}, {form}': times
         for name, forms in measured.items()
         for form, times in forms.items()
     }
-    text = ', '.join(f'{k} {v}' for k, v in result['machine'].items())
-    timing.show(
-        result, f'{text}\n{timing.table(rows)}', as_json=flags.json, out=flags.out
-    )
+    return [timing.table(rows)]
+
+
+def with_each_allocator(arguments: list[str]) -> None:
+    """This benchmark in one process for each setting of malloc."""
+    for setting in malloc.WAYS.values():
+        environment = {**os.environ, 'GLIBC_TUNABLES': setting}
+        command = [sys.executable, '-m', 'benchmarks.convolution', *arguments]
+        subprocess.run(command, env=environment, check=True)
 
 
 if __name__ == '__main__':
-    main()
+    if '--malloc' in sys.argv:
+        with_each_allocator([flag for flag in sys.argv[1:] if flag != '--malloc'])
+    else:
+        timing.run('Time convolutions and pools.', measure, add_flags)

@@ -1,14 +1,14 @@
-"""The fully connected CRF: our lattice against pydensecrf, and against all pairs.
+"""The fully connected CRF: this library's lattice against pydensecrf and all pairs.
 
     python -m benchmarks.crf [--exact] [--image FILE] [--json] [--rounds N] [--out FILE]
 
-320 x 240 pixels, 21 classes, 10 iterations of mean field, the lattice's construction
-counted in. pydensecrf has its own lattice in C++ (`pip install pydensecrf2`); where it
-is not installed, ours stands alone. With `--exact`, all pairs of pixels are summed too,
-which takes minutes, and the table says how far the marginals of either are from that:
-the largest and the mean difference, and the share of pixels with another label.
-Without a file the image is generated: blobs with sharp borders and some noise. Goals:
-not slower than pydensecrf, and under 2 s on 2 CPU cores.
+320 x 240 pixels, 21 classes, 10 iterations of mean field; the times include the
+construction of the lattice. pydensecrf has a lattice in C++ (`pip install
+pydensecrf2`); if it is not installed, only this library is measured. `--exact` also
+sums over all pairs of pixels, which takes minutes, and compares the marginals of both
+lattices with that: the largest and the mean difference, and the share of pixels with
+another label. Without a file the image is generated: blobs with sharp borders and some
+noise. Goals: not slower than pydensecrf, and under 2 s on 2 CPU cores.
 """
 
 import time
@@ -24,7 +24,7 @@ WIDTHS = {'theta_alpha': 80.0, 'theta_beta': 13.0, 'theta_gamma': 3.0}
 
 
 def scene(file: str) -> tuple[np.ndarray, np.ndarray]:
-    """An image (h, w, 3), 0 to 255, and noisy, blurred scores of its parts as unary."""
+    """(image (h, w, 3) from 0 to 255, unary of noisy, blurred scores of its parts)."""
     from PIL import Image
     from scipy import ndimage
 
@@ -38,8 +38,8 @@ def scene(file: str) -> tuple[np.ndarray, np.ndarray]:
         palette = rng.uniform(0, 255, (8, 3))
         image = palette[smooth.argmax(-1)] + rng.normal(0, 8, (h, w, 3))
         image = image.clip(0, 255).astype(np.float32)
-    at = np.stack(np.mgrid[:h, :w], -1) / h
-    features = np.concatenate([2 * at, image / 60], -1)
+    positions = np.stack(np.mgrid[:h, :w], -1) / h
+    features = np.concatenate([2 * positions, image / 60], -1)
     centres = features.reshape(-1, 5)[rng.choice(h * w, CLASSES, replace=False)]
     score = -((features[:, :, None] - centres) ** 2).sum(-1)
     score = ndimage.gaussian_filter(np.maximum(score, -8), (8, 8, 0))
@@ -51,12 +51,12 @@ def scene(file: str) -> tuple[np.ndarray, np.ndarray]:
 
 def ours(image, unary):
     """A call of mean field on the lattice."""
-    how = {**WEIGHTS, **WIDTHS, 'iterations': ITERATIONS}
-    return lambda: np.asarray(ops.mean_field(unary, image, **how))
+    options = {**WEIGHTS, **WIDTHS, 'iterations': ITERATIONS}
+    return lambda: np.asarray(ops.mean_field(unary, image, **options))
 
 
 def theirs(image, unary):
-    """{name: call}; or {}."""
+    """{'pydensecrf': call}, or {} without it."""
     try:
         from pydensecrf import densecrf
     except ImportError:
@@ -77,54 +77,54 @@ def theirs(image, unary):
             rgbim=whole,
             compat=WEIGHTS['appearance_weight'],
         )
-        found = np.array(model.inference(ITERATIONS))
-        return found.reshape(c, h, w).transpose(1, 2, 0)
+        marginals = np.array(model.inference(ITERATIONS))
+        return marginals.reshape(c, h, w).transpose(1, 2, 0)
 
     return {'pydensecrf': call}
 
 
-def apart(found: np.ndarray, exact: np.ndarray) -> dict[str, float]:
-    """How far marginals (h, w, c) are from others."""
-    difference = np.abs(found - exact)
+def distance(marginals: np.ndarray, exact: np.ndarray) -> dict[str, float]:
+    """Distance of marginals (h, w, c) from exact ones."""
+    difference = np.abs(marginals - exact)
     return {
         'largest': float(difference.max()),
         'mean': float(difference.mean()),
-        'labels': float(np.mean(found.argmax(-1) != exact.argmax(-1))),
+        'labels': float(np.mean(marginals.argmax(-1) != exact.argmax(-1))),
     }
 
 
-def main() -> None:
-    parser = timing.parser('Time the fully connected CRF.')
+def add_flags(parser) -> None:
     parser.add_argument('--exact', action='store_true', help='all pairs too: minutes')
-    parser.add_argument('--image', default='', help='a file in place of the generated')
+    parser.add_argument('--image', default='', help='a file instead of the generated')
     parser.add_argument('--rounds', type=int, default=5)
-    flags = parser.parse_args()
 
+
+def measure(flags, result) -> list[str]:
+    """Race both libraries; with --exact, compare them with all pairs."""
     image, unary = scene(flags.image)
     mine, others = ours(image, unary), theirs(image, unary)
-    result = {'machine': timing.machine(), 'image': 'file' if flags.image else ''}
-    lines = [', '.join(f'{k} {v}' for k, v in result['machine'].items())]
-    result['crf'], told = timing.race(mine, others, rounds=flags.rounds)
-    lines += told
+    result['image'] = 'file' if flags.image else ''
+    result['crf'], lines = timing.race(mine, others, rounds=flags.rounds)
     if not others:
         lines.append(
-            'pydensecrf is not installed (pip install pydensecrf2): ours alone'
+            'pydensecrf is not installed (pip install pydensecrf2): only ours was '
+            'measured'
         )
     if flags.exact:
         start = time.perf_counter()
-        how = {**WEIGHTS, **WIDTHS, 'iterations': ITERATIONS}
-        exact = ops.mean_field(unary, image, **how, filter=ops.exact_filter)
+        options = {**WEIGHTS, **WIDTHS, 'iterations': ITERATIONS}
+        exact = ops.mean_field(unary, image, **options, filter=ops.exact_filter)
         exact = np.asarray(exact)
         result['exact_seconds'] = time.perf_counter() - start
-        lines.append(f'all pairs: {result["exact_seconds"]:.0f} s; from these differ')
+        lines.append(f'all pairs: {result["exact_seconds"]:.0f} s; differences:')
         for name, call in {'ours': mine, **others}.items():
-            result[f'differs_{name}'] = found = apart(call(), exact)
+            row = result[f'differs_{name}'] = distance(call(), exact)
             lines.append(
-                f'{name:20}largest {found["largest"]:.3f}, mean {found["mean"]:.5f}, '
-                f'labels {100 * found["labels"]:.2f} %'
+                f'{name:20}largest {row["largest"]:.3f}, mean {row["mean"]:.5f}, '
+                f'labels {100 * row["labels"]:.2f} %'
             )
-    timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
+    return lines
 
 
 if __name__ == '__main__':
-    main()
+    timing.run('Time the fully connected CRF.', measure, add_flags)

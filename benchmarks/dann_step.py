@@ -1,16 +1,16 @@
-"""One training step of DANN: ours against PyTorch, and what the loop adds to it.
+"""A training step of DANN: this library against PyTorch, and the loop's overhead.
 
     python -m benchmarks.dann_step [--json] [--rounds N] [--compile] [--out FILE]
 
 Ganin's MNIST net, 64 + 64 images of 28x28x3, momentum SGD with Ganin's schedules, on
-the same device with as many threads as the machine has processors. PyTorch runs eager
-in both memory layouts, with --compile also under torch.compile (a minute more), and
-the ratio is ours over the fastest of them. Sides take turns in short rounds, and the
+the same device with a thread per usable processor. PyTorch runs eagerly in both memory
+layouts, with --compile also under torch.compile (a minute more). The ratio is our time
+divided by that of the fastest of them. Sides take turns in short rounds, and the
 minimum of the rounds counts: see benchmarks/timing.py.
 
 Host overhead is the time of a step in training.fit, with random uint8 images drawn,
-normalised and prefetched, minus that of the bare compiled step, over the latter.
-Goals: ratio <= 1 on CPU and <= 1/3 on GPU (with several_steps), overhead < 5 %.
+normalised and prefetched, minus the time of the bare compiled step, as a share of the
+latter. Goals: ratio <= 1 on CPU and <= 1/3 on GPU (with several_steps), overhead < 5 %.
 """
 
 import statistics
@@ -31,7 +31,7 @@ TOGETHER = 10  # steps in one dispatch on an accelerator
 
 
 def build() -> training.Method:
-    """DANN as experiments.adaptation.dann builds it."""
+    """DANN, built as in experiments.adaptation.dann."""
     encoder, classifier, discriminator, _ = networks.build('mnist', 10)
     tx = optim.sgd(optim.ganin_rate(STEPS), momentum=0.9)
     return methods.dann(
@@ -44,7 +44,7 @@ def build() -> training.Method:
 
 
 def stream() -> data.Stream:
-    """Random images through the same streams as real ones."""
+    """Random images in the streams of real ones."""
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (2, 5_000, 28, 28, 3), dtype=np.uint8)
     label = rng.integers(0, 10, 5_000).astype(np.int32)
@@ -56,8 +56,8 @@ def stream() -> data.Stream:
     ).map(data.normalise(np.full(3, 0.5)))
 
 
-class Ours:
-    """The compiled step, called again and again on one batch."""
+class CompiledStep:
+    """The compiled step of a method, always on the same batch."""
 
     def __init__(self, method, batch):
         self._key = jax.random.key(0)
@@ -72,7 +72,7 @@ class Ours:
 
 
 def first(batch):
-    """One batch of a stack of them, or the batch itself."""
+    """The first batch of a stack of batches, or the batch itself."""
     if batch['source']['image'].ndim == 5:
         return jax.tree.map(lambda leaf: leaf[0], batch)
     return batch
@@ -80,10 +80,10 @@ def first(batch):
 
 def torch_step(batch, *, channels_last, compiled):
     """The same step as a user of PyTorch writes it; None without PyTorch."""
-    found = timing.pytorch()
-    if found is None:
+    pytorch = timing.pytorch()
+    if pytorch is None:
         return None
-    torch, device = found
+    torch, device = pytorch
     from torch import nn
     from torch.nn import functional
 
@@ -139,10 +139,12 @@ def torch_step(batch, *, channels_last, compiled):
         strength = 2 / (1 + np.exp(-10 * count / STEPS)) - 1
         count += 1
         sgd.zero_grad(set_to_none=True)
-        logits, guess = apply(x, torch.tensor(strength, dtype=x.dtype, device=device))
+        strength = torch.tensor(strength, dtype=x.dtype, device=device)
+        logits, domain_logits = apply(x, strength)
         loss = functional.cross_entropy(logits, label)
-        # The mean of each half, added: twice the mean of both.
-        loss = loss + 2 * functional.binary_cross_entropy_with_logits(guess, domain)
+        # The sum of the means of both halves is twice the mean over all.
+        domain_loss = functional.binary_cross_entropy_with_logits(domain_logits, domain)
+        loss = loss + 2 * domain_loss
         loss.backward()
         sgd.step()
         rate.step()
@@ -152,9 +154,9 @@ def torch_step(batch, *, channels_last, compiled):
 
 
 def overhead(method, stream, rounds: int, steps: int = 12) -> dict[str, float]:
-    """What the loop and its input add to a step, by paired rounds, in milliseconds.
+    """Milliseconds that the loop and its input add to a step, by paired rounds.
 
-    Both sides compile in each round, outside the clock: it starts after step 2.
+    Both sides compile in each round; the clock starts after step 2, without that.
     """
     batch = jax.device_put(stream[0])
     start = method.init(jax.random.key(1), batch)
@@ -187,29 +189,30 @@ def overhead(method, stream, rounds: int, steps: int = 12) -> dict[str, float]:
 
     pairs = [(loop(), bare()) for _ in range(rounds)]
     looped, alone = (min(column) for column in zip(*pairs, strict=True))
-    share = [(one - other) / other for one, other in pairs]
+    shares = [(one - other) / other for one, other in pairs]
     return {
         'loop': looped,
         'bare': alone,
         'share': (looped - alone) / alone,
-        'share_median': statistics.median(share),
+        'share_median': statistics.median(shares),
     }
 
 
-def main() -> None:
-    parser = timing.parser('Time one training step of DANN.')
+def add_flags(parser) -> None:
     parser.add_argument('--rounds', type=int, default=10)
     parser.add_argument('--compile', action='store_true', help='torch.compile as well')
-    flags = parser.parse_args()
 
+
+def measure(flags, result) -> list[str]:
+    """Race the steps, then measure the host overhead."""
     method, batches = build(), stream()
-    sides = {'ours': Ours(method, batches[0])}
-    if jax.default_backend() != 'cpu':
+    sides = {'ours': CompiledStep(method, batches[0])}
+    if timing.on_accelerator():
         stack = jax.tree.map(
             lambda *rows: np.stack(rows), *(batches[t] for t in range(TOGETHER))
         )
         many = parallel.several_steps(method, TOGETHER)
-        sides[f'ours, {TOGETHER} steps together'] = Ours(many, stack)
+        sides[f'ours, {TOGETHER} steps together'] = CompiledStep(many, stack)
     for compiled in (False, True) if flags.compile else (False,):
         for layout in (False, True):
             name = f'torch {"compiled" if compiled else "eager"}'
@@ -221,9 +224,8 @@ def main() -> None:
     for name, row in times.items():
         if 'together' in name:
             row.update({key: value / TOGETHER for key, value in row.items()})
-    result = {'machine': timing.machine(), 'milliseconds': times}
-    lines = [', '.join(f'{k} {v}' for k, v in result['machine'].items())]
-    lines.append(timing.table(times))
+    result['milliseconds'] = times
+    lines = [timing.table(times)]
     theirs = [name for name in times if name.startswith('torch')]
     if theirs:
         result['machine'] |= timing.torch_version()
@@ -239,8 +241,8 @@ def main() -> None:
         f'host overhead, input included: {cost["share"]:+.1%} of a step of '
         f'{cost["bare"]:.1f} ms (minima), {cost["share_median"]:+.1%} (median of pairs)'
     )
-    timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
+    return lines
 
 
 if __name__ == '__main__':
-    main()
+    timing.run('Time one training step of DANN.', measure, add_flags)

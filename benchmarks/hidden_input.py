@@ -1,16 +1,16 @@
-"""Whether ResNet-50 waits for its JPEG files: fed from a folder, and from memory.
+"""Whether ResNet-50 waits for its JPEG files: input from a folder and from memory.
 
     python -m benchmarks.hidden_input [--size 224] [--batch 128] [--workers N]
         [--rounds N] [--json] [--out FILE]
 
 training.fit of ResNet-50 (bfloat16 on an accelerator) on generated photographs of 500 x
-375 pixels, decoded, cropped and turned around in threads as in
-benchmarks.input_pipeline, normalised on the device; and the same with one batch that
-lies in memory. Both are timed over the same steps, and profiled for ten more, which say
-for what share of the time the device was at work. On CPU images are small and few by
-default, and whoever decodes takes its processors from the device: there, time goes up
-by the work of decoding, and only the share of the profile says whether anyone waits.
-Goal: files add less than 2 % of the time to that in which it waits.
+375 pixels, which are decoded, cropped and flipped in threads as in
+benchmarks.input_pipeline and normalised on the device; and the same with one batch in
+memory. Both are timed over the same steps, and profiled for ten more to measure the
+share of the time in which the device was at work. On CPU images are small and few by
+default, and decoding takes processors from the device: the time grows by the work of
+decoding, and only the share of the profile shows whether the device waits. Goal: with
+files, the device waits for less than 2 % more of the time.
 """
 
 import pathlib
@@ -25,12 +25,12 @@ from benchmarks import input_pipeline, resnet50, timing
 from transfer_jax import data
 from transfer_jax.training import fit, profiling
 
-WARM, TIMED = 3, 6  # steps before the clock starts, and on the clock
+WARM, TIMED = 3, 6  # untimed steps, then timed steps
 GOAL = 0.02  # of the time
 
 
 class InMemory:
-    """One batch, again and again."""
+    """A stream that always gives the same batch."""
 
     def __init__(self, batch):
         self._batch = batch
@@ -40,7 +40,7 @@ class InMemory:
 
 
 class Clock:
-    """A hook: the seconds of TIMED steps after WARM."""
+    """A hook that measures the seconds of TIMED steps after WARM."""
 
     def __init__(self):
         self.seconds = 0.0
@@ -52,7 +52,7 @@ class Clock:
 
 
 def normalising(method):
-    """The method on uint8 images, normalised in its step."""
+    """The method for uint8 images, which its step normalises."""
 
     def step(state, batch, key):
         image = batch['source']['image'].astype(jnp.float32) / 255
@@ -63,9 +63,9 @@ def normalising(method):
     return method._replace(step=step)
 
 
-def measure(method, state, stream, place: pathlib.Path) -> dict[str, float]:
-    """{'seconds': of a step, 'busy': share of a profile}."""
-    clock, trace = Clock(), profiling.Trace(place)
+def profile(method, state, stream, folder: pathlib.Path) -> dict[str, float]:
+    """{'seconds': of a step, 'busy': share of the time at work in a profile}."""
+    clock, trace = Clock(), profiling.Trace(folder)
     steps = profiling.FIRST + profiling.STEPS
     assert WARM + TIMED < profiling.FIRST
     fit(
@@ -76,36 +76,42 @@ def measure(method, state, stream, place: pathlib.Path) -> dict[str, float]:
         steps=steps,
         hooks=[clock, trace],
     )
-    return {'seconds': clock.seconds / TIMED, 'busy': profiling.busy(place)}
+    return {'seconds': clock.seconds / TIMED, 'busy': profiling.busy(folder)}
 
 
-def main() -> None:
-    accelerated, machine = timing.on_accelerator(), timing.machine()
-    parser = timing.parser('Time ResNet-50 with its input.')
+def as_floats(batch):
+    """The batch as float32, for a first state: only the shapes matter."""
+    image = batch['source']['image'].astype(np.float32)
+    return {'source': {**batch['source'], 'image': image}}
+
+
+def add_flags(parser) -> None:
+    accelerated = timing.on_accelerator()
     parser.add_argument('--size', type=int, default=224 if accelerated else 64)
     parser.add_argument('--batch', type=int, default=128 if accelerated else 8)
-    parser.add_argument('--workers', type=int, default=machine['usable_cpus'])
+    parser.add_argument('--workers', type=int, default=timing.usable_cpus())
     parser.add_argument('--rounds', type=int, default=3)
-    flags = parser.parse_args()
 
+
+def measure(flags, result) -> list[str]:
+    """Train on files and on a batch in memory, in turns."""
     method = normalising(resnet50.method())
-    found: dict[str, list] = {'files': [], 'memory': []}
-    with tempfile.TemporaryDirectory() as place:
-        folder = pathlib.Path(place) / 'photographs'
+    profiles: dict[str, list] = {'files': [], 'memory': []}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch) / 'photographs'
         folder.mkdir()
         input_pipeline.photographs(folder)
-        own = (flags.size, flags.batch, flags.workers)
-        files = data.zipped(source=input_pipeline.stream(folder, *own))
+        images = input_pipeline.stream(folder, flags.size, flags.batch, flags.workers)
+        files = data.zipped(source=images)
         streams = {'files': files, 'memory': InMemory(files[0])}
         state = jax.jit(method.init)(jax.random.key(1), as_floats(files[0]))
         for i in range(flags.rounds):
             for name, stream in streams.items():
-                traces = pathlib.Path(place) / f'{name}_{i}'
-                found[name].append(measure(method, state, stream, traces))
-    result = {'machine': machine, 'size': flags.size, 'batch': flags.batch}
-    result['workers'] = flags.workers
-    lines = [', '.join(f'{k} {v}' for k, v in machine.items())]
-    for name, rows in found.items():
+                traces = pathlib.Path(scratch) / f'{name}_{i}'
+                profiles[name].append(profile(method, state, stream, traces))
+    result |= {'size': flags.size, 'batch': flags.batch, 'workers': flags.workers}
+    lines = []
+    for name, rows in profiles.items():
         result[name] = {
             'images_a_second': flags.batch / min(row['seconds'] for row in rows),
             'busy': float(np.median([row['busy'] for row in rows])),
@@ -114,18 +120,11 @@ def main() -> None:
             f'from {name:8}{result[name]["images_a_second"]:10.1f} images a second, '
             f'the device at work {result[name]["busy"]:.1%} of the time'
         )
-    waits = result['memory']['busy'] - result['files']['busy']
-    result['waits'] = waits
+    waits = result['waits'] = result['memory']['busy'] - result['files']['busy']
     met = 'met' if waits < GOAL else 'missed'
     lines.append(f'waiting for files: {waits:+.1%} of the time: {met}')
-    timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
-
-
-def as_floats(batch):
-    """For a first state, whose shapes alone count."""
-    image = batch['source']['image'].astype(np.float32)
-    return {'source': {**batch['source'], 'image': image}}
+    return lines
 
 
 if __name__ == '__main__':
-    main()
+    timing.run('Time ResNet-50 with its input.', measure, add_flags)

@@ -1,15 +1,15 @@
-"""A step of DANN where malloc keeps freed memory, as every page asks, and where not.
+"""A step of DANN with and without malloc keeping freed memory, as experiments set it.
 
     python -m benchmarks.malloc [--json] [--rounds N] [--out FILE]
 
-The step of benchmarks.dann_step, in a process for each way: allocator.py; glibc
-as it is; glibc with transparent huge pages. The processes take turns. On an accelerator
-all are the same.
+The step of benchmarks.dann_step in a process for each setting: that of
+transfer_jax/cli/allocator.py, glibc's default, and glibc with transparent huge pages.
+The processes take turns. On an accelerator all settings are the same.
 """
 
 from benchmarks import sweeps, timing
 
-# {name: $GLIBC_TUNABLES}; where it sets malloc, cli.allocator does nothing.
+# {name: $GLIBC_TUNABLES}; if it sets malloc, cli.allocator does nothing.
 WAYS = {
     'kept': '',
     'glibc': 'glibc.malloc.mmap_max=65536',  # its default
@@ -17,11 +17,12 @@ WAYS = {
 }
 
 
-def main() -> None:
-    parser = timing.parser("Time DANN's step by allocator.")
+def add_flags(parser) -> None:
     parser.add_argument('--rounds', type=int, default=10)
-    flags = parser.parse_args()
 
+
+def measure(flags, result) -> list[str]:
+    """Run a process for each setting, in turns."""
     sides = {
         name: sweeps.Processes(1, GLIBC_TUNABLES=setting)
         for name, setting in WAYS.items()
@@ -31,17 +32,13 @@ def main() -> None:
         name: {kind: row[kind] / sweeps.TOGETHER for kind in ('min', 'median')}
         for name, row in times.items()
     }
-    result = {'machine': timing.machine(), 'milliseconds': steps}
-    result['ratios'] = {
-        name: steps['kept']['min'] / row['min'] for name, row in steps.items()
-    }
-    lines = [', '.join(f'{k} {v}' for k, v in result['machine'].items())]
-    lines += [
-        f'{name:20}{row["min"]:10.2f} ms; kept by this: {result["ratios"][name]:.2f}'
+    ratios = {name: steps['kept']['min'] / row['min'] for name, row in steps.items()}
+    result |= {'milliseconds': steps, 'ratios': ratios}
+    return [
+        f'{name:20}{row["min"]:10.2f} ms; kept / this: {ratios[name]:.2f}'
         for name, row in steps.items()
     ]
-    timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
 
 
 if __name__ == '__main__':
-    main()
+    timing.run("Time DANN's step by allocator.", measure, add_flags)

@@ -1,12 +1,12 @@
-"""Poolings of score maps, forwards and backwards: ours against PyTorch.
+"""Poolings of score maps with gradients: this library against PyTorch.
 
     python -m benchmarks.pooling [--json] [--rounds N] [--out FILE]
 
-32 images, 28 x 28 places, 20 classes: the maximum, log-sum-exp, WELDON with 1 and 3
-places of each kind, and WILDCAT with a fifth of them and with all. Each side computes
-the scores and the gradient of their sum. PyTorch runs eager, as a user writes it:
-torch.topk, or torch.sort as the published code has it (the faster counts, and maximum
-and mean where they are the same), its maps channels first.
+32 images, 28 x 28 positions, 20 classes: the maximum, log-sum-exp, WELDON with 1 and 3
+positions of each kind, and WILDCAT with a fifth of the positions and with all. Each
+side computes the scores and the gradient of their sum. PyTorch runs eagerly, as a user
+writes it: torch.topk, torch.sort as in the published code, or maximum and mean where
+these are the same (the fastest counts); its maps have channels first.
 Goal: ratio of medians <= 1 on CPU. See benchmarks/adaptation_losses.py on threads.
 """
 
@@ -42,11 +42,11 @@ def ours(pool, maps):
 
 
 def theirs(maps):
-    """{task: {name: call}} of PyTorch; or {}."""
-    found = timing.pytorch()
-    if found is None:
+    """{task: {name: call that returns the sum}} of PyTorch; {} without it."""
+    pytorch = timing.pytorch()
+    if pytorch is None:
         return {}
-    torch, device = found
+    torch, device = pytorch
 
     def by_topk(k, alpha):
         def pool(x):
@@ -109,30 +109,18 @@ def theirs(maps):
     }
 
 
-def main() -> None:
-    parser = timing.parser('Time poolings of score maps.')
+def add_flags(parser) -> None:
     parser.add_argument('--rounds', type=int, default=30)
-    flags = parser.parse_args()
 
+
+def measure(flags, result) -> list[str]:
+    """Race all poolings."""
     maps = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
-    result = {'machine': timing.machine()}
-    lines = [', '.join(f'{k} {v}' for k, v in result['machine'].items())]
-    other = theirs(maps)
-    for task, pool in OURS.items():
-        mine = ours(pool, maps)
-        for name, call in other.get(task, {}).items():
-            # A race between two different numbers would say nothing.
-            np.testing.assert_allclose(
-                mine()[0], call(), rtol=1e-3, atol=0.1, err_msg=name
-            )
-        result[task], told = timing.race(mine, other.get(task, {}), rounds=flags.rounds)
-        lines += [f'{task}:', *told]
-    if other:
-        result['machine'] |= timing.torch_version()
-    else:
-        lines.append(timing.INSTALL)
-    timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
+    calls = {task: ours(pool, maps) for task, pool in OURS.items()}
+    return timing.race_pytorch(
+        result, calls, theirs(maps), rounds=flags.rounds, atol=0.1
+    )
 
 
 if __name__ == '__main__':
-    main()
+    timing.run('Time poolings of score maps.', measure, add_flags)

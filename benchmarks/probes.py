@@ -1,18 +1,19 @@
-"""Linear probes over nine costs: ours in one call, scikit-learn's fit after fit.
+"""Linear probes for nine costs: this library in one call, scikit-learn in nine fits.
 
     python -m benchmarks.probes [--json] [--kinds svm,softmax] [--shapes 600x512x20]
         [--out FILE]
 
-C is 1e-4, 1e-3, ..., 1e4. Features are standardised mixtures of a Gaussian a class
-with falling spectrum, rectified. Ours is compiled before (its time stands apart) and
-ends at a duality gap of 1e-6 of the objective. scikit-learn runs in float64 as well,
-with at most 1,000 iterations a fit, in two ways: `default`, and `matched`, where the
-tolerance is such that its objective can be near the minimum. (LogisticRegression stops
-by the largest entry of the gradient over n C; we ask for a gradient of length 0.1. At
-the default its objective is up to a hundred times the minimum where C is high.) The
-table has the largest relative excess of each side's objectives over the other's. One
-run each, since a run takes from seconds to minutes; the ratio is that of processor
-time, under `taskset -c 0` that of one core. Goal: at most 1 against `matched`.
+C is 1e-4, 1e-3, ..., 1e4. Features are rectified, standardised mixtures of a Gaussian
+per class with falling spectrum. Ours is compiled first (that time is reported
+separately) and stops at a duality gap of 1e-6 of the objective. scikit-learn runs in
+float64 too, with at most 1,000 iterations per fit, in two ways: `default`, and
+`matched`, with a tolerance at which its objective can be near the minimum.
+(LogisticRegression stops by the largest entry of the gradient divided by n C; we choose
+the tolerance for a gradient of length 0.1. At the default, its objective is up to a
+hundred times the minimum for large C.) The table has the largest relative excess of
+each side's objectives over the other's. Each side runs once, because a run takes
+seconds to minutes. The ratio is that of processor times; under `taskset -c 0` both use
+one core. Goal: at most 1 against `matched`.
 """
 
 import functools
@@ -44,46 +45,49 @@ def samples(n: int, d: int, c: int) -> Samples:
 
 
 def objective(kind, weight, bias, cost, data) -> float:
-    """What both minimise; weight (d, c), bias (c,)."""
+    """The objective that both minimise; weight (d, c), bias (c,)."""
     scores = data.x @ weight + bias
-    own = np.eye(scores.shape[1])[data.label]
+    one_hot = np.eye(scores.shape[1])[data.label]
     if kind == 'svm':
-        loss = np.sum(np.maximum(1 - (2 * own - 1) * scores, 0) ** 2)
+        loss = np.sum(np.maximum(1 - (2 * one_hot - 1) * scores, 0) ** 2)
         return 0.5 * np.sum(weight**2) + 0.5 * np.sum(bias**2) + cost * loss
     top = scores.max(1)
     partition = np.log(np.exp(scores - top[:, None]).sum(1)) + top
-    loss = np.sum(partition - np.sum(own * scores, 1))
+    loss = np.sum(partition - np.sum(one_hot * scores, 1))
     return 0.5 * np.sum(weight**2) + cost * loss
 
 
 def theirs(kind, data, *, matched) -> list[tuple[np.ndarray, np.ndarray]]:
     """(weight, bias) of scikit-learn for each cost."""
-    found = []
+    fits = []
     for cost in COSTS:
         if kind == 'svm':
             tol = 1e-6 if matched else 1e-4
-            made = svm.LinearSVC(C=cost, max_iter=ITERATIONS, tol=tol)
+            model = svm.LinearSVC(C=cost, max_iter=ITERATIONS, tol=tol)
         else:
             entries = data.x.shape[1] * (data.label.max() + 1)
             close = 0.1 / (len(data.x) * cost * np.sqrt(entries))
             tol = min(1e-4, close) if matched else 1e-4
-            made = linear_model.LogisticRegression(C=cost, max_iter=ITERATIONS, tol=tol)
+            model = linear_model.LogisticRegression(
+                C=cost, max_iter=ITERATIONS, tol=tol
+            )
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # the excess says what it came to
-            made.fit(data.x, data.label)
-        found.append((made.coef_.T, made.intercept_))
-    return found
+            # Of missing convergence: the excess of the objective measures it.
+            warnings.simplefilter('ignore')
+            model.fit(data.x, data.label)
+        fits.append((model.coef_.T, model.intercept_))
+    return fits
 
 
 def timed(call):
-    """(what it gives, its seconds of processor and of the clock)."""
+    """(result, seconds of processor time, seconds of wall time)."""
     clock, used = time.perf_counter(), time.process_time()
     result = call()
     return result, time.process_time() - used, time.perf_counter() - clock
 
 
 def compare(kind: str, shape: tuple[int, int, int]) -> dict[str, float]:
-    """Seconds of all sides, and by how much each misses the others' objective."""
+    """Seconds of all sides, and each side's excess over the other's objective."""
     data = samples(*shape)
     fit = shallow.linear_path(kind, shape[2], COSTS)
     none = data._replace(mask=np.zeros(shape[0]))
@@ -94,33 +98,33 @@ def compare(kind: str, shape: tuple[int, int, int]) -> dict[str, float]:
     mine = np.array(_objectives(kind, zip(ours.weight, ours.bias, strict=True), data))
     for name, matched in (('default', False), ('matched', True)):
         fitted = functools.partial(theirs, kind, data, matched=matched)
-        found, row[name], row[f'{name}_clock'] = timed(fitted)
-        excess = np.array(_objectives(kind, found, data)) / mine - 1
+        fits, row[name], row[f'{name}_clock'] = timed(fitted)
+        excess = np.array(_objectives(kind, fits, data)) / mine - 1
         row[f'{name}_ratio'] = cpu / row[name]
         row[f'{name}_excess'] = float(excess.max())
         row[f'ours_excess_over_{name}'] = float(-excess.min())
     return row
 
 
-def _objectives(kind, found, data):
-    pairs = zip(found, COSTS, strict=True)
+def _objectives(kind, fits, data):
+    pairs = zip(fits, COSTS, strict=True)
     return [
         objective(kind, np.asarray(w), np.asarray(b), cost, data)
         for (w, b), cost in pairs
     ]
 
 
-def main() -> None:
-    parser = timing.parser('Time linear probes.')
+def add_flags(parser) -> None:
     parser.add_argument('--kinds', default='svm,softmax')
     parser.add_argument('--shapes', default='', help='NxDxC, separated by commas')
-    flags = parser.parse_args()
 
+
+def measure(flags, result) -> list[str]:
+    """Compare all kinds and shapes."""
     shapes = [
         tuple(map(int, shape.split('x'))) for shape in flags.shapes.split(',') if shape
     ]
-    result = {'machine': timing.machine(), 'seconds': {}}
-    lines = [', '.join(f'{k} {v}' for k, v in result['machine'].items())]
+    result['seconds'], lines = {}, []
     for shape in shapes or SHAPES:
         for kind in flags.kinds.split(','):
             name = f'{kind} {"x".join(map(str, shape))}'
@@ -136,8 +140,8 @@ def main() -> None:
                 f'{row[f"ours_excess_over_{other}"]:.1e}'
                 for other in ('default', 'matched')
             ]
-    timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
+    return lines
 
 
 if __name__ == '__main__':
-    main()
+    timing.run('Time linear probes.', measure, add_flags)

@@ -1,16 +1,16 @@
-"""How the time of a step grows: with batch, image side, runs, devices, and MMD's n.
+"""Growth of the time of a step with batch, image side, runs, devices, and MMD's n.
 
     python -m benchmarks.scaling [--curves batch side runs devices mmd] [--json]
         [--out FILE] [--figure FILE]
 
-batch: DANN on Ganin's MNIST net by images of a step. side: supervised ResNet-18 on 8
-images, by their side in pixels. runs: DANN of 32 + 32 images, runs side by side in one
-program, by the way that parallel.over_runs chooses here. devices: DANN of 64 + 64
-images on 1 to 8 devices; on CPU they are forced ones on the same processors, which show
-that the work is divided, not that it is faster. mmd: value and gradient of the biased
-estimate, with its n^2 pairs, and of the linear-time one, on n + n rows of 256 features.
-Times are minima of some rounds; a slope is that of log time by log size over the last
-two points, 1 where time is proportional to size.
+batch: DANN on Ganin's MNIST net, by images in a step. side: supervised ResNet-18 on 8
+images, by their side in pixels. runs: DANN with 32 + 32 images, several runs in one
+program, by the default of parallel.over_runs on this backend. devices: DANN with 64 +
+64 images on 1 to 8 devices; on CPU these are forced devices on the same processors,
+which show that the work is divided, not that it is faster. mmd: value and gradient of
+the biased estimate, with its n^2 pairs, and of the linear-time one, on n + n rows of
+256 features. Times are minima of some rounds. A slope is that of log time over log size
+at the last two points; it is 1 if time is proportional to size.
 """
 
 import json
@@ -51,7 +51,7 @@ def _time(call, rounds=ROUNDS) -> float:
 
 
 def _pair(n: int) -> dict:
-    """A batch of n images, half of each domain."""
+    """A batch of n images, half of them from each domain."""
     rng = np.random.default_rng(0)
     images = rng.normal(size=(2, n // 2, 28, 28, 3)).astype(np.float32)
     label = rng.integers(10, size=n // 2).astype(np.int32)
@@ -62,12 +62,12 @@ def _pair(n: int) -> dict:
 
 
 def batch(n: int) -> dict[str, float]:
-    """DANN."""
-    return {'DANN': _time(dann_step.Ours(dann_step.build(), _pair(n)))}
+    """DANN with n images."""
+    return {'DANN': _time(dann_step.CompiledStep(dann_step.build(), _pair(n)))}
 
 
 def side(pixels: int) -> dict[str, float]:
-    """ResNet-18."""
+    """ResNet-18 on images of this side."""
     rng = np.random.default_rng(0)
     image = rng.normal(size=(8, pixels, pixels, 3)).astype(np.float32)
     given = {'source': {'image': image, 'label': np.arange(8, dtype=np.int32)}}
@@ -75,19 +75,19 @@ def side(pixels: int) -> dict[str, float]:
     encoder = models.ResNet(classes=0, depth=18)
     txs = {'encoder': tx, 'classifier': tx}
     method = methods.supervised(encoder, models.Classifier(10), txs=txs)
-    return {'ResNet-18, 8 images': _time(dann_step.Ours(method, given))}
+    return {'ResNet-18, 8 images': _time(dann_step.CompiledStep(method, given))}
 
 
 def runs(k: int) -> dict[str, float]:
-    """DANN of k runs."""
-    many = sweeps.SideBySide(dann_step.build(), _pair(64), k, None)
+    """DANN with k runs in one program."""
+    many = sweeps.AllRuns(dann_step.build(), _pair(64), k, None)
     return {'DANN, all runs': _time(many)}
 
 
 def devices(k: int) -> dict[str, float]:
-    """DANN on k devices; on CPU in a process that has so many."""
+    """DANN on k devices; on CPU in a new process with k forced devices."""
     if not timing.on_accelerator() and jax.device_count() != k:
-        code = 'from benchmarks import scaling; scaling.tell_devices()'
+        code = 'from benchmarks import scaling; scaling.print_sharded_step()'
         variables = {'JAX_NUM_CPU_DEVICES': str(k), 'JAX_PLATFORMS': 'cpu'}
         run = subprocess.run(
             [sys.executable, '-c', code],
@@ -102,8 +102,8 @@ def devices(k: int) -> dict[str, float]:
     return {'DANN, 128 images': _sharded_step()}
 
 
-def tell_devices() -> None:
-    """The step on all devices of this process, as a line of JSON."""
+def print_sharded_step() -> None:
+    """Print the time of a step on all devices of this process, as a line of JSON."""
     print(json.dumps({'DANN, 128 images': _sharded_step()}))
 
 
@@ -112,13 +112,13 @@ def _sharded_step() -> float:
     state = method.init(jax.random.key(1), given)
     if jax.device_count() > 1:
         state = parallel.replicated(state, parallel.mesh())
-        given = jax.device_put(given, parallel.by_rows(parallel.mesh()))
+        given = jax.device_put(given, parallel.row_sharding(parallel.mesh()))
     step, key = jax.jit(method.step), jax.random.key(0)
     return _time(lambda: jax.block_until_ready(step(state, given, key)))
 
 
 def mmd(n: int) -> dict[str, float]:
-    """Both estimates."""
+    """Both estimates of the MMD for n + n rows."""
     rng = np.random.default_rng(0)
     pair = jax.device_put(tuple(rng.normal(size=(2, n, 256)).astype(np.float32)))
 
@@ -137,19 +137,19 @@ def mmd(n: int) -> dict[str, float]:
 
 
 def slope(points: dict[int, float]) -> float:
-    """Of the logarithms, over the last two sizes."""
+    """Slope of log time over log size at the last two sizes."""
     (a, s), (b, t) = list(points.items())[-2:]
     return float(np.log(t / s) / np.log(b / a))
 
 
-def figure(curves: dict[str, dict[str, dict[int, float]]], place: pathlib.Path) -> None:
-    """A panel for each curve, both axes logarithmic."""
+def figure(curves: dict[str, dict[str, dict[int, float]]], path: pathlib.Path) -> None:
+    """Draw a panel for each curve, with logarithmic axes."""
     from matplotlib.figure import Figure
 
     from transfer_jax.reports import figures
 
-    made = Figure(figsize=(3.4 * len(curves), 3.2), layout='constrained')
-    panels = made.subplots(1, len(curves), squeeze=False)[0]
+    drawing = Figure(figsize=(3.4 * len(curves), 3.2), layout='constrained')
+    panels = drawing.subplots(1, len(curves), squeeze=False)[0]
     for axes, (name, lines) in zip(panels, curves.items(), strict=True):
         for i, (line, points) in enumerate(lines.items()):
             sizes, times = list(points), list(points.values())
@@ -160,7 +160,7 @@ def figure(curves: dict[str, dict[str, dict[int, float]]], place: pathlib.Path) 
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.minorticks_off()
         low, high = axes.get_ylim()
-        if high < 10 * low:  # what hardly changes shall look so, and have ticks
+        if high < 10 * low:  # a nearly constant curve: look flat, with ticks
             low, high = high / 8, 2 * high  # and room for the legend
             axes.set_ylim(low, high)
         ticks = [t for t in _round_numbers() if low <= t <= high]
@@ -169,40 +169,41 @@ def figure(curves: dict[str, dict[str, dict[int, float]]], place: pathlib.Path) 
         axes.set_ylabel('milliseconds')
         axes.grid(alpha=0.25)
         axes.legend(fontsize=8, framealpha=0.8)
-    made.savefig(place, dpi=figures.DOTS_PER_INCH)
+    drawing.savefig(path, dpi=figures.DOTS_PER_INCH)
 
 
 def _round_numbers():
     return [m * 10.0**e for e in range(-3, 6) for m in (1, 2, 5)]
 
 
-def main() -> None:
-    parser = timing.parser('Time steps as they grow.')
+def add_flags(parser) -> None:
     parser.add_argument('--curves', nargs='+', default=list(CURVES), choices=CURVES)
     parser.add_argument('--figure', default='', help='draw the curves to this file')
-    flags = parser.parse_args()
 
+
+def measure(flags, result) -> list[str]:
+    """Measure the curves, and draw them with --figure."""
     measures = {'batch': batch, 'side': side, 'runs': runs}
     measures |= {'devices': devices, 'mmd': mmd}
-    result = {'machine': timing.machine(), 'milliseconds': {}, 'slope': {}}
-    lines = [', '.join(f'{k} {v}' for k, v in result['machine'].items())]
+    result |= {'milliseconds': {}, 'slope': {}}
+    lines = []
     for curve in flags.curves:
-        found: dict[str, dict[int, float]] = {}
+        times: dict[str, dict[int, float]] = {}
         for size in CURVES[curve]:
-            for line, time in measures[curve](size).items():
-                found.setdefault(line, {})[size] = time
+            for line, milliseconds in measures[curve](size).items():
+                times.setdefault(line, {})[size] = milliseconds
             jax.clear_caches()
-        result['milliseconds'][curve] = found
-        for line, points in found.items():
-            told = '  '.join(f'{size}: {time:.1f}' for size, time in points.items())
+        result['milliseconds'][curve] = times
+        for line, points in times.items():
+            text = '  '.join(f'{size}: {time:.1f}' for size, time in points.items())
             result['slope'][f'{curve}, {line}'] = slope(points)
             lines.append(
-                f'{curve:8} {line:22} slope {slope(points):5.2f}  ms at {told}'
+                f'{curve:8} {line:22} slope {slope(points):5.2f}  ms at {text}'
             )
     if flags.figure:
         figure(result['milliseconds'], pathlib.Path(flags.figure))
-    timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
+    return lines
 
 
 if __name__ == '__main__':
-    main()
+    timing.run('Time steps as they grow.', measure, add_flags)

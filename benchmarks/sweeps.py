@@ -1,17 +1,17 @@
-"""A sweep of DANN over seeds: side by side, one by one, and PyTorch's loop.
+"""A sweep of DANN over seeds: several runs in one program, one by one, and PyTorch.
 
     python -m benchmarks.sweeps [--runs 16] [--rounds N] [--compile] [--json]
         [--out FILE]
 
 Ganin's MNIST net, 64 + 64 images of 28x28x3, momentum SGD, as in benchmarks.dann_step;
-batches lie on the device. Ways of ours: runs one after another with one step a
-dispatch, or ten (several_steps); all runs in one program by vmap, by a scan over them,
-or unrolled (parallel.over_runs), and ten steps of all by vmap; and single steps in
-processes of their own at the same time, on CPU one a processor, on a GPU four with a
-stream each. On CPU fewer runs by default, since unrolled ones compile for long.
-PyTorch trains one run after another, eager, with --compile also by torch.compile. A
-number is runs an hour, of 10,000 steps each. Goals on a GPU: the best way at least 8
-times our single steps and 20 times PyTorch eager.
+batches are on the device. Our ways: runs one after another, with one step per dispatch
+or ten (several_steps); all runs in one program by vmap, by a scan over them, or
+unrolled (parallel.over_runs), and ten steps of all runs by vmap; and single steps in
+concurrent processes, one per processor on CPU, four on a GPU with a stream each. On CPU
+there are fewer runs by default, because unrolled ones take long to compile. PyTorch
+trains one run after another, eagerly, with --compile also by torch.compile. The numbers
+are runs per hour, of 10,000 steps each. Goals on a GPU: the best way is at least 8
+times as fast as our single steps and 20 times as fast as eager PyTorch.
 """
 
 import contextlib
@@ -26,10 +26,10 @@ from transfer_jax.cli import allocator
 from transfer_jax.training import parallel
 
 STEPS = 10_000  # of a run
-TOGETHER = 10
+TOGETHER = 10  # steps per dispatch
 
 
-class SideBySide:
+class AllRuns:
     """A step of all runs in one program."""
 
     def __init__(self, method, batch, runs, how):
@@ -46,14 +46,14 @@ class SideBySide:
 
 
 class Processes:
-    """Steps of as many runs as there are processes, each in its own.
+    """Steps of several runs, each in a separate process.
 
     Args:
-      environment: variables of these processes.
+      environment: environment variables of these processes.
     """
 
     def __init__(self, count: int, **environment: str):
-        # A card's memory is for all of them.
+        # All processes share the memory of a GPU.
         os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
         before = dict(os.environ)
         os.environ.update(environment)
@@ -77,12 +77,12 @@ class Processes:
 
 
 def _serve(pipe, core: int | None) -> None:
-    """In a process: trains as many steps as the pipe asks for, and answers."""
-    allocator.keep()
+    """The loop of a process: take as many steps as the pipe requests, then reply."""
+    allocator.retain_freed()
     if core is not None:
         os.sched_setaffinity(0, {core})
-    step = dann_step.Ours(dann_step.build(), dann_step.stream()[0])
-    with contextlib.suppress(EOFError):  # the other end is gone
+    step = dann_step.CompiledStep(dann_step.build(), dann_step.stream()[0])
+    with contextlib.suppress(EOFError):  # the parent has ended
         while True:
             for _ in range(pipe.recv()):
                 step()
@@ -90,36 +90,38 @@ def _serve(pipe, core: int | None) -> None:
 
 
 def sides(runs: int, compiled: bool) -> dict[str, tuple]:
-    """{name: (call, steps of a run in a call, runs in a call)}."""
+    """{name: (call, steps of each run in a call, runs in a call)}."""
     method, batches = dann_step.build(), dann_step.stream()
     batch = batches[0]
-    found = {'ours, one by one': (dann_step.Ours(method, batch), 1, 1)}
+    ways = {'ours, one by one': (dann_step.CompiledStep(method, batch), 1, 1)}
     stack = jax.tree.map(
         lambda *rows: np.stack(rows), *(batches[t] for t in range(TOGETHER))
     )
     many = parallel.several_steps(method, TOGETHER)
     dispatch = f'{TOGETHER} steps a dispatch'
-    one = dann_step.Ours(many, stack)
-    found[f'ours, one by one, {dispatch}'] = (one, TOGETHER, 1)
+    several_single = dann_step.CompiledStep(many, stack)
+    ways[f'ours, one by one, {dispatch}'] = (several_single, TOGETHER, 1)
     several = parallel.several_steps(
         parallel.over_runs(lambda: method, how='vmap'), TOGETHER
     )
-    every = _Several(several, method, stack, runs)
-    found[f'ours, vmap, {dispatch}'] = (every, TOGETHER, runs)
+    all_runs = _AllRunsSeveralSteps(several, method, stack, runs)
+    ways[f'ours, vmap, {dispatch}'] = (all_runs, TOGETHER, runs)
     for how in parallel.HOW:
-        found[f'ours, {how}'] = (SideBySide(method, batch, runs, how), 1, runs)
+        ways[f'ours, {how}'] = (AllRuns(method, batch, runs, how), 1, runs)
     count = 4 if timing.on_accelerator() else max(2, len(os.sched_getaffinity(0)))
-    found[f'ours, {count} processes'] = (Processes(count), TOGETHER, count)
-    for again in (False, True) if compiled else (False,):
+    ways[f'ours, {count} processes'] = (Processes(count), TOGETHER, count)
+    for use_compile in (False, True) if compiled else (False,):
         for layout in (False, True):
-            step = dann_step.torch_step(batch, channels_last=layout, compiled=again)
+            step = dann_step.torch_step(
+                batch, channels_last=layout, compiled=use_compile
+            )
             if step is not None:
-                name = f'torch {"compiled" if again else "eager"}'
-                found[name + ', channels last' * layout] = (step, 1, 1)
-    return found
+                name = f'torch {"compiled" if use_compile else "eager"}'
+                ways[name + ', channels last' * layout] = (step, 1, 1)
+    return ways
 
 
-class _Several(SideBySide):
+class _AllRunsSeveralSteps(AllRuns):
     """Several steps of all runs in one program."""
 
     def __init__(self, several, method, stack, runs):
@@ -132,7 +134,7 @@ class _Several(SideBySide):
 
 
 def summarise(times, counts) -> dict:
-    """Runs an hour of each side, and the ratios that have goals."""
+    """Runs per hour of each side, and the ratios that have goals."""
     hourly = {
         name: 3.6e6 / (row['min'] / counts[name][0] / counts[name][1] * STEPS)
         for name, row in times.items()
@@ -147,32 +149,32 @@ def summarise(times, counts) -> dict:
     return result
 
 
-def main() -> None:
-    parser = timing.parser('Time a sweep of DANN.')
-    parser.add_argument('--runs', type=int, default=0, help='16; on CPU 4')
+def add_flags(parser) -> None:
+    default = 16 if timing.on_accelerator() else 4
+    parser.add_argument('--runs', type=int, default=default)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--compile', action='store_true', help='torch.compile as well')
-    flags = parser.parse_args()
-    runs = flags.runs or (16 if timing.on_accelerator() else 4)
 
-    found = sides(runs, flags.compile)
-    calls = {name: call for name, (call, *_) in found.items()}
+
+def measure(flags, result) -> list[str]:
+    """Time all ways to train the runs."""
+    ways = sides(flags.runs, flags.compile)
+    calls = {name: call for name, (call, *_) in ways.items()}
     times = timing.paired(calls, rounds=flags.rounds, repeats=1)
-    counts = {name: numbers for name, (_, *numbers) in found.items()}
-    result = {'machine': timing.machine(), 'runs': runs, 'milliseconds': times}
+    counts = {name: numbers for name, (_, *numbers) in ways.items()}
+    result |= {'runs': flags.runs, 'milliseconds': times}
     result |= summarise(times, counts)
-    lines = [', '.join(f'{k} {v}' for k, v in result['machine'].items())]
-    lines.append(timing.table(times))
+    lines = [timing.table(times)]
     lines.append(f'{"runs an hour, of " + str(STEPS) + " steps":44}')
     lines += [f'{name:44}{rate:10.1f}' for name, rate in result['runs_an_hour'].items()]
     for what in ('single_steps', 'torch_eager'):
         if f'best_by_{what}' in result:
             ratio = result[f'best_by_{what}']
-            lines.append(f'{result["best"]} by {what.replace("_", " ")}: {ratio:.2f}')
+            lines.append(f'{result["best"]} / {what.replace("_", " ")}: {ratio:.2f}')
     if not any(name.startswith('torch') for name in times):
         lines.append(timing.INSTALL)
-    timing.show(result, '\n'.join(lines), as_json=flags.json, out=flags.out)
+    return lines
 
 
 if __name__ == '__main__':
-    main()
+    timing.run('Time a sweep of DANN.', measure, add_flags)

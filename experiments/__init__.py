@@ -1,11 +1,10 @@
-"""Experiments: one page each, run as modules."""
+"""Experiments: a module each, run as `python -m experiments.NAME`."""
 
 import os
 
-# Before jax is imported: on CPU, XLA calls every program that it finds again
-# (cli.compilation_cache) one of another machine, because of two preferences of LLVM
-# that are no features of a processor (openxla/xla issue 44565). It runs them all the
-# same.
-# Where a parent has imported jax, the level is jax's own, 1.
+# Set before jax is imported. On CPU, XLA warns at every hit of cli.compilation_cache
+# that the program is of another machine, because of two LLVM preferences that are no
+# processor features (openxla/xla issue 44565). It runs the program all the same.
+# In the child of a process that has imported jax, the level is jax's default, 1.
 if os.environ.get('TF_CPP_MIN_LOG_LEVEL') in (None, '1'):
     os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'

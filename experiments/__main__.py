@@ -1,4 +1,4 @@
-"""Lists every experiment, a line each.
+"""Lists the experiments, one per line.
 
 python -m experiments
 """
@@ -10,24 +10,24 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def pages() -> dict[str, str]:
-    """{module of a page: first line of its docstring}; read, not imported."""
-    found = {}
+def experiments() -> dict[str, str]:
+    """{module of an experiment: first line of its docstring}; imports none of them."""
+    first_lines = {}
     for path in sorted(HERE.rglob('*.py')):
         tree = ast.parse(path.read_text(encoding='utf-8'))
         names = {getattr(node, 'name', '') for node in tree.body}
         if {'Config', 'build'} <= names:
             module = '.'.join(('experiments', *path.relative_to(HERE).parts))
-            about = ast.get_docstring(tree) or ''
-            found[module.removesuffix('.py')] = about.partition('\n')[0]
-    return found
+            docstring = ast.get_docstring(tree) or ''
+            first_lines[module.removesuffix('.py')] = docstring.partition('\n')[0]
+    return first_lines
 
 
 def main() -> None:
     """Writes the list."""
-    found = pages()
-    width = max(map(len, found))
-    lines = [f'python -m {name:<{width}}  {line}' for name, line in found.items()]
+    listed = experiments()
+    width = max(map(len, listed))
+    lines = [f'python -m {name:<{width}}  {line}' for name, line in listed.items()]
     sys.stdout.write('\n'.join(lines) + '\n')
 
 

@@ -1,4 +1,4 @@
-"""Data sets: what there is, how to get it, what it looks like.
+"""Data sets: list them, prepare them, look at samples.
 
 python -m experiments.data list
 python -m experiments.data prepare NAME [--from FOLDER]
@@ -31,7 +31,7 @@ class List:
     """List the domains, and whether their files are present."""
 
     data_dir: DataDir = None
-    """Where to look: default $TRANSFER_JAX_DATA, else ~/tensorflow_datasets."""
+    """Where to search: default $TRANSFER_JAX_DATA, else ~/tensorflow_datasets."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -41,11 +41,11 @@ class Prepare:
     """Fetch, convert or generate a data set."""
 
     name: tyro.conf.Positional[str]
-    """A domain of the list, a part of one (bsds500), or tfds:NAME."""
+    """A domain of the list, a data set it is made from (bsds500), or tfds:NAME."""
     unpacked: Annotated[str | None, tyro.conf.arg(name='from', metavar='FOLDER')] = None
-    """The publisher's unpacked files, for sets that cannot be fetched."""
+    """Folder of the publisher's unpacked files, for data sets that are not fetched."""
     data_dir: DataDir = None
-    """Where to put it: default $TRANSFER_JAX_DATA, else ~/tensorflow_datasets."""
+    """Where to write: default $TRANSFER_JAX_DATA, else ~/tensorflow_datasets."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -57,11 +57,11 @@ class Show:
     name: tyro.conf.Positional[str]
     """A domain of the list, folder:PATH, npz:PATH or tfds:NAME."""
     size: int | None = None
-    """Side of the images in pixels; by default the usual one of the domain, else 64."""
+    """Side of the images in pixels; by default that of the domain, else 64."""
     to: pathlib.Path | None = None
-    """The picture to write, by default NAME.png in the current folder."""
+    """The picture to write; by default NAME.png in the current folder."""
     data_dir: DataDir = None
-    """Where to look: default $TRANSFER_JAX_DATA, else ~/tensorflow_datasets."""
+    """Where to search: default $TRANSFER_JAX_DATA, else ~/tensorflow_datasets."""
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -71,7 +71,7 @@ def main(args: list[str] | None = None) -> None:
     command = tyro.cli(
         List | Prepare | Show,
         prog='python -m experiments.data',
-        description='Data sets: what there is, how to get it, what it looks like.',
+        description='Data sets: list them, prepare them, look at samples.',
         args=args,
     )
     console = rich.console.Console(highlight=False)
@@ -85,34 +85,41 @@ def main(args: list[str] | None = None) -> None:
 
 
 def show_list(console: rich.console.Console, command: List) -> None:
-    """A table of the domains."""
+    """Prints a table of the domains."""
     table = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
     for column in ('name', 'what', 'train / test', 'size', 'files', 'present'):
         table.add_column(column, no_wrap=column in ('name', 'train / test'))
     for line in data.describe(command.data_dir):
         present = '[green]yes[/]' if line.present else '[red]no[/]'
-        row = (line.name, line.what, line.counts, str(line.size), line.where, present)
+        row = (
+            line.name,
+            line.description,
+            line.counts,
+            str(line.size),
+            line.folders,
+            present,
+        )
         table.add_row(*row)
     console.print(table)
     dirs = ', '.join(str(folder) for folder in data.domains.data_dirs(command.data_dir))
-    _say(console, f'looked in: {dirs}')
-    _say(console, 'also: folder:PATH, npz:PATH, tfds:NAME')
+    _print(console, f'looked in: {dirs}')
+    _print(console, 'also: folder:PATH, npz:PATH, tfds:NAME')
 
 
 def show_prepared(console: rich.console.Console, command: Prepare) -> None:
-    """Prepares a data set and says where it is."""
+    """Prepares a data set and prints its paths."""
     with console.status(f'preparing {command.name}'):
-        places = prepare.prepare(
+        paths = prepare.prepare(
             command.name, data_dir=command.data_dir, unpacked=command.unpacked
         )
-    for place in places:
-        _say(console, f'{command.name}: {place}')
-    if not places:
-        _say(console, f'{command.name} needs no files')
+    for path in paths:
+        _print(console, f'{command.name}: {path}')
+    if not paths:
+        _print(console, f'{command.name} needs no files')
 
 
 def show_samples(console: rich.console.Console, command: Show) -> None:
-    """Draws samples of both parts and says where the picture is."""
+    """Draws samples of both parts; prints the counts of the classes and the path."""
     named = data.domains.NAMED.get(command.name)
     size = command.size or (named.size if named else 64)
     domain = data.load(command.name, size=size, data_dir=command.data_dir)
@@ -126,8 +133,8 @@ def show_samples(console: rich.console.Console, command: Show) -> None:
         counts = np.bincount(part.label, minlength=len(domain.classes))
         pairs = zip(domain.classes, counts, strict=True)
         line = ', '.join(f'{name} {count}' for name, count in pairs)
-        _say(console, f'{split}: {len(part)} images ({line})')
-    _say(console, f'samples: {path}')
+        _print(console, f'{split}: {len(part)} images ({line})')
+    _print(console, f'samples: {path}')
 
 
 def draw_grid(domain: data.Domain, path: pathlib.Path) -> None:
@@ -135,10 +142,10 @@ def draw_grid(domain: data.Domain, path: pathlib.Path) -> None:
     from matplotlib import figure
 
     size = domain.train.image.shape[1]
-    cell = size * 1.25  # with room for the label
+    cell = size * 1.25  # leaves room for the label
     rows = TRAIN_ROWS + TEST_ROWS
-    page = figure.Figure(figsize=(COLUMNS, rows * 1.08), layout='tight')
-    axes = page.subplots()
+    picture = figure.Figure(figsize=(COLUMNS, rows * 1.08), layout='tight')
+    axes = picture.subplots()
     axes.set_title(f'{domain.name}: training images above, test images below')
     axes.axis('off')
     for part, first, count in (
@@ -153,22 +160,22 @@ def draw_grid(domain: data.Domain, path: pathlib.Path) -> None:
             name = domain.classes[item['label']][:16]
             axes.text(x + size / 2, y - size / 30, name, fontsize=7, ha='center')
     axes.set(xlim=(0, COLUMNS * cell), ylim=(rows * cell, -cell / 4))
-    page.savefig(path, dpi=110)
+    picture.savefig(path, dpi=110)
 
 
 @contextlib.contextmanager
 def _errors(console: rich.console.Console, debug: bool) -> Iterator[None]:
-    """An error that the user can cause is one message and exit code 2."""
+    """Shows an error that a user can cause in one message, and exits with code 2."""
     try:
         yield
     except ValueError as error:
         if debug:
             raise
-        _say(console, f'error: {error}')
+        _print(console, f'error: {error}')
         sys.exit(2)
 
 
-def _say(console: rich.console.Console, text: str) -> None:
+def _print(console: rich.console.Console, text: str) -> None:
     console.print(text, markup=False, soft_wrap=True)
 
 

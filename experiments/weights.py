@@ -1,9 +1,9 @@
-"""Files of weights: what is in one, and the same under our names.
+"""Files of weights: list their arrays, convert them to this library's names.
 
 python -m experiments.weights inspect FILE
 python -m experiments.weights convert FILE --to OUT.safetensors --architecture NAME
 
-A file is .safetensors, .npz, or, where PyTorch is installed, .pth, .pt, .th.
+A file is .safetensors or .npz, or .pth, .pt, .th if PyTorch is installed.
 """
 
 import dataclasses
@@ -21,22 +21,22 @@ from transfer_jax.models import weights
 
 @dataclasses.dataclass(frozen=True)
 class Inspect:
-    """List the arrays of a file, and the architectures that its names fit."""
+    """List the arrays of a file and the architectures that its names fit."""
 
     file: tyro.conf.Positional[pathlib.Path]
-    """.safetensors, .npz, or with PyTorch .pth, .pt, .th."""
+    """.safetensors or .npz, or .pth, .pt, .th if PyTorch is installed."""
     debug: bool = False
     """Show the traceback of an error."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Convert:
-    """Write a file under our names, in our layouts and in float32."""
+    """Write the weights with this library's names and layouts, in float32."""
 
     file: tyro.conf.Positional[pathlib.Path]
-    """.safetensors, .npz, or with PyTorch .pth, .pt, .th."""
+    """.safetensors or .npz, or .pth, .pt, .th if PyTorch is installed."""
     to: Annotated[pathlib.Path, tyro.conf.arg(metavar='OUT.safetensors')]
-    """The file to write; one that exists is not overwritten."""
+    """The file to write; an existing file is not overwritten."""
     architecture: Annotated[str, tyro.conf.arg(metavar='NAME')]
     """Whose names the file has: one of transfer_jax.models.weights.MAPPINGS."""
     debug: bool = False
@@ -48,19 +48,19 @@ def main(args: list[str] | None = None) -> None:
     command = tyro.cli(
         Inspect | Convert,
         prog='python -m experiments.weights',
-        description='Files of weights: what is in one, and the same under our names. '
-        f'Architectures: {", ".join(weights.MAPPINGS)}.',
+        description='Files of weights: list their arrays, convert them to the names of '
+        f'this library. Architectures: {", ".join(weights.MAPPINGS)}.',
         args=args,
     )
     console = rich.console.Console(highlight=False)
     with cli.errors(command.debug):
         run = inspect if isinstance(command, Inspect) else convert
         for line in run(command):
-            _say(console, line)
+            _print(console, line)
 
 
 def inspect(command: Inspect) -> Iterator[str]:
-    """Lines: every array, how many, what they fit."""
+    """Lines: every array, their number, the architectures that they fit."""
     named = weights.read(command.file)
     width = max(map(len, named), default=0)
     for name, array in named.items():
@@ -71,7 +71,7 @@ def inspect(command: Inspect) -> Iterator[str]:
 
 
 def convert(command: Convert) -> Iterator[str]:
-    """Writes the file; lines that say so."""
+    """Writes the file; yields a line to print."""
     if command.architecture not in weights.MAPPINGS:
         raise ValueError(
             f'no architecture {command.architecture!r}; there is '
@@ -87,7 +87,7 @@ def convert(command: Convert) -> Iterator[str]:
     yield f'{command.to}: {len(renamed)} arrays of {command.architecture}'
 
 
-def _say(console: rich.console.Console, text: str) -> None:
+def _print(console: rich.console.Console, text: str) -> None:
     console.print(text, markup=False, soft_wrap=True)
 
 

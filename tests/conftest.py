@@ -138,7 +138,7 @@ def tiny(networks):
         experiment = runs.Experiment(
             name='tests.tiny',
             config=config,
-            arm='adda',
+            method='adda',
             task='blobs',
             seeds=(0,),
             data=load,
@@ -150,7 +150,7 @@ def tiny(networks):
                 ),
             ),
             evaluations=3,
-            validate_as='target',
+            measure=functools.partial(runs.measure_adaptation, validate_as='target'),
             fast=True,
         )
         return experiment._replace(**changes)

@@ -1,10 +1,11 @@
-"""Writes what the PyTorch references answer: tests/models/golden/<architecture>.json.
+"""Write outputs of the PyTorch references: tests/models/golden/<architecture>.json.
 
     python -m tools.golden [architecture ...]
 
-A file holds the names and shapes of the checkpoint's tensors, the seed they are drawn
-by (tests/models/drawn.py), and for each shape of images a few logits and the norms of
-a few layers' answers. tests/models/golden_test.py holds our networks to them.
+A file holds the names and shapes of the checkpoint's tensors, the seed from which they
+are drawn (tests/models/drawn.py), and, for each shape of images, some logits and the
+norms of some layers' outputs. tests/models/golden_test.py compares our networks with
+them.
 """
 
 import functools
@@ -27,15 +28,15 @@ LOGITS = 25  # evenly spaced ones of each image
 
 
 class Reference(NamedTuple):
-    """A network and what is asked of it."""
+    """A network and what is recorded of it."""
 
     module: Callable[[], torch.nn.Module]
     shapes: tuple[tuple[int, ...], ...]  # of images, (n, h, w, 3)
-    layers: tuple[str, ...]  # whose answers are measured
-    gain: float = 1.0  # of the norms' scales: neither vanish nor explode
+    layers: tuple[str, ...]  # layers whose outputs are recorded
+    gain: float = 1.0  # of the norms' scales; keeps outputs of unit size
     prefix: str = ''  # of the names in the checkpoint
-    keras: bool = False  # its names and axes
-    counts: bool = True  # num_batches_tracked is in the checkpoint
+    keras: bool = False  # whether the checkpoint has Keras's names and axes
+    counts: bool = True  # whether num_batches_tracked is in the checkpoint
 
 
 SMALL, LARGE = (2, 64, 75, 3), (1, 224, 224, 3)
@@ -106,17 +107,17 @@ REFERENCES = {
 
 
 def golden(reference: Reference) -> dict:
-    """What is written of one architecture."""
+    """The content of the file of one architecture."""
     module = reference.module().eval()
     to_checkpoint = _keras if reference.keras else _torch
     shapes, tensors = {}, {}
-    for own, value in module.state_dict().items():
-        if own.endswith('num_batches_tracked') and not reference.counts:
+    for torch_name, value in module.state_dict().items():
+        if torch_name.endswith('num_batches_tracked') and not reference.counts:
             continue
-        name, back, order = to_checkpoint(reference.prefix + own, value)
+        name, back, order = to_checkpoint(reference.prefix + torch_name, value)
         shapes[name] = [value.shape[i] for i in order]
         x = drawn.tensor(SEED, name, shapes[name], reference.gain)
-        tensors[own] = torch.from_numpy(x.transpose(back) if x.ndim else x)
+        tensors[torch_name] = torch.from_numpy(x.transpose(back) if x.ndim else x)
     module.load_state_dict(tensors, strict=reference.counts)
     return {
         'written_by': 'python -m tools.golden',
@@ -128,7 +129,7 @@ def golden(reference: Reference) -> dict:
 
 
 def _torch(name, value):
-    """Name in the checkpoint, the order of axes from it to PyTorch's, and to it."""
+    """(name in the checkpoint, order of axes from it to PyTorch, order to it)."""
     order = tuple(range(value.ndim))
     return name, order, order
 
@@ -157,8 +158,8 @@ def _case(module, shape, reference):
     for name, layer in module.named_modules():
         if name in reference.layers:
 
-            def measure(layer, given, answer, name=name):
-                norms[name] = round(float(torch.linalg.vector_norm(answer)), 4)
+            def measure(layer, inputs, output, name=name):
+                norms[name] = round(float(torch.linalg.vector_norm(output)), 4)
 
             hooks.append(layer.register_forward_hook(measure))
     images = torch.from_numpy(drawn.images(SEED, shape)).permute(0, 3, 1, 2)
@@ -178,7 +179,7 @@ def _case(module, shape, reference):
 
 
 def main(names: list[str]) -> None:
-    """Write the files of the named architectures, all if none is."""
+    """Write the files of the named architectures, or of all if none is named."""
     FOLDER.mkdir(exist_ok=True)
     for name in names or REFERENCES:
         text = json.dumps(golden(REFERENCES[name]), indent=1)
@@ -190,7 +191,7 @@ def _compact(text):
     """Innermost lists on one line."""
     return re.sub(
         r'\[\s*([^\[\]{}]*?)\s*\]',
-        lambda found: '[' + ' '.join(found[1].split()) + ']',
+        lambda match: '[' + ' '.join(match[1].split()) + ']',
         text,
     )
 

@@ -1,14 +1,15 @@
-"""Golden runs: eight methods on embedded digits, whose numbers must not move.
+"""Golden runs: eight methods on embedded digits, whose numbers must not change.
 
     python -m tools.golden_runs                       # compare with the recorded file
     python -m tools.golden_runs --write               # record it anew; say why
     python -m tools.golden_runs --against REVISION    # compare two trees, bit for bit
 
 The recorded file, tests/golden_runs.json, holds for each stage the losses of its first
-five steps and the sum of squares of all parameters after them. It is tested everywhere
-(tests/golden_runs_test.py). After 60 steps two processors differ in the third digit, so
-longer runs are compared on one machine only: `--against` runs both trees with the same
-libraries and cores and compares the digests of all parameters.
+five steps and the sum of squares of all parameters after them. The test
+tests/golden_runs_test.py compares with it on every machine. After 60 steps two
+processors differ in the third digit, so longer runs are compared on one machine only:
+`--against` runs both trees with the same libraries and cores and compares digests of
+all parameters.
 """
 
 import argparse
@@ -21,17 +22,17 @@ import tempfile
 
 METHODS = ('source_only', 'dan', 'dann', 'adda', 'mcd', 'wdgrl', 'mada', 'dsbn')
 PAIR = 'digits_to_digits_m'
-SCHEDULED = 60  # the steps for which rates and weights are scheduled
-FEW = 5  # the steps of the recorded file
+SCHEDULED = 60  # steps over which rates and weights are scheduled
+FEW = 5  # steps in the recorded file
 ROOT = pathlib.Path(__file__).parents[1]
 FILE = ROOT / 'tests' / 'golden_runs.json'
 
 
 def record(method: str, steps: int = FEW) -> dict:
-    """{stage: {'losses', 'squares', 'digest'}} of a method, `steps` steps a stage.
+    """{stage: {'losses', 'squares', 'digest'}} of a method, `steps` steps per stage.
 
-    'losses' are {name: one value a step}. 'squares' is the sum of squares of all
-    parameters. 'digest' is of all parameters and does not depend on the names of the
+    'losses' is {name: [one value per step]}. 'squares' is the sum of squares of all
+    parameters. 'digest' covers all parameters and does not depend on the names of the
     networks.
     """
     import jax
@@ -76,7 +77,7 @@ def record(method: str, steps: int = FEW) -> dict:
 
 
 def _digest(params) -> str:
-    """Of every network's leaves in the order of their paths; the networks sorted."""
+    """Digest of every network's leaves in the order of their paths; networks sorted."""
     import jax
     import numpy as np
 
@@ -92,7 +93,7 @@ def _digest(params) -> str:
 
 
 def against(revision: str, methods: list[str]) -> bool:
-    """Whether this tree and a revision end with the same bits after 60 steps."""
+    """Whether this tree and a revision have the same bits after 60 steps."""
     with tempfile.TemporaryDirectory() as scratch:
         other = pathlib.Path(scratch) / 'tree'
         git = ['git', '-C', str(ROOT)]
@@ -117,7 +118,7 @@ def against(revision: str, methods: list[str]) -> bool:
 
 
 def _digests(tree: pathlib.Path, method: str) -> dict[str, str]:
-    """{stage: digest of all parameters after 60 steps}, by the tree's own program."""
+    """{stage: digest of all parameters after 60 steps}, by the code of `tree`."""
     command = [sys.executable, '-m', 'tools.golden_runs', '--digests', method]
     run = subprocess.run(command, cwd=tree, capture_output=True, text=True)
     if run.returncode:
@@ -139,8 +140,8 @@ def main() -> None:
     flags = parser.parse_args()
     if flags.digests:
         stages = record(flags.digests, SCHEDULED)
-        found = {name: stage['digest'] for name, stage in stages.items()}
-        sys.stdout.write(json.dumps(found) + '\n')
+        digests = {name: stage['digest'] for name, stage in stages.items()}
+        sys.stdout.write(json.dumps(digests) + '\n')
     elif flags.against:
         sys.exit(0 if against(flags.against, flags.methods) else 1)
     elif flags.write:
@@ -151,10 +152,10 @@ def main() -> None:
 
         recorded = json.loads(FILE.read_text())
         for name in flags.methods:
-            found = _without_digests(record(name))
+            now = _without_digests(record(name))
             worst = max(
                 abs(a - b) / max(abs(b), 1e-12)
-                for a, b in zip(_numbers(found), _numbers(recorded[name]), strict=True)
+                for a, b in zip(_numbers(now), _numbers(recorded[name]), strict=True)
             )
             sys.stdout.write(f'{name}: largest relative difference {worst:.1e}\n')
             assert np.isfinite(worst)
@@ -168,11 +169,11 @@ def _without_digests(stages: dict) -> dict:
 
 
 def _numbers(stages: dict) -> list[float]:
-    answer = []
+    numbers = []
     for stage in stages.values():
-        answer += [v for losses in stage['losses'].values() for v in losses]
-        answer.append(stage['squares'])
-    return answer
+        numbers += [v for losses in stage['losses'].values() for v in losses]
+        numbers.append(stage['squares'])
+    return numbers
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""MobileNets in plain PyTorch, beside the networks of torch_reference.
+"""MobileNets in plain PyTorch, like the networks of torch_reference.
 
 V2 has torchvision's names; V1 has those of keras-applications with '.' for '/'.
 """
@@ -8,7 +8,7 @@ from torch import nn
 
 
 class SameConv2d(nn.Conv2d):
-    """Padded as TensorFlow's SAME: ceil(size / stride) outputs, the odd pixel last."""
+    """TensorFlow's SAME padding: ceil(size / stride) outputs, an odd pixel last."""
 
     def forward(self, x):
         pads = []
@@ -29,7 +29,7 @@ def _unit(before, width, window=1, stride=1, groups=1, same=False):
 
 
 class _Inverted(nn.Module):
-    """Expand 1x1, depthwise 3x3, project 1x1 without relu; plus x where it fits."""
+    """Expand 1x1, depthwise 3x3, project 1x1 without relu; plus x if shapes agree."""
 
     def __init__(self, before, width, stride, expand, same):
         super().__init__()

@@ -1,9 +1,9 @@
 """Backbones in plain PyTorch, with the state-dict names of their checkpoints.
 
-They are an independent second writing of the networks in transfer_jax.models, only
-there to be compared with. Names and layers are torchvision's, of which nothing is
-imported; the ResNets for CIFAR are those of He et al. 2016, section 4.2, under
-Y. Idelbayev's names. Images are NCHW. MobileNets are in torch_mobile.
+An independent implementation of the networks in transfer_jax.models, used only for
+comparison. Names and layers are torchvision's, but nothing is imported from it. The
+ResNets for CIFAR are those of He et al. 2016, section 4.2, under Y. Idelbayev's names.
+Images are NCHW. MobileNets are in torch_mobile.
 """
 
 from collections import OrderedDict
@@ -31,7 +31,7 @@ def alexnet() -> nn.Module:
 
 
 def vgg(*convolutions: int) -> nn.Module:
-    """Simonyan & Zisserman 2015; how many convolutions each of the five blocks has."""
+    """Simonyan & Zisserman 2015; `convolutions` are counts of the five blocks."""
     layers, before = [], 3
     for count, width in zip(convolutions, (64, 128, 256, 512, 512), strict=True):
         for _ in range(count):
@@ -109,7 +109,7 @@ class _Inception(nn.Module):
         self.branch2 = nn.Sequential(
             _unit(before, reduce3, 1), _unit(reduce3, three, 3, padding=1)
         )
-        # Windows of 3 where the paper has 5, as the published weights have.
+        # 3x3 instead of the paper's 5x5, as in the published weights.
         self.branch3 = nn.Sequential(
             _unit(before, reduce5, 1), _unit(reduce5, five, 3, padding=1)
         )
@@ -150,7 +150,7 @@ class GoogLeNet(nn.Module):
 
 
 class _Block(nn.Module):
-    """x + f(x), f of two 3x3 convolutions, or of 1x1, 3x3, 1x1 (deep)."""
+    """x + f(x), where f is two 3x3 convolutions or, if deep, 1x1, 3x3, 1x1."""
 
     def __init__(self, before, width, stride, deep):
         super().__init__()
@@ -179,7 +179,7 @@ class _Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """He et al. 2016 for ImageNet; deep blocks stride in their 3x3 convolution."""
+    """He et al. 2016 for ImageNet; deep blocks have the stride in the 3x3."""
 
     def __init__(self, blocks, deep=False):
         super().__init__()
@@ -202,7 +202,7 @@ class ResNet(nn.Module):
 
 
 class _PadShortcut(nn.Module):
-    """Option A: every second position, channels padded with as many zeros each side."""
+    """Option A: every second position; channels padded with zeros on both sides."""
 
     def forward(self, x):
         each = x.shape[1] // 2

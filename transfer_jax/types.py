@@ -1,4 +1,4 @@
-"""The words that every room uses: arrays, keys, trees, batches, samples."""
+"""The types that every package uses: arrays, keys, trees, batches, samples."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ Metrics = dict[str, Array]
 
 
 class Samples(NamedTuple):
-    """Examples of one domain for closed-form methods."""
+    """Examples of one domain, the input of shallow methods."""
 
     x: Array  # (n, d)
     label: Array  # (n,), -1 where unlabelled

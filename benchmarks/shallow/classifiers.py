@@ -1,4 +1,4 @@
-"""NumPy, SciPy and scikit-learn sides of the methods that classify, and of metrics."""
+"""NumPy, SciPy and scikit-learn sides of classifiers and metric learning."""
 
 import numpy as np
 from scipy import optimize
@@ -20,23 +20,23 @@ def tradaboost(p: Problem) -> Side:
         votes = np.zeros((len(p.xt), COUNT))
         for t in range(1, rounds + 1):
             weight /= weight.sum()
-            made = svm.LinearSVC(C=1.0)
-            made.fit(x, label, sample_weight=weight * len(x))
-            wrong = made.predict(x) != label
+            model = svm.LinearSVC(C=1.0)
+            model.fit(x, label, sample_weight=weight * len(x))
+            wrong = model.predict(x) != label
             error = weight[n:] @ wrong[n:] / weight[n:].sum()
             error = min(max(error, 1e-10), 0.49)
             beta = error / (1 - error)
             weight[:n][wrong[:n]] *= shrink
             weight[n:][wrong[n:]] /= beta
             if t >= -(-rounds // 2):
-                votes[np.arange(len(votes)), made.predict(p.xt)] -= np.log(beta)
+                votes[np.arange(len(votes)), model.predict(p.xt)] -= np.log(beta)
         return votes.argmax(1)
 
     return Side(run, np.asarray)
 
 
 def adaptive_svm(p):
-    """LinearSVC, then L-BFGS on the dual of each class's correction."""
+    """LinearSVC, then L-BFGS on the dual problem of each class's correction."""
 
     def run():
         base = svm.LinearSVC(C=1.0).fit(p.xs, p.ys)
@@ -53,7 +53,7 @@ def adaptive_svm(p):
                 image = matrix @ a
                 return a @ image / 2 - lack @ a, image - lack
 
-            found = optimize.minimize(
+            multipliers = optimize.minimize(
                 dual,
                 np.zeros(len(sign)),
                 jac=True,
@@ -61,7 +61,7 @@ def adaptive_svm(p):
                 bounds=[(0, 1)] * len(sign),
                 options={'maxiter': 10_000, 'ftol': 1e-12, 'gtol': 1e-6},
             ).x
-            w[c] = (found * sign) @ x
+            w[c] = (multipliers * sign) @ x
         return before + p.xt @ w[:, :-1].T + w[:, -1]
 
     return Side(run, np.asarray)
@@ -73,19 +73,19 @@ def easy_adapt(p):
         none = np.zeros_like(p.xs)
         source = np.concatenate([p.xs, p.xs, none], 1)
         target = np.concatenate([p.xt, np.zeros_like(p.xt), p.xt], 1)
-        made = svm.LinearSVC(C=1.0)
-        made.fit(
+        model = svm.LinearSVC(C=1.0)
+        model.fit(
             np.concatenate([source, target[given]]),
             np.concatenate([p.ys, p.yt[given]]),
         )
-        return made.decision_function(target)
+        return model.decision_function(target)
 
     return Side(run, np.asarray)
 
 
 def itml(p):
     """Bregman projections one by one, on the smaller of metric and kernel matrix."""
-    # Random numbers differ, so the pairs are ours.
+    # Both sides use the pairs that our side draws, because random numbers differ.
     from benchmarks.shallow import ours_classifiers
 
     pairs = ours_classifiers.itml_pairs(p)
@@ -93,10 +93,10 @@ def itml(p):
     def run():
         x, label = np.concatenate([p.xs, p.xt]), np.concatenate([p.ys, p.yt])
         rows = np.flatnonzero(label >= 0)
-        place = np.zeros(len(x), int)
-        place[rows] = np.arange(len(rows))
+        index = np.zeros(len(x), int)
+        index[rows] = np.arange(len(rows))
         x, label = x[rows], label[rows]
-        first, second = place[pairs].T
+        first, second = index[pairs].T
         difference = x[first] - x[second]
         squared = np.sum(difference**2, 1)
         low, high = np.quantile(squared, [0.05, 0.95])
@@ -129,7 +129,7 @@ def itml(p):
 
 
 def nbnn(p):
-    """All distances of a class by one product of matrices."""
+    """All distances to a class by one matrix product."""
 
     def run():
         k = p.xs.shape[1] // problems.DESCRIPTORS
@@ -149,9 +149,9 @@ def sklearn_nbnn(p):
         query = p.xt.reshape(-1, k)
         logits = np.empty((len(p.xt), COUNT))
         for c in range(COUNT):
-            found = neighbors.NearestNeighbors(n_neighbors=1, algorithm='brute')
-            found.fit(p.xs[p.ys == c].reshape(-1, k))
-            near = found.kneighbors(query)[0][:, 0] ** 2
+            search = neighbors.NearestNeighbors(n_neighbors=1, algorithm='brute')
+            search.fit(p.xs[p.ys == c].reshape(-1, k))
+            near = search.kneighbors(query)[0][:, 0] ** 2
             logits[:, c] = -near.reshape(len(p.xt), -1).sum(1)
         return logits
 
@@ -160,8 +160,8 @@ def sklearn_nbnn(p):
 
 def nearest_neighbours(p):
     def run():
-        made = neighbors.KNeighborsClassifier(problems.NEIGHBOURS, algorithm='brute')
-        return made.fit(p.xs, p.ys).predict(p.xt)
+        model = neighbors.KNeighborsClassifier(problems.NEIGHBOURS, algorithm='brute')
+        return model.fit(p.xs, p.ys).predict(p.xt)
 
     return Side(run, np.asarray)
 
@@ -171,13 +171,13 @@ def _means(p):
     given = p.yt >= 0
     means = []
     for x, label in ((p.xs, p.ys), (p.xt[given], p.yt[given])):
-        own = np.eye(COUNT)[label]
-        means.append(own.T @ x / own.sum(0)[:, None])
+        one_hot = np.eye(COUNT)[label]
+        means.append(one_hot.T @ x / one_hot.sum(0)[:, None])
     return np.concatenate(means)
 
 
 def _mixture(squared):
-    """Logits (n, c) of squared distances (n, 2 c)."""
+    """Logits (n, c) from squared distances (n, 2 c), and the exponents."""
     each = squared.reshape(len(squared), 2, COUNT) / -2
     peak = each.max(1)
     return np.log(np.exp(each - peak[:, None]).sum(1)) + peak, each
@@ -191,12 +191,12 @@ def dscm(p):
 
 
 def dscm_metric(p):
-    """The same steps by hand: gradients of all examples, lengths that adapt."""
+    """Our steps in NumPy: full-batch gradients with an adaptive step length."""
     p = problems.near(p)
 
     def run():
         x, label = problems.labelled(p)
-        mean, own = _means(p), np.eye(COUNT)[label]
+        mean, one_hot = _means(p), np.eye(COUNT)[label]
         size = len(x)
 
         def loss(metric):
@@ -206,7 +206,7 @@ def dscm_metric(p):
             odds = np.exp(score - top)
             total = odds.sum(1, keepdims=True)
             logged = score - top - np.log(total)
-            pull = (odds / total - own)[:, None] * np.exp(each - score[:, None])
+            pull = (odds / total - one_hot)[:, None] * np.exp(each - score[:, None])
             pull = pull.reshape(size, -1) / -size
             moved = pull.sum(1)[:, None] * z - pull @ centre
             still = pull.T @ z - pull.sum(0)[:, None] * centre

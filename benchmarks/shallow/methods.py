@@ -1,4 +1,4 @@
-"""Which sides a method has, and how their answers are compared with ours."""
+"""The sides of each method, and the comparison of their answers with ours."""
 
 import functools
 import importlib
@@ -10,16 +10,16 @@ import numpy as np
 from benchmarks.shallow import problem as problems
 from benchmarks.shallow.problem import Problem, Side
 
-PACKAGES = {'skada': 'skada', 'POT': 'ot'}  # and their modules
+PACKAGES = {'skada': 'skada', 'POT': 'ot'}  # {package: module}
 
 
 class Method(NamedTuple):
-    """Sides are 'module.function', with arguments after a space."""
+    """Sides of a method, as 'module.function' with arguments after a space."""
 
     ours: str
-    packages: Mapping[str, str] = {}  # skada and POT, whom we want to be ahead of
-    arrays: Mapping[str, str] = {}  # what one would write with NumPy and SciPy
-    kind: str = 'values'  # of answers, in DIFFERENCES
+    packages: Mapping[str, str] = {}  # those of skada and POT
+    arrays: Mapping[str, str] = {}  # implementations in NumPy and SciPy
+    kind: str = 'values'  # of the answers, a key of DIFFERENCES
     note: str = ''
 
 
@@ -27,11 +27,11 @@ def _relative(a, b):
     return np.max(np.abs(a - b)) / np.max(np.abs(a))
 
 
-# By how much another side's answer differs from ours.
+# Difference of another side's answer b from our answer a.
 DIFFERENCES = {
-    'values': _relative,  # of the largest
-    'objective': lambda a, b: float((b - a) / np.abs(a)),  # above 0: ours is lower
-    'labels': lambda a, b: np.mean(a != b),  # share of the target
+    'values': _relative,  # as a share of the largest value
+    'objective': lambda a, b: float((b - a) / np.abs(a)),  # positive: ours is lower
+    'labels': lambda a, b: np.mean(a != b),  # share of target examples
 }
 
 
@@ -199,9 +199,9 @@ METHODS = {
 
 def build(path: str, p: Problem) -> Side:
     """The side that 'module.function argument' names."""
-    place, *words = path.split(' ')
-    module, function = place.split('.')
+    name, *words = path.split(' ')
+    module, function = name.split('.')
     candidates = {'one': [problems.variance(p)], 'many': problems.widths(p)}
-    found = importlib.import_module(f'benchmarks.shallow.{module}')
+    sides = importlib.import_module(f'benchmarks.shallow.{module}')
     arguments = [candidates.get(word, word) for word in words]
-    return functools.partial(getattr(found, function), p)(*arguments)
+    return functools.partial(getattr(sides, function), p)(*arguments)

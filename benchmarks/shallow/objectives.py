@@ -1,4 +1,4 @@
-"""What methods minimise or maximise, of their answers: outside of all timings."""
+"""Objectives of methods at their answers, evaluated outside of all timings."""
 
 import numpy as np
 
@@ -8,19 +8,19 @@ from benchmarks.shallow.problem import Problem
 
 def group_lasso(p: Problem, plan: np.ndarray) -> np.ndarray:
     """Entropic transport with a group lasso over classes."""
-    own = np.eye(problems.CLASSES)[p.ys]
-    lengths = np.sqrt(own.T @ plan**2)
+    one_hot = np.eye(problems.CLASSES)[p.ys]
+    lengths = np.sqrt(one_hot.T @ plan**2)
     return _entropic(p, plan) + problems.GROUPS * lengths.sum()
 
 
 def class_concave(p: Problem, plan: np.ndarray) -> np.ndarray:
     """Entropic transport with square roots of the masses of classes."""
-    own = np.eye(problems.CLASSES)[p.ys]
-    return _entropic(p, plan) + problems.GROUPS * np.sqrt(own.T @ plan + 1e-3).sum()
+    one_hot = np.eye(problems.CLASSES)[p.ys]
+    return _entropic(p, plan) + problems.GROUPS * np.sqrt(one_hot.T @ plan + 1e-3).sum()
 
 
 def laplacian(p: Problem, plan: np.ndarray) -> np.ndarray:
-    """Exact transport that keeps neighbours together; features in units of costs."""
+    """Exact transport with Laplacian regularisation; features in units of costs."""
     from sklearn.neighbors import kneighbors_graph
 
     def smooth(x, y):
@@ -29,21 +29,21 @@ def laplacian(p: Problem, plan: np.ndarray) -> np.ndarray:
         return np.sum(y * (graph.sum(1)[:, None] * y - graph @ y))
 
     scale = problems.largest_cost(p)
-    moved = smooth(p.xs, plan @ p.xt) + smooth(p.xt, plan.T @ p.xs)
-    return _cost(p, plan) + problems.GRAPH * 0.5 * moved / scale
+    roughness = smooth(p.xs, plan @ p.xt) + smooth(p.xt, plan.T @ p.xs)
+    return _cost(p, plan) + problems.GRAPH * 0.5 * roughness / scale
 
 
 def mean_matching(p: Problem, weight: np.ndarray) -> np.ndarray:
-    """Kernel mean matching, divided by n^2: half a squared distance of means."""
-    own, other = (_gaussian(p, p.xs, x) for x in (p.xs, p.xt))
+    """Kernel mean matching, divided by n^2: half the squared distance of means."""
+    within, between = (_gaussian(p, p.xs, x) for x in (p.xs, p.xt))
     n = len(weight)
-    of_target = _gaussian(p, p.xt, p.xt).mean()
-    inner = weight @ own @ weight / n**2 - 2 * weight @ other.mean(1) / n
-    return np.array((inner + of_target) / 2)
+    within_target = _gaussian(p, p.xt, p.xt).mean()
+    inner = weight @ within @ weight / n**2 - 2 * weight @ between.mean(1) / n
+    return np.array((inner + within_target) / 2)
 
 
 def importance(p: Problem, centre, share, variance) -> np.ndarray:
-    """Minus the mean log w of KLIEP over the target, w of mean 1 over the source."""
+    """Minus the mean log w of KLIEP over the target, with w of mean 1 on the source."""
 
     def values(x):
         return np.exp(-problems.squared_distances(x, centre) / (2 * variance)) @ share
@@ -62,5 +62,5 @@ def _cost(p, plan):
 
 
 def _entropic(p, plan):
-    there = plan[plan > 0]
-    return _cost(p, plan) + problems.ENTROPY * np.sum(there * np.log(there))
+    positive = plan[plan > 0]
+    return _cost(p, plan) + problems.ENTROPY * np.sum(positive * np.log(positive))

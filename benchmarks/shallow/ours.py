@@ -1,4 +1,4 @@
-"""Our sides: what they share, and the methods that project both domains."""
+"""Sides of this library: shared functions, and methods that project both domains."""
 
 import time
 
@@ -12,7 +12,7 @@ from transfer_jax.types import Samples
 
 
 def side(call, answer, *arguments, compiled=True) -> Side:
-    """A function of `arguments`, compiled here and now unless it calls a solver."""
+    """A side that calls a function of (key, *arguments), compiled ahead by default."""
     key = jax.random.key(0)
     seconds = None
     with jax.enable_x64(True):
@@ -29,7 +29,7 @@ def side(call, answer, *arguments, compiled=True) -> Side:
 
 
 def samples(p: Problem, *, given=False, label=None) -> tuple[Samples, Samples]:
-    """Both domains; `given`: with the labels of a few target examples."""
+    """Both domains; with `given`, a few target examples have labels."""
     ys = p.ys if label is None else label
     yt = p.yt if given else np.full(len(p.xt), -1)
     return (
@@ -39,30 +39,30 @@ def samples(p: Problem, *, given=False, label=None) -> tuple[Samples, Samples]:
 
 
 def adapt(align, p, answer, *, given=False) -> Side:
-    """The fit, and the features of both domains."""
-    of_source, of_target = align.source, align.target
+    """A side with the fit and the features of both domains."""
+    map_source, map_target = align.source, align.target
     if align.host:
-        of_source, of_target = jax.jit(of_source), jax.jit(of_target)
+        map_source, map_target = jax.jit(map_source), jax.jit(map_target)
 
     def call(key, source, target):
         fitted = align.fit(key, source, target)
-        return fitted, of_source(fitted, source.x), of_target(fitted, target.x)
+        return fitted, map_source(fitted, source.x), map_target(fitted, target.x)
 
     return side(
         call,
-        lambda found: answer(found[1:]),
+        lambda result: answer(result[1:]),
         *samples(p, given=given),
         compiled=not align.host,
     )
 
 
 def fit(align, p, answer, *, given=False) -> Side:
-    """The fit; `answer` is of what it gives."""
+    """A side with the fit only; `answer` is a function of its result."""
     return side(align.fit, answer, *samples(p, given=given), compiled=not align.host)
 
 
 def classify(align, p, answer=np.asarray, *, given=False, label=None) -> Side:
-    """The fit, and the logits of the target."""
+    """A side with the fit and the logits of the target."""
     predict = jax.jit(align.predict) if align.host else align.predict
 
     def call(key, source, target):
@@ -71,7 +71,7 @@ def classify(align, p, answer=np.asarray, *, given=False, label=None) -> Side:
 
     return side(
         call,
-        lambda found: answer(found[1]),
+        lambda result: answer(result[1]),
         *samples(p, given=given, label=label),
         compiled=not align.host,
     )
@@ -111,7 +111,7 @@ def tca(p, kernel=ops.linear_kernel):
 
 
 def _rbf(p):
-    """That of scikit-learn with its default width, which skada cannot change."""
+    """scikit-learn's kernel with its default width, which skada cannot change."""
     return ops.gaussian_kernel(np.array([p.xs.shape[1] / 2]))
 
 
@@ -149,5 +149,5 @@ def dip(p):
         width=2 * problems.variance(p),
         steps=problems.PROJECTION_STEPS,
     )
-    made = adapt(align, p, None)
-    return made._replace(answer=lambda found: number(found[0].objective))
+    adapted = adapt(align, p, None)
+    return adapted._replace(answer=lambda result: number(result[0].objective))

@@ -1,4 +1,4 @@
-"""Our sides of instance weights, of methods that classify, and of tests."""
+"""Sides of this library: instance weights, classifiers and two-sample tests."""
 
 import jax
 import jax.numpy as jnp
@@ -66,13 +66,13 @@ def easy_adapt(p):
 
     def call(key, source, target):
         fitted = align.fit(key, source, target)
-        own = align.target(fitted, target.x)
+        z_target = align.target(fitted, target.x)
         both = Samples(
-            jnp.concatenate([align.source(fitted, source.x), own[given]]),
+            jnp.concatenate([align.source(fitted, source.x), z_target[given]]),
             jnp.concatenate([source.label, target.label[given]]),
             jnp.concatenate([source.mask, target.mask[given]]),
         )
-        return learner.logits(learner.fit(key, both, None), own)
+        return learner.logits(learner.fit(key, both, None), z_target)
 
     return ours.side(call, np.asarray, *ours.samples(p, given=True))
 
@@ -83,7 +83,7 @@ def itml(p):
 
 
 def itml_pairs(p) -> np.ndarray:
-    """The pairs that ours draws, (m, 2) rows of both domains together."""
+    """The pairs that our side draws, (m, 2) rows of both domains together."""
     align = shallow.itml(problems.CONSTRAINTS, sweeps=1)
     with jax.enable_x64(True):
         fitted = jax.jit(align.fit)(jax.random.key(0), *ours.samples(p, given=True))
@@ -109,7 +109,7 @@ def mmd_test(p):
     def call(key, xs, xt):
         return shallow.mmd_test(key, xs, xt, permutations=problems.PERMUTATIONS)
 
-    return ours.side(call, lambda found: ours.number(found.statistic), p.xs, p.xt)
+    return ours.side(call, lambda result: ours.number(result.statistic), p.xs, p.xt)
 
 
 def proxy_a_distance(p):

@@ -1,4 +1,4 @@
-"""Our sides of optimal transport."""
+"""Optimal-transport sides of this library."""
 
 import jax
 import jax.numpy as jnp
@@ -25,17 +25,17 @@ def entropic_transport(p):
 
 
 def _planned(align, p, objective, solve) -> Side:
-    """The answer is the objective of the plan, which a fit does not keep."""
+    """A side whose answer is the objective of the plan; a fit does not store plans."""
 
     def answer(_):
         with jax.enable_x64(True):
-            found = transport.transport_problem(*ours.samples(p))
-            return objective(p, np.asarray(solve(*found[:3], float(found.scale))))
+            problem = transport.transport_problem(*ours.samples(p))
+            return objective(p, np.asarray(solve(*problem[:3], float(problem.scale))))
 
     return ours.adapt(align, p, None)._replace(answer=answer)
 
 
-def _own(p):
+def _one_hot(p):
     return jax.nn.one_hot(p.ys, problems.CLASSES, dtype=jnp.float64)
 
 
@@ -48,7 +48,7 @@ def group_lasso_transport(p):
     )
 
     def solve(cost, a, b, _):
-        penalty = transport_regularised.group_lasso(_own(p), problems.GROUPS)
+        penalty = transport_regularised.group_lasso(_one_hot(p), problems.GROUPS)
         return transport_regularised.conditional_gradient(
             cost,
             a,
@@ -75,7 +75,7 @@ def class_transport(p):
             cost,
             a,
             b,
-            _own(p),
+            _one_hot(p),
             problems.ENTROPY,
             problems.GROUPS,
             iterations=problems.ITERATIONS,

@@ -1,4 +1,4 @@
-"""The sides of skada 0.6, POT 0.9.7 and scikit-learn, where they have the method."""
+"""Sides of skada 0.6, POT 0.9.7 and scikit-learn."""
 
 import functools
 
@@ -8,12 +8,12 @@ from benchmarks.shallow import objectives
 from benchmarks.shallow import problem as problems
 from benchmarks.shallow.problem import Problem, Side
 
-LARGE = 10_000_000  # of iterations: none ends by it
+LARGE = 10_000_000  # iterations; a limit that no run reaches
 TOLERANCE = 1e-9
 
 
 def domains(p: Problem):
-    """All features, and which domain each is of, as skada has it."""
+    """All features and the domain of each, in skada's format."""
     domain = np.repeat([1, -2], [len(p.xs), len(p.xt)])
     return np.concatenate([p.xs, p.xt]), domain
 
@@ -23,7 +23,7 @@ def labels(p: Problem):
 
 
 def adapted(p, make, answer, *, with_labels=False) -> Side:
-    """An adapter that gives features."""
+    """A side of an adapter that gives features."""
 
     def run():
         x, domain = domains(p)
@@ -35,13 +35,13 @@ def adapted(p, make, answer, *, with_labels=False) -> Side:
 
 
 def _weighted(p, make, answer) -> Side:
-    """An adapter that gives weights."""
+    """A side of an adapter that gives weights."""
 
     def run():
         x, domain = domains(p)
-        made = make().fit(x, sample_domain=domain)
-        weight = made.compute_weights(x, sample_domain=domain)
-        return made, weight[: len(p.xs)]
+        model = make().fit(x, sample_domain=domain)
+        weight = model.compute_weights(x, sample_domain=domain)
+        return model, weight[: len(p.xs)]
 
     return Side(run, answer)
 
@@ -50,9 +50,9 @@ def sklearn_pca(p):
     from sklearn.decomposition import PCA
 
     def run():
-        made = PCA(problems.DIMENSION, svd_solver='covariance_eigh')
-        made.fit(np.concatenate([p.xs, p.xt]))
-        return made.transform(p.xs), made.transform(p.xt)
+        model = PCA(problems.DIMENSION, svd_solver='covariance_eigh')
+        model.fit(np.concatenate([p.xs, p.xt]))
+        return model.transform(p.xs), model.transform(p.xt)
 
     return Side(run, problems.kernel)
 
@@ -84,7 +84,7 @@ def tjm(p):
         tradeoff=1.0,
         max_iter=problems.ITERATIONS,
         kernel='rbf',
-        tol=-1.0,  # any other ends after the first iteration, which is no test of it
+        tol=-1.0,  # with any other it stops after one iteration
     )
     return adapted(p, make, problems.kernel)
 
@@ -92,8 +92,8 @@ def tjm(p):
 def coral(p):
     from skada import CORALAdapter
 
-    # (C + I) / 2 with C divided by n: ours up to a factor that both domains share,
-    # because the mean variance of either is 1.
+    # (C + I) / 2 with C divided by n. This is our regularisation up to a factor that
+    # both domains share, because the mean variance of either is 1.
     make = functools.partial(CORALAdapter, reg=0.5)
     return adapted(p, make, problems.centred_kernel)
 
@@ -105,11 +105,11 @@ def jdot(p):
     def run():
         x, domain = domains(p)
         learner = LogisticRegression(C=1.0, max_iter=1_000)
-        made = JDOTClassifier(
+        model = JDOTClassifier(
             learner, alpha=0.5, n_iter_max=problems.ITERATIONS, tol=TOLERANCE
         )
-        made.fit(x, labels(p), sample_domain=domain)
-        return made.predict_proba(p.xt)
+        model.fit(x, labels(p), sample_domain=domain)
+        return model.predict_proba(p.xt)
 
     return Side(run, np.asarray)
 
@@ -119,9 +119,9 @@ def skada_labels(p):
 
     def run():
         x, domain = domains(p)
-        made = OTLabelPropAdapter(n_iter_max=LARGE)
-        made.fit_transform(x, labels(p), sample_domain=domain)
-        return made.yht_continuous_
+        model = OTLabelPropAdapter(n_iter_max=LARGE)
+        model.fit_transform(x, labels(p), sample_domain=domain)
+        return model.yht_continuous_
 
     return Side(run, lambda mass: mass * len(p.xt))
 
@@ -135,14 +135,14 @@ def kmm(p, solver):
         B=problems.BOUND,
         solver=solver,
     )
-    return _weighted(p, make, lambda found: objectives.mean_matching(p, found[1]))
+    return _weighted(p, make, lambda result: objectives.mean_matching(p, result[1]))
 
 
 class _Even(np.random.RandomState):
-    """Chooses as we do, so that both sides have the same centres."""
+    """Chooses rows like our side, so that both have the same centres."""
 
     def choice(self, rows, size):
-        return rows[problems.spread(len(rows), size)]
+        return rows[problems.evenly_spaced(len(rows), size)]
 
 
 def kliep(p, candidates):
@@ -157,10 +157,10 @@ def kliep(p, candidates):
         random_state=_Even(0),
     )
 
-    def answer(found):
-        made = found[0]
-        width = 0.5 / made.best_gamma_
-        return objectives.importance(p, made.centers_, made.alpha_, width)
+    def answer(result):
+        model = result[0]
+        width = 0.5 / model.best_gamma_
+        return objectives.importance(p, model.centers_, model.alpha_, width)
 
     return _weighted(p, make, answer)
 
@@ -172,9 +172,9 @@ def density_ratio(p):
     learner = LogisticRegression(C=1.0, max_iter=1_000)
     make = functools.partial(DiscriminatorReweightAdapter, learner)
 
-    def answer(found):
+    def answer(result):
         # skada 0.6 has p_source / p_target.
-        logarithm = -np.log(found[1])
+        logarithm = -np.log(result[1])
         return logarithm - logarithm.mean()
 
     return _weighted(p, make, answer)
@@ -186,9 +186,9 @@ def dasvm(p):
 
     def run():
         x, domain = domains(p)
-        made = DASVMClassifier(SVC(kernel='linear'), max_iter=problems.EXCHANGES)
+        model = DASVMClassifier(SVC(kernel='linear'), max_iter=problems.EXCHANGES)
         y = np.concatenate([problems.halves(p), np.full(len(p.xt), -1)])
-        made.fit(x, y, sample_domain=domain)
-        return made.predict(p.xt)
+        model.fit(x, y, sample_domain=domain)
+        return model.predict(p.xt)
 
     return Side(run, np.asarray)

@@ -1,4 +1,4 @@
-"""A side in a process of its own, which can be stopped, and which knows its memory."""
+"""Runs a side in a separate process, which can be stopped and measures its memory."""
 
 import ctypes
 import gc
@@ -7,15 +7,15 @@ import time
 import warnings
 from typing import Any, NamedTuple
 
-START = 300.0  # seconds that imports, data, compilation and comparisons may take
+START = 300.0  # seconds allowed for imports, data, compilation and comparisons
 
 
 class Stopped(Exception):
-    """A side that is over: why, in a few words."""
+    """A side has been stopped or has failed; the message is the reason."""
 
 
 class Request(NamedTuple):
-    """What a process is to make: a side of a method, for data of that size."""
+    """A side of a method, and the size of its data."""
 
     path: str
     n: int
@@ -23,29 +23,29 @@ class Request(NamedTuple):
 
 
 class Child:
-    """Answers 'run' (seconds of the clock, of processors), 'memory' and 'answer'."""
+    """A process that replies to 'run' (wall and CPU seconds), 'memory' and 'answer'."""
 
     def __init__(self, request: Request):
         context = multiprocessing.get_context('spawn')
-        self._pipe, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other, request))
+        self._pipe, child_end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(child_end, request))
         self._process.start()
-        other.close()
-        self.compile = self._answer(START)
+        child_end.close()
+        self.compile = self._reply(START)
 
     def ask(self, what: str, limit: float) -> Any:
-        """Raises Stopped where the answer takes longer, or does not come."""
+        """The reply; raises Stopped if none comes within `limit` seconds."""
         try:
             self._pipe.send(what)
         except OSError:
             raise Stopped('failed: ended before') from None
-        return self._answer(limit)
+        return self._reply(limit)
 
     def stop(self) -> None:
         self._process.kill()
         self._process.join()
 
-    def _answer(self, limit):
+    def _reply(self, limit):
         try:
             if not self._pipe.poll(limit):
                 raise Stopped(f'> {limit:g} s')
@@ -66,7 +66,7 @@ class Child:
 def _serve(pipe, request: Request) -> None:
     from benchmarks.shallow import methods, problem
 
-    warnings.simplefilter('ignore')  # differences say what did not converge
+    warnings.simplefilter('ignore')  # 'differs' reveals what has not converged
     try:
         side = methods.build(request.path, problem.problem(request.n, request.d))
         pipe.send(('ready', side.compile))
@@ -78,14 +78,14 @@ def _serve(pipe, request: Request) -> None:
                 clock, used = time.perf_counter(), time.process_time()
                 result = side.run()
                 clock = time.perf_counter() - clock
-                found = clock, time.process_time() - used
+                reply = clock, time.process_time() - used
             elif what == 'memory':
                 result = None
-                found = _memory(side.run, request.n)
+                reply = _memory(side.run, request.n)
             else:
                 result = side.run() if result is None else result
-                found = side.answer(result)
-            pipe.send(('done', found))
+                reply = side.answer(result)
+            pipe.send(('done', reply))
     except EOFError:
         return
     except Exception as error:
@@ -94,14 +94,14 @@ def _serve(pipe, request: Request) -> None:
 
 
 def _memory(run, n) -> float | None:
-    """The peak of resident memory in a run above what was there, in n x n float64.
+    """Growth of the peak of resident memory in a run, in n x n matrices of float64.
 
-    None where the system cannot tell (Linux can).
+    None if the system cannot measure it (Linux can).
     """
     gc.collect()
     try:
-        # What earlier runs freed goes back first, and the peak is forgotten: that of
-        # resource.getrusage is the one since the process began, compilation included.
+        # Return freed memory to the system and reset the peak. The peak of
+        # resource.getrusage would include everything since the process began.
         ctypes.CDLL(None).malloc_trim(0)
         with open('/proc/self/clear_refs', 'w') as file:
             file.write('5')
@@ -113,7 +113,7 @@ def _memory(run, n) -> float | None:
 
 
 def _status(field: str) -> int:
-    """Bytes."""
+    """A field of the process's status, in bytes."""
     with open('/proc/self/status') as file:
         line = next(line for line in file if line.startswith(field))
     return int(line.split()[1]) * 1024

@@ -1,7 +1,7 @@
 """NumPy and SciPy sides of the methods that project both domains.
 
-`solver` is how k of n eigenvectors are found: 'eigh', LAPACK's for a part of the
-spectrum, or 'eigsh', Lanczos.
+`solver` computes k of n eigenvectors: 'eigh' is LAPACK's solver for a part of the
+spectrum, 'eigsh' is Lanczos iteration.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ K = problems.DIMENSION
 
 
 def leading(matrix: np.ndarray, k: int, solver: str):
-    """The k largest eigenvalues, falling, and their vectors."""
+    """The k largest eigenvalues, in falling order, and their eigenvectors."""
     n = len(matrix)
     if solver == 'eigh':
         value, vector = linalg.eigh(matrix, subset_by_index=[n - k, n - 1])
@@ -61,7 +61,7 @@ def _geodesic(p, solver):
     left, cosine, right = np.linalg.svd(source.T @ target)
     angle = np.arccos(np.minimum(cosine, 1))
     a, b = source @ left, target @ right.T
-    # Where the subspaces meet, the normal is of no weight.
+    # Where the subspaces intersect, the angle is 0 and the normal does not matter.
     sine = np.maximum(np.sin(angle), 1e-12)
     return a, (b - a * np.cos(angle)) / sine, angle
 
@@ -115,14 +115,16 @@ def components(kernel, u, g, solver, k=K):
     def inverse(v):
         return (v - u @ linalg.cho_solve(small, u.T @ (v / g))) / g
 
-    made = [
+    operators = [
         sparse.LinearOperator((n, n), f, dtype=float) for f in (left, right, inverse)
     ]
-    return sparse.eigsh(made[0], k, M=made[1], Minv=made[2], v0=_start(n))[1][:, ::-1]
+    return sparse.eigsh(
+        operators[0], k, M=operators[1], Minv=operators[2], v0=_start(n)
+    )[1][:, ::-1]
 
 
 def _means(p):
-    """(n, 1), whose square is the MMD matrix of the domains."""
+    """(n, 1) vector u such that u u^T is the MMD matrix of the domains."""
     ns, nt = len(p.xs), len(p.xt)
     return np.concatenate([np.full(ns, 1 / ns), np.full(nt, -1 / nt)])[:, None]
 
@@ -162,8 +164,8 @@ def jda(p, solver):
         x = np.concatenate([p.xs, p.xt])
         x /= np.linalg.norm(x, axis=1, keepdims=True)
         kernel = x @ x.T
-        own = np.eye(problems.CLASSES)
-        of_source = own[p.ys] / own[p.ys].sum(0)
+        one_hot = np.eye(problems.CLASSES)
+        source_means = one_hot[p.ys] / one_hot[p.ys].sum(0)
         means = _means(p) * np.sqrt(problems.CLASSES)
         both = means
         for _ in range(problems.ITERATIONS):
@@ -172,9 +174,11 @@ def jda(p, solver):
             z = kernel @ (a / np.linalg.norm(a, axis=0))
             z /= np.linalg.norm(z, axis=1, keepdims=True)
             zs, zt = _halves(p, z)
-            guess = own[p.ys[problems.squared_distances(zt, zs).argmin(1)]]
-            of_target = guess / np.maximum(guess.sum(0), 1)
-            both = np.concatenate([means, np.concatenate([of_source, -of_target])], 1)
+            guess = one_hot[p.ys[problems.squared_distances(zt, zs).argmin(1)]]
+            target_means = guess / np.maximum(guess.sum(0), 1)
+            both = np.concatenate(
+                [means, np.concatenate([source_means, -target_means])], 1
+            )
         return zs, zt
 
     return Side(run, problems.kernel)
@@ -193,7 +197,7 @@ def coral(p):
 
 
 def dip(p):
-    """L-BFGS over all matrices (d, k), of which an orthonormal basis is taken."""
+    """L-BFGS over all matrices (d, k), each replaced by an orthonormal basis."""
     sigma = 2 * problems.variance(p)
 
     def run():
@@ -213,14 +217,14 @@ def dip(p):
             slope = linalg.solve_triangular(triangle, slope.T).T
             return values.sum(), slope.ravel()
 
-        found = optimize.minimize(
+        optimum = optimize.minimize(
             objective,
             directions(z, 'eigh').ravel(),
             jac=True,
             method='L-BFGS-B',
             options={'maxiter': problems.PROJECTION_STEPS, 'ftol': 0, 'gtol': 1e-9},
         )
-        w = np.linalg.qr(found.x.reshape(shape))[0]
-        return found.fun, p.xs @ w, p.xt @ w
+        w = np.linalg.qr(optimum.x.reshape(shape))[0]
+        return optimum.fun, p.xs @ w, p.xt @ w
 
-    return Side(run, lambda found: np.array(found[0]))
+    return Side(run, lambda result: np.array(result[0]))

@@ -1,4 +1,4 @@
-"""The sides of skada 0.6 and POT 0.9.7 of optimal transport."""
+"""Optimal-transport sides of skada 0.6 and POT 0.9.7."""
 
 import functools
 
@@ -33,7 +33,7 @@ def skada_entropic(p):
 def skada_classes(p, norm):
     from skada import ClassRegularizerOTMappingAdapter
 
-    # It cannot divide the costs.
+    # The adapter cannot normalise costs, so the weights are scaled instead.
     scale = problems.largest_cost(p)
     make = functools.partial(
         ClassRegularizerOTMappingAdapter,
@@ -51,19 +51,19 @@ def skada_classes(p, norm):
 
     def run():
         x, domain = domains(p)
-        made = make()
-        z = made.fit_transform(x, labels(p), sample_domain=domain)
-        return made, z
+        model = make()
+        z = model.fit_transform(x, labels(p), sample_domain=domain)
+        return model, z
 
-    return Side(run, lambda found: objective(p, found[0].ot_transport_.coupling_))
+    return Side(run, lambda result: objective(p, result[0].ot_transport_.coupling_))
 
 
 def _transported(p, make, answer) -> Side:
-    """A class of ot.da."""
+    """A side of a class of ot.da."""
 
     def run():
-        made = make().fit(Xs=p.xs, ys=p.ys, Xt=p.xt)
-        return made, made.transform(Xs=p.xs)
+        model = make().fit(Xs=p.xs, ys=p.ys, Xt=p.xt)
+        return model, model.transform(Xs=p.xs)
 
     return Side(run, answer)
 
@@ -72,7 +72,7 @@ def pot_exact(p):
     import ot
 
     make = functools.partial(ot.da.EMDTransport, norm='max', max_iter=LARGE)
-    return _transported(p, make, lambda found: found[1])
+    return _transported(p, make, lambda result: result[1])
 
 
 def pot_entropic(p, method):
@@ -108,7 +108,7 @@ def pot_groups(p):
         norm='max',
     )
     return _transported(
-        p, make, lambda found: objectives.group_lasso(p, found[0].coupling_)
+        p, make, lambda result: objectives.group_lasso(p, result[0].coupling_)
     )
 
 
@@ -125,7 +125,7 @@ def pot_classes(p):
         norm='max',
     )
     return _transported(
-        p, make, lambda found: objectives.class_concave(p, found[0].coupling_)
+        p, make, lambda result: objectives.class_concave(p, result[0].coupling_)
     )
 
 
@@ -142,5 +142,5 @@ def pot_laplacian(p):
         max_inner_iter=LARGE,
     )
     return _transported(
-        p, make, lambda found: objectives.laplacian(p, found[0].coupling_)
+        p, make, lambda result: objectives.laplacian(p, result[0].coupling_)
     )

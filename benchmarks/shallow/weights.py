@@ -10,7 +10,7 @@ from benchmarks.shallow.problem import Problem, Side
 
 
 def assignment(p: Problem) -> Side:
-    """Exact transport of domains of one size: a permutation."""
+    """Exact transport between domains of equal size, which is a permutation."""
 
     def run():
         cost = problems.squared_distances(p.xs, p.xt)
@@ -21,7 +21,7 @@ def assignment(p: Problem) -> Side:
 
 
 def sinkhorn(p):
-    """Scalings of one kernel, which must not underflow."""
+    """Sinkhorn scaling of one kernel matrix, which must not underflow."""
 
     def run():
         cost = problems.squared_distances(p.xs, p.xt)
@@ -53,20 +53,20 @@ def assigned_labels(p):
 
 
 def kmm(p):
-    """L-BFGS over the box; the bound on the sum is looked at afterwards."""
+    """L-BFGS over the box; the bound on the sum is checked afterwards."""
 
     def run():
         width = -2 * problems.variance(p)
-        own = np.exp(problems.squared_distances(p.xs, p.xs) / width)
-        other = np.exp(problems.squared_distances(p.xs, p.xt) / width)
-        n = len(own)
-        towards = n * other.mean(1)
+        within = np.exp(problems.squared_distances(p.xs, p.xs) / width)
+        between = np.exp(problems.squared_distances(p.xs, p.xt) / width)
+        n = len(within)
+        towards = n * between.mean(1)
 
         def objective(b):
-            image = own @ b
+            image = within @ b
             return b @ image / 2 - towards @ b, image - towards
 
-        found = optimize.minimize(
+        weight = optimize.minimize(
             objective,
             np.ones(n),
             jac=True,
@@ -74,29 +74,29 @@ def kmm(p):
             bounds=[(0, problems.BOUND)] * n,
             options={'maxiter': 10_000, 'maxfun': 100_000, 'ftol': 0, 'gtol': 1e-6},
         ).x
-        if abs(found.sum() - n) > n - np.sqrt(n):
+        if abs(weight.sum() - n) > n - np.sqrt(n):
             raise ValueError('the bound on the sum holds with equality')
-        return found
+        return weight
 
     return Side(run, lambda weight: objectives.mean_matching(p, weight))
 
 
 def kliep(p, candidates):
-    """L-BFGS on mean_s w - mean_t log w, which has the mean 1 at its minimum."""
+    """L-BFGS on mean_s w - mean_t log w, at whose minimum mean_s w is 1."""
 
     def values(x, centre, variance):
         return np.exp(problems.squared_distances(x, centre) / (-2 * variance))
 
     def fit(xt, centre, variance):
-        of_target = values(xt, centre, variance)
-        of_source = values(p.xs, centre, variance).mean(0)
+        target_values = values(xt, centre, variance)
+        source_mean = values(p.xs, centre, variance).mean(0)
 
         def objective(share):
-            w = of_target @ share
-            slope = of_source - (1 / w) @ of_target / len(w)
-            return of_source @ share - np.log(w).mean(), slope
+            w = target_values @ share
+            slope = source_mean - (1 / w) @ target_values / len(w)
+            return source_mean @ share - np.log(w).mean(), slope
 
-        start = np.full(len(centre), 1 / of_source.sum())
+        start = np.full(len(centre), 1 / source_mean.sum())
         return optimize.minimize(
             objective,
             start,
@@ -107,7 +107,7 @@ def kliep(p, candidates):
         ).x
 
     def run():
-        centre = p.xt[problems.spread(len(p.xt), problems.CENTRES)]
+        centre = p.xt[problems.evenly_spaced(len(p.xt), problems.CENTRES)]
         fold = np.arange(len(p.xt)) % problems.FOLDS
         score = []
         for variance in candidates if len(candidates) > 1 else ():
@@ -121,15 +121,15 @@ def kliep(p, candidates):
         share = fit(p.xt, centre, variance)
         return centre, share, variance, values(p.xs, centre, variance) @ share
 
-    return Side(run, lambda found: objectives.importance(p, *found[:3]))
+    return Side(run, lambda result: objectives.importance(p, *result[:3]))
 
 
 def density_ratio(p, solver):
     def run():
         x = np.concatenate([p.xs, p.xt])
         domain = np.repeat([0, 1], [len(p.xs), len(p.xt)])
-        made = linear_model.LogisticRegression(C=1.0, solver=solver, max_iter=1_000)
-        return made.fit(x, domain).decision_function(p.xs)
+        model = linear_model.LogisticRegression(C=1.0, solver=solver, max_iter=1_000)
+        return model.fit(x, domain).decision_function(p.xs)
 
     return Side(run, lambda logarithm: logarithm - logarithm.mean())
 
@@ -150,7 +150,7 @@ def mmd_test(p):
         p_value = np.mean(statistic >= statistic[0])
         return statistic[0], p_value
 
-    return Side(run, lambda found: np.array(found[0]))
+    return Side(run, lambda result: np.array(result[0]))
 
 
 def proxy_a_distance(p):
@@ -162,8 +162,8 @@ def proxy_a_distance(p):
             trained.append(x[order[: len(x) // 2]])
             measured.append(x[order[len(x) // 2 :]])
         domain = np.repeat([0, 1], [len(x) for x in trained])
-        made = svm.LinearSVC(C=1.0).fit(np.concatenate(trained), domain)
-        errors = [np.mean(made.predict(x) != d) for d, x in enumerate(measured)]
+        model = svm.LinearSVC(C=1.0).fit(np.concatenate(trained), domain)
+        errors = [np.mean(model.predict(x) != d) for d, x in enumerate(measured)]
         return max(0.0, 2 * (1 - sum(errors)))
 
     return Side(run, np.array)

@@ -1,4 +1,4 @@
-"""ADDA on digits: a source classifier, then a target encoder that fools a discriminator.
+"""ADDA on digits: a source classifier, then a target encoder against a discriminator.
 
 Published (Tzeng et al. 2017, table 2; LeNet, protocol adda: 2,000 MNIST and 1,800 USPS
 images, tested on the same target images): MNIST -> USPS source only 75.2 +/- 1.6, ADDA
@@ -7,18 +7,20 @@ images, tested on the same target images): MNIST -> USPS source only 75.2 +/- 1.
     python -m experiments.adaptation.adda --config.pair mnist_to_usps
 
 Two stages. 'source': encoder and classifier on source labels; its last row is the
-source-only baseline of the same run. 'adapt': the discriminator and the target encoder in
-turn. Adam at a constant rate in both, as in the paper; pixels in [0, 1] less the mean.
+source-only baseline of the same run. 'adapt': the discriminator and the target encoder
+in turn. Adam at a constant rate in both, as in the paper; pixels in [0, 1] less the
+mean.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 from experiments.tasks import digit_pairs
 from transfer_jax import cli, methods, models, runs
 from transfer_jax.training import optim
 
-# May differ within one program, see experiments.sweep.
+# Runs that differ only in these share one compiled program, see experiments.sweep.
 TRACED = ('rate', 'adapt_rate', 'b1')
 
 
@@ -35,7 +37,7 @@ class Config:
     protocol: str = 'adda'
     """adda (2,000 MNIST and 1,800 USPS images drawn by seed), or full."""
     classes: int = 0
-    """Number of classes; found out by default, but for tfds:NAME."""
+    """Number of classes; by default read from the domain, 10 for tfds:NAME."""
     seeds: int = 3
     steps: int = 1_000
     """Steps of the source stage."""
@@ -91,16 +93,18 @@ def build(config: Config) -> runs.Experiment:
     return runs.Experiment(
         name='adaptation.adda',
         config=config,
-        arm='adda' if config.adapt_steps else 'source_only',
+        method='adda' if config.adapt_steps else 'source_only',
         task=str(task),
         seeds=tuple(range(config.seeds)),
         data=lambda seed, data_dir: digit_pairs.load_pair(task, seed, data_dir),
         held_out=digit_pairs.held_out,
         stages=(source, adapt) if config.adapt_steps else (source,),
-        validate_as='target',  # the target encoder is the one that is being chosen
+        # Validators score the target encoder, on source images too.
+        measure=functools.partial(runs.measure_adaptation, validate_as='target'),
         classes=lambda pair: pair.classes,
-        fast=cli.same(config, fast()),
+        fast=cli.configs_equal(config, fast()),
         samples=digit_pairs.samples,
+        inputs=digit_pairs.inputs,
     )
 
 

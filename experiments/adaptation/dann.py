@@ -21,7 +21,7 @@ from transfer_jax import cli, methods, runs
 from transfer_jax.recipes import networks
 from transfer_jax.training import optim
 
-# May differ within one program, see experiments.sweep.
+# Runs that differ only in these share one compiled program, see experiments.sweep.
 TRACED = ('rate', 'strength')
 
 
@@ -38,18 +38,18 @@ class Config:
     protocol: str = 'full'
     """full, or adda (2,000 MNIST and 1,800 USPS images drawn by seed)."""
     network: str = ''
-    """mnist, svhn or signs; the pair's own by default."""
+    """mnist, svhn or signs; by default the network of the pair."""
     classes: int = 0
-    """Number of classes; found out by default, but for tfds:NAME."""
+    """Number of classes; by default read from the domain, 10 for tfds:NAME."""
     seeds: int = 3
     steps: int = 10_000
     batch: int = 128
-    """Images of a step, half of each domain."""
+    """Images in a step, half of each domain."""
     rate: float = 0.01
     """Learning rate at the start."""
     momentum: float = 0.9
     strength: float = 1.0
-    """Reversal strength at the end; 0 is source only on the same batches."""
+    """Reversal strength at the end; 0 trains source only on the same batches."""
 
 
 def build(config: Config) -> runs.Experiment:
@@ -82,15 +82,16 @@ def build(config: Config) -> runs.Experiment:
     return runs.Experiment(
         name='adaptation.dann',
         config=config,
-        arm='dann',
+        method='dann',
         task=str(task),
         seeds=tuple(range(config.seeds)),
         data=lambda seed, data_dir: digit_pairs.load_pair(task, seed, data_dir),
         held_out=digit_pairs.held_out,
         stages=(runs.Stage('train', config.steps, method, stream),),
         classes=lambda pair: pair.classes,
-        fast=cli.same(config, fast()),
+        fast=cli.configs_equal(config, fast()),
         samples=digit_pairs.samples,
+        inputs=digit_pairs.inputs,
     )
 
 

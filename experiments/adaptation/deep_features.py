@@ -1,4 +1,4 @@
-"""A closed-form method on deep features, pretrained or fine-tuned on the source.
+"""A shallow method on deep features, pretrained or fine-tuned on the source.
 
 Published for other features, DeCAF6 (Office-Caltech10, 1-NN, mean of the 12 pairs;
 Long et al. 2013 and later): no adaptation 71.1, PCA 81.7, JDA 88.2.
@@ -7,21 +7,25 @@ Long et al. 2013 and later): no adaptation 71.1, PCA 81.7, JDA 88.2.
     python -m experiments.adaptation.deep_features --config.features fine_tuned
     python -m experiments.adaptation.deep_features --config.method none
 
-Features are those below the classifier, each of length 1. For fine_tuned the source
-only run of experiments.adaptation.photos with the same settings is made first, or
-found where it was made. Protocol: experiments/tasks/photo_pairs.py; the test is on all
-images of the target, which the fit saw without labels.
+Features are the encoder's outputs, each scaled to length 1. With fine_tuned, the
+encoder is that of source_only in experiments.adaptation.photos with the same settings;
+this run is made first, unless its folder is there already. Protocol:
+experiments/tasks/photo_pairs.py. The test is on all target images, which the fit saw
+without labels.
 """
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
+import jax
 import numpy as np
 
 from experiments.adaptation import photos
 from experiments.shallow import recipes
-from experiments.tasks import encoders, feature_pairs, photo_pairs
-from transfer_jax import cli, ops, runs, shallow
+from experiments.tasks import choices, encoders, feature_pairs, photo_pairs
+from transfer_jax import cli, evaluation, metrics, ops, runs, shallow
 from transfer_jax.data import features
 
 METHODS = (
@@ -37,11 +41,11 @@ FEATURES = ('pretrained', 'fine_tuned')
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """A closed-form method on the features of a network."""
+    """A shallow method on the features of a network."""
 
     method: str = 'subspace_alignment'
     """none, pca, subspace_alignment, gfk, tca, tjm, jda, coral, ot_exact, ot_entropic
-    or ot_group_lasso; other settings than `dimension` are those of
+    or ot_group_lasso; all settings but `dimension` are those of
     experiments/shallow/recipes.py."""
     features: str = 'pretrained'
     """pretrained, or fine_tuned on the source."""
@@ -57,55 +61,54 @@ class Config:
     size: int = 96
     """Side of the images in pixels."""
     dimension: int = 40
-    """Of the subspaces."""
+    """Dimension of the subspaces."""
     seeds: int = 2
     steps: int = 300
-    """Of the fine-tuning."""
+    """Steps of fine-tuning."""
 
 
-def build(config: Config) -> runs.Experiment:
-    """The experiment of a config."""
-    for name, known in (
-        ('method', METHODS),
-        ('features', FEATURES),
-        ('classifier', CLASSIFIERS),
-    ):
-        value = getattr(config, name)
-        if value not in known:
-            raise ValueError(f'no {name} {value!r}; choose from {", ".join(known)}')
-    task = _task(config)
-    classes = photo_pairs.count_classes(config.source)
-    recipe = recipes.RECIPES[config.method]
-    setting = dict(recipe.settings[0])
-    if 'dimension' in setting:
-        setting['dimension'] = config.dimension
-    pipeline = shallow.pipeline(
-        recipe.build(classes, **setting), CLASSIFIERS[config.classifier](classes)
-    )
-    return runs.Experiment(
+def build(config: Config) -> runs.Study:
+    """The study of a config: one trial for each seed."""
+    choices.check('method', config.method, METHODS)
+    choices.check('features', config.features, FEATURES)
+    choices.check('classifier', config.classifier, CLASSIFIERS)
+    photo_pairs.count_classes(config.source)  # raises for other domains
+    return runs.Study(
         name='adaptation.deep_features',
         config=config,
-        arm=config.method,
         task=name_of(config),
-        seeds=tuple(range(config.seeds)),
-        data=lambda seed, data_dir: load(config, task, seed, data_dir),
-        held_out=feature_pairs.held_out,
-        closed_form=feature_pairs.closed_form(pipeline),
+        trials=tuple(
+            {'method': config.method, 'seed': seed} for seed in range(config.seeds)
+        ),
+        prepare=lambda data_dir: functools.partial(load, config, data_dir=data_dir),
+        measure=functools.partial(measure, _pipeline(config)),
         fast=config == fast(),
     )
 
 
+def measure(
+    pipeline: shallow.Pipeline,
+    load: Callable[[int], feature_pairs.Pair],
+    trial: Mapping[str, Any],
+) -> dict[str, float]:
+    """Accuracy on all target images, with the features of one seed."""
+    pair = load(trial['seed'])
+    fitted = feature_pairs.fit(pipeline, jax.random.key(trial['seed']), pair)
+    predict = jax.tree_util.Partial(pipeline.predict, fitted)
+    test = feature_pairs.held_out(pair).target_test
+    result = evaluation.evaluate(predict, test, metrics.accuracy())
+    return {'accuracy': result['accuracy'], 'images': result['count']}
+
+
 def name_of(config: Config) -> str:
-    """What a table calls the task: the pair, the features, the classifier."""
+    """The name of the task in tables: pair, features, classifier."""
     name = f'{_task(config)}, {config.features}, {config.classifier}'
     return name.replace('_', ' ')
 
 
-def load(
-    config: Config, task: photo_pairs.Task, seed: int, data_dir: str | None
-) -> feature_pairs.Pair:
-    """The features of both domains."""
-    pair = photo_pairs.load(task, seed, data_dir)
+def load(config: Config, seed: int, data_dir: str | None) -> feature_pairs.Pair:
+    """The features of both domains for a seed."""
+    pair = photo_pairs.load(_task(config), seed, data_dir)
     encoder = pair.encoder
     if config.features == 'fine_tuned':
         encoder = _fine_tuned(config, pair, data_dir)
@@ -127,6 +130,17 @@ def load(
     )
 
 
+def _pipeline(config) -> shallow.Pipeline:
+    classes = photo_pairs.count_classes(config.source)
+    recipe = recipes.RECIPES[config.method]
+    setting = dict(recipe.settings[0])
+    if 'dimension' in setting:
+        setting['dimension'] = config.dimension
+    return shallow.pipeline(
+        recipe.build(classes, **setting), CLASSIFIERS[config.classifier](classes)
+    )
+
+
 def _task(config) -> photo_pairs.Task:
     return photo_pairs.Task(
         config.source, config.target, config.backbone, config.size, 0
@@ -134,8 +148,8 @@ def _task(config) -> photo_pairs.Task:
 
 
 def _fine_tuned(config, pair, data_dir) -> encoders.Encoder:
-    """The encoder after the run of source only, which is made where it is not there."""
-    first = photos.build(
+    """The encoder fine-tuned on the source; trains it unless its run is there."""
+    source_only = photos.build(
         photos.Config(
             method='source_only',
             source=config.source,
@@ -146,9 +160,9 @@ def _fine_tuned(config, pair, data_dir) -> encoders.Encoder:
             steps=config.steps,
         )
     )
-    place = cli.default_folder(first)
-    runs.run(first, place, data_dir=data_dir)
-    state = runs.restore(first, place, pair.seed, pair)
+    run_dir = cli.default_folder(source_only)
+    runs.run(source_only, run_dir, data_dir=data_dir)
+    state = runs.restore(source_only, run_dir, pair.seed, pair)
     return pair.encoder._replace(
         params=state.params['encoder'], model_state=state.model_state['encoder']
     )

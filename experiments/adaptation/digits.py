@@ -1,4 +1,4 @@
-"""Every deep method of adaptation on one pair of digit domains, by one recipe.
+"""Every deep method of adaptation on a pair of digit domains, trained alike.
 
 Published on the same protocol (adda; LeNet; Tzeng et al. 2017, table 2), MNIST -> USPS
 and USPS -> MNIST: source only 75.2 and 57.1, DANN 77.1 and 73.0, domain confusion 79.1
@@ -10,10 +10,11 @@ and 66.5, ADDA 89.4 and 90.1.
     python -m experiments.table digits
 
 LeNet, 32 + 32 images a step, Adam at 0.001 / (1 + 10 p)^0.75 for all methods but ADDA;
-what a method adds, and its weight, stand in transfer_jax/recipes/deep_methods.py.
+transfer_jax/recipes/deep_methods.py has what each method adds, and its weight.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 from experiments.tasks import digit_pairs
@@ -21,7 +22,7 @@ from transfer_jax import cli, methods, recipes, runs
 from transfer_jax.recipes import networks
 from transfer_jax.training import optim
 
-# May differ within one program, see experiments.sweep.
+# Runs that differ only in these share one compiled program, see experiments.sweep.
 TRACED = ('rate', 'weight')
 
 
@@ -30,7 +31,7 @@ class Config:
     """One method on a pair of digit domains."""
 
     method: str = 'dann'
-    """See transfer_jax/recipes/deep_methods.py."""
+    """A method of transfer_jax/recipes/deep_methods.py."""
     pair: str = 'mnist_to_usps'
     """A named pair, see experiments/tasks/digit_pairs.py."""
     source: str = ''
@@ -40,24 +41,25 @@ class Config:
     protocol: str = 'adda'
     """adda (2,000 MNIST and 1,800 USPS images drawn by seed), skada, or full."""
     network: str = 'lenet'
-    """lenet, or mnist, svhn, signs of Ganin."""
+    """lenet, or one of Ganin's networks: mnist, svhn, signs."""
     norm: str = ''
-    """Batch-norm policy: none, joint, separate, source, adabn, dsbn or autodial; the
-    method's own by default."""
+    """Batch-norm policy: none, joint, separate, source, adabn, dsbn or autodial; by
+    default that of the method."""
     dtype: str = 'float32'
-    """Of the encoder's computation: float32 or bfloat16."""
+    """Type of the encoder's computation: float32 or bfloat16."""
     classes: int = 0
-    """Number of classes; found out by default, but for tfds:NAME."""
+    """Number of classes; by default read from the domain, 10 for tfds:NAME."""
     seeds: int = 2
     steps: int = 1_000
-    """Of each stage, where a method has two."""
+    """Steps of each stage; some methods have two."""
     batch: int = 32
     """Images of each domain in a step."""
     evaluations: int = 20
+    """Evaluations in a stage."""
     rate: float = 1e-3
     """Adam's rate at the start."""
     weight: float | None = None
-    """Of what the method adds; its recipe's by default."""
+    """Weight of the loss that the method adds; by default that of its recipe."""
 
 
 def build(config: Config) -> runs.Experiment:
@@ -88,11 +90,12 @@ def build(config: Config) -> runs.Experiment:
 
     def stream(pair, previous):
         del previous
-        alone = recipe.weight == 0 and recipe.start is None and norm == 'none'
+        # Source-only training without batch norm needs no target images.
+        no_target = recipe.weight == 0 and recipe.start is None and norm == 'none'
         return digit_pairs.stream(
             pair,
             source_batch=config.batch,
-            target_batch=0 if alone else config.batch,
+            target_batch=0 if no_target else config.batch,
         )
 
     stages = [
@@ -102,7 +105,7 @@ def build(config: Config) -> runs.Experiment:
             recipe.make(nets, tx, weight),
             stream,
             recipe.start,
-            recipe.shows,
+            recipe.logged_metrics,
         )
     ]
     if recipe.start:
@@ -113,23 +116,27 @@ def build(config: Config) -> runs.Experiment:
     return runs.Experiment(
         name='adaptation.digits',
         config=config,
-        arm=config.method,
+        method=config.method,
         task=str(task),
         seeds=tuple(range(config.seeds)),
         data=lambda seed, data_dir: digit_pairs.load_pair(task, seed, data_dir),
         held_out=digit_pairs.held_out,
         stages=tuple(stages),
         classes=lambda pair: pair.classes,
-        # Of a second stage the target's networks are judged, on source images too.
-        validate_as='target' if recipe.start else 'source',
+        # After a second stage, validators score the target's networks, on source
+        # images too.
+        measure=functools.partial(
+            runs.measure_adaptation, validate_as='target' if recipe.start else 'source'
+        ),
         evaluations=config.evaluations,
-        fast=cli.same(config, fast()),
+        fast=cli.configs_equal(config, fast()),
         samples=digit_pairs.samples,
+        inputs=digit_pairs.inputs,
     )
 
 
 def sweep() -> Iterator[Config]:
-    """Every method on the small protocol, some on whole training sets too."""
+    """Every method under protocol adda, some also under skada and full."""
     for pair in ('mnist_to_usps', 'usps_to_mnist'):
         for method in recipes.RECIPES:
             yield Config(method=method, pair=pair)

@@ -1,8 +1,8 @@
 """Deep adaptation of real photographs, from a network trained on ImageNet.
 
 Published for other networks and whole sets (Office-Caltech10, AlexNet, mean of 12
-pairs; Long et al. 2015): fine-tuned 86.1, DDC 88.2, DAN 90.1. Here a smaller network
-sees smaller images, so that gains compare, not values.
+pairs; Long et al. 2015): fine-tuned 86.1, DDC 88.2, DAN 90.1. This experiment has a
+smaller network and smaller images: compare gains, not values.
 
     python -m experiments.adaptation.photos --config.method dann
     python -m experiments.adaptation.photos --config.method labelled_target
@@ -10,25 +10,26 @@ sees smaller images, so that gains compare, not values.
         --config.target pacs_sketch
     python -m experiments.sweep experiments.adaptation.photos
 
-The encoder starts from ImageNet and learns ten times slower than the new layers. Method
-source_only is fine-tuning on the source; labelled_target is that, and then fine-tuning
-on 3 labelled target images of each class (the lecture's main approach, and not to be
-compared with methods that see no target label). What a method adds weighs 1, as in the
-public code of these methods; no label chose it. Protocol:
+The encoder starts from ImageNet weights and learns ten times slower than the new
+layers. Method source_only fine-tunes on the source. labelled_target then fine-tunes on
+3 labelled target images of each class (the lecture's main approach); do not compare it
+with methods that see no target label. The loss that a method adds has weight 1, as in
+the public code of these methods; no label was used to choose it. Protocol:
 experiments/tasks/photo_pairs.py.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 
-from experiments.tasks import encoders, photo_pairs
+from experiments.tasks import choices, encoders, photo_pairs
 from transfer_jax import cli, methods, models, recipes, runs
 from transfer_jax.recipes import networks
 from transfer_jax.training import optim
 
 LABELLED = 'labelled_target'
 METHODS = ('source_only', LABELLED, 'dann', 'dan', 'deep_coral', 'mcc')
-# May differ within one program, see experiments.sweep.
+# Runs that differ only in these share one compiled program, see experiments.sweep.
 TRACED = ('rate', 'encoder_rate', 'weight')
 PAIRS = (('office_amazon', 'office_webcam'), ('office_webcam', 'office_caltech10'))
 
@@ -49,25 +50,25 @@ class Config:
     size: int = 96
     """Side of the images in pixels."""
     labelled: int = 3
-    """Labelled target images of each class, for labelled_target alone."""
+    """Labelled target images of each class; only labelled_target has them."""
     seeds: int = 2
     steps: int = 300
-    """Of each stage; labelled_target has two."""
+    """Steps of each stage; labelled_target has two."""
     batch: int = 16
     """Images of each domain in a step."""
     evaluations: int = 6
+    """Evaluations in a stage."""
     rate: float = 1e-3
-    """Adam's rate at the start for new layers."""
+    """Adam's rate of the new layers at the start."""
     encoder_rate: float = 0.1
-    """Multiple of it for pretrained layers."""
+    """Rate of the pretrained layers over that of the new ones."""
     weight: float = 1.0
-    """Of what the method adds, reached slowly as Ganin's strength."""
+    """Weight of the loss that the method adds; it rises as Ganin's strength does."""
 
 
 def build(config: Config) -> runs.Experiment:
     """The experiment of a config."""
-    seen = task(config)
-    few = seen.labelled
+    pair_task = task(config)
     nets = networks.Networks(
         encoders.build(config.backbone),
         models.Classifier(photo_pairs.count_classes(config.source)),
@@ -75,7 +76,8 @@ def build(config: Config) -> runs.Experiment:
     )
     rate = optim.ganin_rate(config.steps, config.rate)
     slow = optim.adam(optim.scaled(rate, config.encoder_rate))
-    recipe = recipes.get('source_only' if few else config.method)
+    supervised = config.method == LABELLED
+    recipe = recipes.get('source_only' if supervised else config.method)
     method = recipe.make(
         nets,
         {'encoder': slow, '': optim.adam(rate)},
@@ -90,7 +92,7 @@ def build(config: Config) -> runs.Experiment:
         start = methods.start_from_previous
         return runs.Stage(name, config.steps, method, stream, start)
 
-    if few:
+    if supervised:
         stages = (stage('source', 'source'), stage('target', 'target_labelled'))
     elif config.method == 'source_only':
         stages = (stage('train', 'source'),)
@@ -99,33 +101,31 @@ def build(config: Config) -> runs.Experiment:
     return runs.Experiment(
         name='adaptation.photos',
         config=config,
-        arm=config.method,
-        task=str(seen),
+        method=config.method,
+        task=str(pair_task),
         seeds=tuple(range(config.seeds)),
-        data=lambda seed, data_dir: photo_pairs.load(seen, seed, data_dir),
+        data=lambda seed, data_dir: photo_pairs.load(pair_task, seed, data_dir),
         held_out=photo_pairs.held_out,
         stages=stages,
         before=photo_pairs.before,
         classes=lambda pair: pair.classes,
         evaluations=config.evaluations,
-        fast=cli.same(config, fast()),
+        fast=cli.configs_equal(config, fast()),
         samples=lambda pair: {'source': pair.source, 'target': pair.target_test},
+        inputs=functools.partial(photo_pairs.inputs, pair_task),
     )
 
 
 def task(config: Config) -> photo_pairs.Task:
-    """What is adapted to what.
+    """The pair of domains, the network and the number of target labels.
 
     Raises:
       ValueError: no such method.
     """
-    if config.method not in METHODS:
-        raise ValueError(
-            f'no method {config.method!r}; choose from {", ".join(METHODS)}'
-        )
-    few = config.labelled if config.method == LABELLED else 0
+    choices.check('method', config.method, METHODS)
+    labelled = config.labelled if config.method == LABELLED else 0
     return photo_pairs.Task(
-        config.source, config.target, config.backbone, config.size, few
+        config.source, config.target, config.backbone, config.size, labelled
     )
 
 

@@ -7,8 +7,9 @@ target 95.96.
     python -m experiments.adaptation.source_only --config.source mnist_m \
         --config.target mnist_m
 
-Naming the target domain as the source trains on its labels; nothing else does. The
-network, rate, momentum and source batches are those of experiments.adaptation.dann.
+To train on the target's labels, name the target as the source too; without that they
+are never used. Network, rate, momentum and source batches are those of
+experiments.adaptation.dann.
 """
 
 import dataclasses
@@ -19,7 +20,7 @@ from transfer_jax import cli, methods, runs
 from transfer_jax.recipes import networks
 from transfer_jax.training import optim
 
-# May differ within one program, see experiments.sweep.
+# Runs that differ only in these share one compiled program, see experiments.sweep.
 TRACED = ('rate',)
 
 
@@ -32,17 +33,17 @@ class Config:
     source: str = ''
     """Instead of a pair: a domain name, folder:PATH, npz:PATH or tfds:NAME."""
     target: str = ''
-    """The same for the target; the source again to train on the target."""
+    """The same for the target; equal to the source to train on the target."""
     protocol: str = 'full'
     """full, or adda (2,000 MNIST and 1,800 USPS images drawn by seed)."""
     network: str = ''
-    """mnist, svhn or signs; the pair's own by default."""
+    """mnist, svhn or signs; by default the network of the pair."""
     classes: int = 0
-    """Number of classes; found out by default, but for tfds:NAME."""
+    """Number of classes; by default read from the domain, 10 for tfds:NAME."""
     seeds: int = 3
     steps: int = 10_000
     batch: int = 64
-    """Source images of a step."""
+    """Source images in a step."""
     rate: float = 0.01
     """Learning rate at the start."""
     momentum: float = 0.9
@@ -68,7 +69,7 @@ def build(config: Config) -> runs.Experiment:
     return runs.Experiment(
         name='adaptation.source_only',
         config=config,
-        arm='train_on_target' if task.source == task.target else 'source_only',
+        method='train_on_target' if task.source == task.target else 'source_only',
         task=str(task),
         seeds=tuple(range(config.seeds)),
         data=lambda seed, data_dir: digit_pairs.load_pair(task, seed, data_dir),
@@ -84,8 +85,9 @@ def build(config: Config) -> runs.Experiment:
             ),
         ),
         classes=lambda pair: pair.classes,
-        fast=cli.same(config, fast()),
+        fast=cli.configs_equal(config, fast()),
         samples=digit_pairs.samples,
+        inputs=digit_pairs.inputs,
     )
 
 

@@ -3,10 +3,10 @@
 python -m experiments.adaptation.tuning                    # all methods that have one
 python -m experiments.adaptation.tuning --methods dan mcc
 
-Each weight of a recipe's `tried` in a run of 500 steps on MNIST -> USPS (protocol adda,
-seed 0); the one with the highest information maximisation at the last step is the
-method's weight on all pairs. Target labels have no say. The scores are written to
-results/digits_tuning.json; recipes.py holds the choice.
+Each weight of a recipe's `tried` trains for 500 steps on MNIST -> USPS (protocol adda,
+seed 0). The weight with the highest information maximisation at the last step becomes
+`Recipe.weight`. No target label is used. The scores are written to
+results/digits_tuning.json.
 """
 
 import dataclasses
@@ -26,11 +26,11 @@ class Command:
     """Score every weight of every method."""
 
     methods: tuple[str, ...] = ()
-    """Of recipes.py; by default all with a weight to choose."""
+    """Names of recipes; by default all with weights to try."""
     run_root: pathlib.Path = pathlib.Path('runs/tuning')
-    """Folder of the run folders; the same command goes on with them."""
+    """Folder of the run folders; the same command resumes them."""
     scores: pathlib.Path = pathlib.Path('results/digits_tuning.json')
-    """What was scored so far, of all methods."""
+    """File with the scores of all methods, to which these are added."""
     data_dir: str | None = None
     """Data folder(s), separated by ':'. Default: $TRANSFER_JAX_DATA, else
     ~/tensorflow_datasets."""
@@ -46,16 +46,16 @@ def main() -> None:
     with cli.errors(command.debug):
         chosen = command.methods or [n for n, r in recipes.RECIPES.items() if r.tried]
         for name in chosen:
+            recipe = recipes.get(name)
             scores = {
                 weight: score(name, weight, command.run_root, command.data_dir)
-                for weight in recipes.get(name).tried
+                for weight in recipe.tried
             }
-            _keep(command.scores, name, scores)
+            _save(command.scores, name, scores)
             best = max(scores, key=scores.get)
-            own = recipes.get(name).weight
-            said = '' if best == own else f'; recipes.py has {own}'
-            found = ', '.join(f'{w}: {s:.3f}' for w, s in scores.items())
-            sys.stdout.write(f'{name}: best {best}{said} ({found})\n')
+            note = '' if best == recipe.weight else f'; its recipe has {recipe.weight}'
+            listed = ', '.join(f'{w}: {s:.3f}' for w, s in scores.items())
+            sys.stdout.write(f'{name}: best {best}{note} ({listed})\n')
 
 
 def score(name: str, weight: float, root: pathlib.Path, data_dir: str | None) -> float:
@@ -63,15 +63,16 @@ def score(name: str, weight: float, root: pathlib.Path, data_dir: str | None) ->
     config = digits.Config(
         method=name, weight=weight, seeds=1, steps=500, evaluations=1
     )
-    place = root / f'{name}-{weight}'
-    runs.run(digits.build(config), place, data_dir=data_dir)
-    return folder.Rows(place / 'history.jsonl').read()[-1][selection.FIXED]
+    run_dir = root / f'{name}-{weight}'
+    runs.run(digits.build(config), run_dir, data_dir=data_dir)
+    return folder.Rows(run_dir / 'history.jsonl').read()[-1][selection.FIXED]
 
 
-def _keep(path: pathlib.Path, name: str, scores: dict[float, float]) -> None:
-    known = json.loads(path.read_text()) if path.exists() else {}
-    found = {str(weight): round(value, 4) for weight, value in scores.items()}
-    folder.write_json(path, dict(sorted({**known, name: found}.items())))
+def _save(path: pathlib.Path, name: str, scores: dict[float, float]) -> None:
+    """Add the scores of a method to the file."""
+    earlier = json.loads(path.read_text()) if path.exists() else {}
+    rounded = {str(weight): round(value, 4) for weight, value in scores.items()}
+    folder.write_json(path, dict(sorted({**earlier, name: rounded}.items())))
 
 
 if __name__ == '__main__':

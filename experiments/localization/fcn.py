@@ -1,4 +1,4 @@
-"""FCN-32s, 16s and 8s on a pretrained MobileNetV2, and how they are trained."""
+"""FCN-32s, FCN-16s and FCN-8s on a pretrained MobileNetV2, and their training."""
 
 import dataclasses
 import functools
@@ -16,12 +16,12 @@ from transfer_jax.training import TrainState, optim
 
 NETWORK = 'mobilenet_v2'
 SKIPS: dict[int, Sequence[str]] = {32: (), 16: ('block13',), 8: ('block13', 'block6')}
-BACKBONE_RATE = 0.1  # of the rate of what is new
+BACKBONE_RATE = 0.1  # rate of the backbone over that of the new layers
 
 
 @dataclasses.dataclass(frozen=True)
 class Pixels:
-    """A source of images (n, h, w, 3) uint8 with a label (n, h, w) for each pixel."""
+    """A source of images (n, h, w, 3) uint8 with labels (n, h, w) of their pixels."""
 
     image: np.ndarray
     label: np.ndarray
@@ -37,7 +37,7 @@ def segmenter(classes: int, stride: int) -> nn.Module:
     """The network whose finest scores have this stride.
 
     Raises:
-      ValueError: there is none, naming those there are.
+      ValueError: an unknown stride; the message lists the others.
     """
     if stride not in SKIPS:
         raise ValueError(f'stride {stride}: choose from {", ".join(map(str, SKIPS))}')
@@ -46,14 +46,15 @@ def segmenter(classes: int, stride: int) -> nn.Module:
 
 
 def scale():
-    """f(batch): uint8 images become inputs."""
-    chosen = backbones.PRETRAINED[NETWORK]
-    return data.normalise(np.float32(chosen.mean), np.float32(chosen.std))
+    """A function of a batch: uint8 images become inputs."""
+    backbone = backbones.PRETRAINED[NETWORK]
+    return data.normalise(np.float32(backbone.mean), np.float32(backbone.std))
 
 
 @functools.lru_cache(maxsize=4)  # one compiled step for all seeds
 def method(classes: int, stride: int, steps: int, rate: float) -> training.Method:
-    """Adam, rising over a tenth of the steps and falling as a cosine."""
+    """Segmentation by Adam; the rate rises over a tenth of the steps, then falls as a
+    cosine."""
     schedule = optim.warmup_cosine(steps, rate, steps // 10)
 
     def tx(group):
@@ -75,7 +76,7 @@ def train(
     pretrained: bool,
     data_dir: str | None,
 ) -> TrainState:
-    """The state after so many steps on images flipped at random.
+    """The state after `steps` steps on images flipped at random.
 
     Raises:
       MissingData: the pretrained weights are not in the data folder.
@@ -102,10 +103,11 @@ def predict(
     method: training.Method, state: TrainState, images: np.ndarray, batch: int = 10
 ) -> np.ndarray:
     """Probabilities (n, h, w, c) float32 of images (n, h, w, 3) uint8."""
+    batches = data.batches(data.Images(images), min(batch, len(images))).map(scale())
     parts = []
-    for read in data.batches(data.Images(images), min(batch, len(images))).map(scale()):
-        found = _probabilities(method.predict, state, read['image'])
-        parts.append(np.asarray(found)[np.asarray(read['mask']) > 0])
+    for read in batches:
+        probabilities = _probabilities(method.predict, state, read['image'])
+        parts.append(np.asarray(probabilities)[np.asarray(read['mask']) > 0])
     return np.concatenate(parts)
 
 

@@ -1,4 +1,4 @@
-"""Scores and maps of test images against their labels and boxes."""
+"""Scores and maps of test images, measured against their labels and boxes."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -11,32 +11,32 @@ from transfer_jax.reports import overlays
 
 VALUES = ('mAP', 'voc07', 'pointwise', 'hit_rate', 'corloc', 'top1')
 # {value of a row: title of a figure}
-SHOWN = {'mAP': 'mAP of classification', 'pointwise': 'AP of pointwise localisation'}
-MASKS = ('mean_iou', 'pixel_accuracy', 'class_accuracy')  # of segmentation
-TOLERANCE = 18.0  # pixels of the image as it is
+TITLES = {'mAP': 'mAP of classification', 'pointwise': 'AP of pointwise localisation'}
+SEGMENTATION = ('mean_iou', 'pixel_accuracy', 'class_accuracy')
+TOLERANCE = 18.0  # pixels of the original image
 
 
-class Found(NamedTuple):
-    """What a network says of images."""
+class Prediction(NamedTuple):
+    """The scores, maps and points of a network for images."""
 
     scores: np.ndarray  # (n, c)
     maps: np.ndarray  # (n, h, w, c)
-    points: np.ndarray  # (n, c, 2) x, y as shares of the image
+    points: np.ndarray  # (n, c, 2) x, y as fractions of the image
 
     @classmethod
-    def of_maps(cls, scores: np.ndarray, maps: np.ndarray) -> 'Found':
-        """With the points at the peaks of the maps."""
+    def of_maps(cls, scores: np.ndarray, maps: np.ndarray) -> 'Prediction':
+        """A prediction with its points at the peaks of the maps."""
         return cls(scores, maps, metrics.peaks(maps, np.ones((len(maps), 2))))
 
-    def at_centre(self) -> 'Found':
-        """The same scores, and no knowledge of places."""
+    def at_centre(self) -> 'Prediction':
+        """The same scores with constant maps and points at the centre."""
         return self._replace(
             maps=np.ones_like(self.maps), points=np.full_like(self.points, 0.5)
         )
 
 
 class Truth(NamedTuple):
-    """Boxes x0, y0, x1, y1 in pixels of images of given sizes."""
+    """Boxes x0, y0, x1, y1 in pixels, labels, and the sizes of the images."""
 
     sizes: np.ndarray  # (n, 2) height, width
     boxes: Sequence[np.ndarray]  # (k, 4) of each image
@@ -46,88 +46,90 @@ class Truth(NamedTuple):
 
 
 def truth(photos: data.voc.Annotated, rows: np.ndarray) -> Truth:
-    """Of some photographs."""
-    own = photos.take(rows)
+    """The truth of the photographs at `rows`."""
+    part = photos.take(rows)
     return Truth(
-        own.sizes, own.boxes, own.label, own.difficult, data.voc.multi_hot(own)
+        part.sizes, part.boxes, part.label, part.difficult, data.voc.multi_hot(part)
     )
 
 
-def measure(found: Found, truth: Truth) -> dict[str, float]:
-    """The columns of the tables: the mean over classes, but `top1` over images."""
-    points = found.points * truth.sizes[:, None, ::-1]
-    # Of the maximum, not of the range: a negative score is no sign of the class.
-    boxes = metrics.boxes_of_maps(np.maximum(found.maps, 0), truth.sizes)
-    known = truth.boxes, truth.label
-    hard = {'difficult': truth.difficult}
-    by_rank = functools.partial(
+def measure(prediction: Prediction, truth: Truth) -> dict[str, float]:
+    """The columns of the tables: means over classes; `top1` is a mean over images."""
+    points = prediction.points * truth.sizes[:, None, ::-1]
+    # A share of the maximum, not of the range: a negative score is no evidence.
+    boxes = metrics.boxes_of_maps(np.maximum(prediction.maps, 0), truth.sizes)
+    objects = truth.boxes, truth.label
+    difficult = {'difficult': truth.difficult}
+    mean_average_precision = functools.partial(
         metrics.voc_mean_average_precision,
-        found.scores,
+        prediction.scores,
         truth.present > 0,
         ignored=truth.present < 0,
     )
-    classes = found.scores.shape[1]
-    each = {
+    classes = prediction.scores.shape[1]
+    by_class = {
         'pointwise': metrics.pointwise_average_precision(
-            found.scores, points, *known, tolerance=TOLERANCE, **hard
+            prediction.scores, points, *objects, tolerance=TOLERANCE, **difficult
         ),
-        'hit_rate': metrics.hit_rate(points, *known, TOLERANCE, **hard),
-        'corloc': metrics.corloc(boxes, *known, classes, **hard),
-        'top1': metrics.top1_localization(found.scores, boxes, *known),
+        'hit_rate': metrics.hit_rate(points, *objects, TOLERANCE, **difficult),
+        'corloc': metrics.corloc(boxes, *objects, classes, **difficult),
+        'top1': metrics.top1_localization(prediction.scores, boxes, *objects),
     }
     return {
-        'mAP': by_rank(),
-        'voc07': by_rank(points=11),
-        **{name: float(np.nanmean(values)) for name, values in each.items()},
+        'mAP': mean_average_precision(),
+        'voc07': mean_average_precision(points=11),
+        **{name: float(np.nanmean(values)) for name, values in by_class.items()},
     }
 
 
-def masks(
-    found: np.ndarray, truth: np.ndarray, classes: int, void: int | None = 255
+def measure_masks(
+    predicted: np.ndarray, truth: np.ndarray, classes: int, void: int | None = 255
 ) -> dict[str, float]:
-    """MASKS of predicted and true labels (n, h, w), over all their pixels."""
+    """SEGMENTATION of predicted and true labels (n, h, w), over all their pixels."""
     metric = metrics.mean_iou(classes, void)
     batch = {'label': truth, 'mask': np.ones(len(truth), np.float32)}
-    told = metric.compute(metric.update(metric.init(), {'prediction': found}, batch))
-    return {name: told[name] for name in MASKS}
+    sums = metric.update(metric.init(), {'prediction': predicted}, batch)
+    numbers = metric.compute(sums)
+    return {name: numbers[name] for name in SEGMENTATION}
 
 
 def examples(
-    found: Found,
+    prediction: Prediction,
     truth: Truth,
     images: Sequence[np.ndarray],
     masks: Sequence[Mapping[str, np.ndarray]] | None = None,
     signed: bool = False,
 ) -> list[overlays.Example]:
-    """For a figure: of each image the maps and points of the classes that it shows.
+    """For a figure: the maps and points of the classes present in each image.
 
     Args:
-      signed: the maps are evidence.
+      signed: the maps are evidence for and against a class.
     """
-    made = []
+    result = []
     for i, image in enumerate(images):
         height, width = image.shape[:2]
-        shown = sorted(set(truth.label[i].tolist()))
+        present = sorted(set(truth.label[i].tolist()))
+        points = prediction.points[i] * [width, height]
         scale = np.tile([width, height] / truth.sizes[i][::-1], 2)
-        made.append(
+        result.append(
             overlays.Example(
                 image,
-                heats={k: found.maps[i, :, :, k] for k in shown},
+                heats={k: prediction.maps[i, :, :, k] for k in present},
                 boxes=truth.boxes[i] * scale,
                 label=truth.label[i],
-                points={k: tuple(found.points[i, k] * [width, height]) for k in shown},
+                points={k: tuple(points[k]) for k in present},
                 masks=masks[i] if masks else {},
                 signed=signed,
             )
         )
-    return made
+    return result
 
 
 def photos(name: str, data_dir: str | None) -> data.voc.Annotated:
-    """fruit_voc, fake, or voc:PATH.
+    """The photographs of fruit_voc, fake, or voc:PATH.
 
     Raises:
-      ValueError: another name.
+      ValueError: an unknown name.
       MissingData: the photographs are not in the data folder.
     """
     if name == 'fake':

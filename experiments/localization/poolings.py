@@ -1,17 +1,18 @@
-"""The poolings of the tables: what stands between score maps and the loss."""
+"""The poolings of the tables: from score maps to the scores that enter the loss."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import flax.linen as nn
 
 from transfer_jax import models, ops
 
-SPATIAL = 0.2  # share of the places that WILDCAT's published demo pools over
-ALPHA = 0.7  # and its weight of the lowest
-MAPS = 8  # and its maps of each class
-REGIONS = 3  # of WELDON: the highest and lowest places
+# Of WILDCAT's published demo
+SPATIAL = 0.2  # share of the positions that are pooled
+ALPHA = 0.7  # weight of the lowest positions
+MAPS = 8  # maps of each class
+REGIONS = 3  # of WELDON: number of highest and of lowest positions
 
 
 class Pooling(NamedTuple):
@@ -22,7 +23,7 @@ class Pooling(NamedTuple):
     sharpness: float | None = None
 
 
-# maps -> what each place adds to the score of its class, where most add nothing
+# maps -> what each position adds to the score of its class; most add nothing
 EVIDENCE = {
     'weldon': functools.partial(ops.evidence, highest=REGIONS, lowest=REGIONS),
     'wildcat': functools.partial(
@@ -43,13 +44,5 @@ POOLINGS = {
 
 
 def head(name: str, classes: int) -> nn.Module:
-    """The head with a pooling of this name."""
+    """A head of score maps with the pooling of this name."""
     return models.ScoreMaps(classes, **POOLINGS[name]._asdict())
-
-
-def check(names: Iterable[str], also: Sequence[str] = ()) -> None:
-    """Raises ValueError for a name that is no pooling, nor one of `also`."""
-    known = (*POOLINGS, *also)
-    for name in names:
-        if name not in known:
-            raise ValueError(f'no pooling {name!r}; choose from {", ".join(known)}')

@@ -1,4 +1,4 @@
-"""The composite scenes of these pages: digits and turned objects on photographs."""
+"""Composite scenes: digits and views of objects on photographs."""
 
 import functools
 from typing import NamedTuple
@@ -14,7 +14,7 @@ SEEDS = {'train': 0, 'test': 1}
 
 
 class Parts(NamedTuple):
-    """Scenes to train on and scenes to test on; they share no view, digit or photo."""
+    """Training and test scenes; they share no view, digit or photograph."""
 
     classes: tuple[str, ...]
     train: scenes.Scenes
@@ -22,30 +22,30 @@ class Parts(NamedTuple):
 
 
 def load(train: int, test: int, data_dir: str | None) -> Parts:
-    """Of MNIST, COIL-100 and BSDS500.
+    """Scenes from MNIST, COIL-100 and BSDS500.
 
     Raises:
       MissingData: one of them is not in the data folder.
     """
-    made = {}
+    parts = {}
     for part, n in (('train', train), ('test', test)):
         sprites = [
             *scenes.digit_sprites(part, data_dir=data_dir),
             *scenes.coil_sprites(part, OBJECTS, data_dir),
         ]
         photos = scenes.bsds_photos(part, data_dir)
-        made[part] = scenes.scenes(
+        parts[part] = scenes.scenes(
             n, SEEDS[part], photos, sprites, side=SIDE, count=COUNT, size=SIZE
         )
     digits = [f'digit {i}' for i in range(10)]
     objects = [f'object {i + 1}' for i in range(OBJECTS)]
-    return Parts((*digits, *objects), **made)
+    return Parts((*digits, *objects), **parts)
 
 
 def fake(train: int, test: int, side: int = 64) -> Parts:
     """Polygons of three kinds on textures."""
     make = functools.partial(scenes.scenes, side=side, count=(1, 2), size=(16, 28))
-    made = {
+    parts = {
         part: make(
             n,
             SEEDS[part],
@@ -54,9 +54,9 @@ def fake(train: int, test: int, side: int = 64) -> Parts:
         )
         for part, n in (('train', train), ('test', test))
     }
-    return Parts(('triangle', 'square', 'pentagon'), **made)
+    return Parts(('triangle', 'square', 'pentagon'), **parts)
 
 
 def sizes(part: scenes.Scenes) -> np.ndarray:
-    """(n, 2) height and width."""
+    """Height and width of each scene, (n, 2)."""
     return np.tile(part.image.shape[1:3], (len(part.image), 1))

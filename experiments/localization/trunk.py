@@ -1,7 +1,7 @@
-"""SqueezeNet in two parts: below CUT fixed and computed once, above it trained.
+"""SqueezeNet in two parts: fixed up to CUT and computed once, trained above it.
 
-Features at CUT are kept as float16, of every image and of its mirror image. What is
-trained sees them as images; what is tested is the whole network, from pixels, at any
+The features at CUT of every image and its mirror image are stored as float16. The upper
+part trains on them as its images. The test is on the whole network, from pixels, at any
 size and with a last map of stride 16 or 8.
 """
 
@@ -14,9 +14,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import Partial
 
 from experiments.tasks import photo_features, training_trials
-from transfer_jax import data, methods, models, training
+from transfer_jax import data, evaluation, methods, models, training
 from transfer_jax.recipes import backbones
 from transfer_jax.training import TrainState, optim
 from transfer_jax.types import PyTree
@@ -24,12 +25,12 @@ from transfer_jax.types import PyTree
 NETWORK = 'squeezenet'
 CUT = 'fire8'  # the last layer that is fixed
 ABOVE = ('fire9',)
-HEAD_FACTOR = 10.0  # how many times as fast as the backbone the head learns
+HEAD_FACTOR = 10.0  # rate of the head over that of the backbone
 TEST_BATCH = 20
 
 
 class Trunk(NamedTuple):
-    """All weights of the network below its classifier, and the scale of its input."""
+    """All weights of the network below its classifier, and its preprocessing."""
 
     params: PyTree
     mean: np.ndarray
@@ -37,18 +38,18 @@ class Trunk(NamedTuple):
 
     @property
     def above(self) -> PyTree:
-        """Those that are trained."""
+        """The trained weights."""
         return {name: self.params[name] for name in ABOVE}
 
     @property
     def scale(self) -> Callable:
-        """f(batch): uint8 images become inputs."""
+        """A function of a batch: uint8 images become inputs."""
         return data.normalise(self.mean, self.std)
 
 
 @dataclasses.dataclass(frozen=True)
 class Items:
-    """Feature maps with the labels of their images: item i + n is i mirrored."""
+    """Feature maps with the labels of their images; item i + n is the mirrored i."""
 
     maps: np.ndarray  # (2, n, h, w, d) float16
     label: np.ndarray  # (n, c), or (n,)
@@ -66,12 +67,12 @@ class Items:
 
 
 def load(data_dir: str | None, *, random: bool = False) -> Trunk:
-    """The pretrained weights, or drawn ones for runs of seconds.
+    """The pretrained weights, or random ones for runs of seconds.
 
     Raises:
-      MissingData: their file is not in the data folder.
+      MissingData: the file of weights is not in the data folder.
     """
-    chosen = backbones.PRETRAINED[NETWORK]
+    backbone = backbones.PRETRAINED[NETWORK]
     if random:
         image = jnp.zeros((1, 64, 64, 3))
         init = jax.jit(functools.partial(_network().init, train=False))
@@ -79,11 +80,11 @@ def load(data_dir: str | None, *, random: bool = False) -> Trunk:
     else:
         params = backbones.load(NETWORK, data_dir)[0]
         params = {k: v for k, v in params.items() if k != 'logits'}
-    return Trunk(params, np.float32(chosen.mean), np.float32(chosen.std))
+    return Trunk(params, np.float32(backbone.mean), np.float32(backbone.std))
 
 
 def items(trunk: Trunk, images: np.ndarray, label: np.ndarray) -> Items:
-    """What is trained on, of images (n, h, w, 3) uint8."""
+    """Training examples from images (n, h, w, 3) uint8."""
     return Items(both(trunk, images), label)
 
 
@@ -93,20 +94,17 @@ def both(trunk: Trunk, images: np.ndarray) -> np.ndarray:
 
 
 def features(trunk: Trunk, images: np.ndarray) -> np.ndarray:
-    """(n, h', w', d) float16 at CUT."""
+    """(n, h', w', d) float16 at CUT, of images (n, h, w, 3) uint8."""
     below = {k: v for k, v in trunk.params.items() if k not in ABOVE}
     batches = data.batches(data.Images(images), min(photo_features.BATCH, len(images)))
-    parts = []
-    for batch in batches.map(trunk.scale):
-        found = np.asarray(_forward(below, batch['image']))
-        parts.append(found[np.asarray(batch['mask']) > 0])
-    return np.concatenate(parts)
+    batches = batches.map(trunk.scale)
+    return evaluation.extract(Partial(_lower, below), batches, [CUT])[CUT]
 
 
-@jax.jit
-def _forward(params, image):
+def _lower(params, batch):
     module = models.SqueezeNet(classes=0, end_at=CUT)
-    return module.apply({'params': params}, image, train=False)[0].astype(jnp.float16)
+    x = module.apply({'params': params}, batch['image'], train=False)[0]
+    return {CUT: x.astype(jnp.float16)}
 
 
 def _network(output_stride: int = 16) -> nn.Module:
@@ -114,12 +112,12 @@ def _network(output_stride: int = 16) -> nn.Module:
 
 
 def upper() -> nn.Module:
-    """The part that is trained."""
+    """The trained part."""
     return models.SqueezeNet(classes=0, start_after=CUT, end_at=ABOVE[-1])
 
 
 class Recipe(NamedTuple):
-    """How the upper part and a head are trained."""
+    """The training of the upper part and a head."""
 
     loss: Callable
     steps: int
@@ -133,7 +131,7 @@ def method(
     recipe: Recipe,
     build: Callable[..., training.Method] = methods.image_labels,
 ) -> training.Method:
-    """The upper part with a head, which learns HEAD_FACTOR times as fast."""
+    """Trains the upper part and a head; the head has HEAD_FACTOR times its rate."""
     rate = optim.warmup_cosine(recipe.steps, recipe.rate, recipe.steps // 10)
     slow = optim.scaled(rate, 1 / HEAD_FACTOR)
     txs = {'encoder': optim.adam(slow), 'head': optim.adam(rate)}
@@ -147,27 +145,27 @@ def train(
     parts: Sequence[Items],
     seed: int,
 ) -> TrainState:
-    """Networks trained on feature maps, of one or of several image sizes in turn."""
+    """The state after training on feature maps, of several image sizes in turn."""
     streams = [
         data.labelled(
             part, batch_size=min(recipe.batch, len(part)), seed=seed, name='source'
         )
         for part in parts
     ]
-    turn = len(streams)
+    count = len(streams)
     stream = data.zipped(
-        source=data.Stream(lambda t: streams[t % turn][t // turn])
-    ).map(_wide)
+        source=data.Stream(lambda t: streams[t % count][t // count])
+    ).map(_to_float32)
     start = methods.start_from({'encoder': trunk.above})
     return training_trials.train(method, start, stream, steps=recipe.steps, seed=seed)
 
 
-def _wide(batch):
+def _to_float32(batch):
     source = batch['source']
     return {'source': {**source, 'image': source['image'].astype(np.float32)}}
 
 
-def answers(
+def predict(
     head: nn.Module,
     trunk: Trunk,
     state: TrainState,
@@ -179,11 +177,12 @@ def answers(
     """{'logits': (n, c), 'maps': (n, h, w, c)} of images (n, h, w, 3) uint8.
 
     Args:
-      sizes: to resize to, and to combine; none: as they are.
-      output_stride: 16 as trained, or 8 for maps of twice the side.
+      sizes: the images are resized to each, and the results combined; by default the
+        size of the images.
+      output_stride: 16 as in training, or 8 for maps of twice the side.
     """
     shape = tuple(images.shape[1:3])
-    ask = _ask(head, tuple(sizes) or (shape,), output_stride)
+    at_sizes = _predict_at_sizes(head, tuple(sizes) or (shape,), output_stride)
     params = {
         'encoder': {**trunk.params, **state.params['encoder']},
         'head': state.params['head'],
@@ -192,21 +191,21 @@ def answers(
     batches = data.batches(data.Images(images), min(TEST_BATCH, len(images)))
     parts = []
     for batch in batches.map(trunk.scale):
-        found = ask(state, {'image': batch['image']})
-        kept = np.asarray(batch['mask']) > 0
-        parts.append({k: np.asarray(v)[kept] for k, v in found.items()})
+        outputs = at_sizes(state, {'image': batch['image']})
+        real = np.asarray(batch['mask']) > 0
+        parts.append({k: np.asarray(v)[real] for k, v in outputs.items()})
     return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
 
 
 @functools.lru_cache(maxsize=64)
-def _ask(head, sizes, output_stride):
-    predict = methods.score_maps(_network(output_stride), head)
+def _predict_at_sizes(head, sizes, output_stride):
+    score_maps = methods.score_maps(_network(output_stride), head)
 
     @jax.jit
-    def ask(state, batch):
-        one = methods.at_scales(
-            lambda b: predict(state, {'source': b})['source'], sizes
+    def at_sizes(state, batch):
+        combined = methods.at_scales(
+            lambda b: score_maps(state, {'source': b})['source'], sizes
         )
-        return one(batch)
+        return combined(batch)
 
-    return ask
+    return at_sizes

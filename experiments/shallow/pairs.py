@@ -1,21 +1,21 @@
-"""The pairs of feature domains that the tables of closed-form methods stand on.
+"""The pairs of feature domains in the tables of shallow methods.
 
 Protocols:
-  full   all source examples; the fit sees the whole target without labels and is
-         tested on the same
+  full   all source examples; the fit sees the whole target without labels, and the
+         test is on the same examples
   oc20   20 examples of each source class, 8 of DSLR's, drawn by seed (Gong et al.,
          CVPR 2012)
-  semi   as oc20, 8 of Webcam's too, and 3 labelled examples of each target class, which
-         are no part of the test (Saenko et al., ECCV 2010)
+  semi   as oc20, but 8 of Webcam's too, and 3 labelled examples of each target class
+         that are not tested (Saenko et al., ECCV 2010)
 
-Source validation is on examples that the fit which predicts them has not seen. With
-draws these are the ones that were not drawn. With full none are left over: there a
-second fit leaves a random tenth of the source out, and predicts that tenth alone.
+Source validation predicts examples that the fit has not seen. With oc20 and semi these
+are the source examples that were not drawn. With full, a second fit leaves out a random
+tenth of the source and predicts only that tenth.
 """
 
 import numpy as np
 
-from experiments.tasks import feature_pairs
+from experiments.tasks import choices, feature_pairs
 from transfer_jax.data import features
 
 OFFICE = {'C': 'caltech10', 'A': 'amazon', 'W': 'webcam', 'D': 'dslr'}
@@ -35,27 +35,24 @@ def office_pairs() -> tuple[str, ...]:
 def load(
     pair: str, protocol: str, seed: int, data_dir: str | None = None
 ) -> feature_pairs.Pair:
-    """Both domains of 'C-A', 'M-U', ... or 'fake', as a protocol shows them.
+    """Both domains of 'C-A', 'M-U', ... or 'fake' under a protocol.
 
     Raises:
       ValueError: an unknown pair or protocol.
-      MissingData: a file is not there.
+      MissingData: a file is not in the data folder.
     """
-    if protocol not in PROTOCOLS:
-        raise ValueError(
-            f'no protocol {protocol!r}; choose from {", ".join(PROTOCOLS)}'
-        )
+    choices.check('protocol', protocol, PROTOCOLS)
     source, target = (domain(name, data_dir) for name in _domains(pair))
     rng = np.random.default_rng([seed, 1])
-    kept = np.ones(len(source), np.float32)
+    in_fit = np.ones(len(source), np.float32)
     if protocol == 'full':
         left_out = rng.permutation(len(source))[: round(HELD_OUT * len(source))]
-        kept[left_out] = 0
+        in_fit[left_out] = 0
         drawn, validation = source, source.take(left_out)
     else:
         few = pair[0] in FEW[protocol]
         rows = features.draw_per_class(source.label, 8 if few else 20, seed)
-        drawn, kept = source.take(rows), kept[rows]
+        drawn, in_fit = source.take(rows), in_fit[rows]
         validation = source.take(np.setdiff1d(np.arange(len(source)), rows))
     labelled = None
     if protocol == 'semi':
@@ -63,12 +60,12 @@ def load(
         labelled = target.take(rows)
         target = target.take(np.setdiff1d(np.arange(len(target)), rows))
     return feature_pairs.Pair(
-        drawn, kept, validation, features.Unlabelled(target.x), target, labelled
+        drawn, in_fit, validation, features.Unlabelled(target.x), target, labelled
     )
 
 
 def domain(name: str, data_dir: str | None = None) -> features.Features:
-    """A domain by its letter, or one of the generated ones."""
+    """A domain by its letter, or a generated one."""
     if name in OFFICE:
         return features.office_caltech10(OFFICE[name], data_dir)
     if name in DIGITS:
@@ -77,14 +74,8 @@ def domain(name: str, data_dir: str | None = None) -> features.Features:
 
 
 def check(pair: str) -> None:
-    """There must be such a pair.
-
-    Raises:
-      ValueError: there is none.
-    """
-    known = (*office_pairs(), 'M-U', 'U-M', FAKE)
-    if pair not in known:
-        raise ValueError(f'no pair {pair!r}; choose from {", ".join(known)}')
+    """Raises ValueError for a name that is no pair."""
+    choices.check('pair', pair, (*office_pairs(), 'M-U', 'U-M', FAKE))
 
 
 def _domains(pair: str) -> tuple[str, str]:

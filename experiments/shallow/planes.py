@@ -1,4 +1,4 @@
-"""Two domains in the plane, with what a classifier says there."""
+"""Figures of two domains in the plane, with the regions of a classifier."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SOURCE, TARGET = figures.COLOURS[0], '#c8142d'  # blue, red
 MARKERS = ('o', '^')  # of the classes
 TINTS = ('#e3eedd', '#f8ead0')  # of their regions
-FINE = 240  # points of a side, at which the classifier is asked
+RESOLUTION = 240  # points along a side at which the classifier predicts
 
 
 class Plane(NamedTuple):
@@ -25,20 +25,20 @@ class Plane(NamedTuple):
     classify: Callable[[np.ndarray], np.ndarray]  # (g, k) -> (g,) classes 0 and 1
     weights: np.ndarray | None = None  # (n,) of the source, drawn as area
     equal: bool = True  # one scale for both axes
-    with_source: bool = True  # its examples are drawn
+    with_source: bool = True  # draws the source examples
 
 
 class Labels(NamedTuple):
-    """Of the examples of all panels."""
+    """Labels and errors of the examples, for all panels."""
 
     source: np.ndarray  # (n,)
     target: np.ndarray  # (m,)
     wrong: Sequence[np.ndarray]  # (m,) for each panel
-    labelled: int = 0  # the first target examples, whose label the method saw
+    labelled: int = 0  # how many of the first target examples the method saw labelled
 
 
 def draw(panels: Sequence[Plane], labels: Labels, title: str) -> 'Figure':
-    """The panels beside each other above one legend."""
+    """Panels side by side above one legend."""
     from matplotlib.figure import Figure  # only when there is something to draw
 
     width = max(4.1 * len(panels), 8.3)
@@ -66,16 +66,16 @@ def draw(panels: Sequence[Plane], labels: Labels, title: str) -> 'Figure':
 
 
 def sheet(tiles: Sequence[tuple[Plane, Labels]], columns: int = 4) -> 'Figure':
-    """Small panels in rows above one legend; errors are the last of each one's."""
+    """Small panels in rows above one legend, each with its last `wrong`."""
     from matplotlib.figure import Figure
 
     rows = -(-len(tiles) // columns)
     size = (1.75 * columns, 1.95 * rows + 0.5)
     figure = Figure(figsize=size, layout='constrained')
-    places = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in places:
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
         axes.axis('off')
-    for axes, (panel, labels) in zip(places, tiles, strict=False):
+    for axes, (panel, labels) in zip(grid, tiles, strict=False):
         axes.axis('on')
         fill(axes, panel, labels, labels.wrong[-1], area=6.0)
         axes.set_title(panel.title, fontsize=8)
@@ -96,14 +96,14 @@ def fill(axes, panel: Plane, labels: Labels, wrong: np.ndarray, area=16.0) -> No
     """Draws a panel: regions, then source, then target examples.
 
     Args:
-      area: of an example, in square points.
+      area: of a marker, in square points.
     """
     flat = panel.source.shape[1] == 1
     source, target = panel.source, panel.target
     if flat:
         source, target = _band(source, 1.0), _band(target, -1.0)
-    shown = np.concatenate([source, target]) if panel.with_source else target
-    low, high = _limits(shown, panel.equal and not flat)
+    drawn = np.concatenate([source, target]) if panel.with_source else target
+    low, high = _limits(drawn, panel.equal and not flat)
     _regions(axes, panel.classify, low, high, flat)
     if panel.with_source:
         size = area
@@ -128,15 +128,15 @@ def fill(axes, panel: Plane, labels: Labels, wrong: np.ndarray, area=16.0) -> No
 
 
 def legend(labelled: bool = False, weighted: bool = False) -> list:
-    """What the marks mean."""
+    """Handles of the legend: what the marks mean."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    def mark(marker, label, **own):
-        return Line2D([], [], ls='', marker=marker, label=label, **own)
+    def mark(marker, label, **style):
+        return Line2D([], [], ls='', marker=marker, label=label, **style)
 
     area = ' (area: weight)' if weighted else ''
-    found = [
+    handles = [
         mark('s', f'source{area}', color=SOURCE),
         mark('s', 'target', color=TARGET),
         mark(MARKERS[0], 'class 1', color='0.35'),
@@ -147,16 +147,16 @@ def legend(labelled: bool = False, weighted: bool = False) -> list:
     ]
     if labelled:
         ring = {'mfc': 'none', 'mec': 'k', 'mew': 1.3, 'ms': 10}
-        found.append(mark('o', 'labelled target', **ring))
-    return found
+        handles.append(mark('o', 'labelled target', **ring))
+    return handles
 
 
 def _points(axes, xy, label, colour, size, alpha=1.0, edge=0.0):
     for value, marker in enumerate(MARKERS):
-        own = label == value
+        of_class = label == value
         axes.scatter(
-            *xy[own].T,
-            s=size[own] if np.ndim(size) else size,
+            *xy[of_class].T,
+            s=size[of_class] if np.ndim(size) else size,
             c=colour,
             marker=marker,
             alpha=alpha,
@@ -168,14 +168,14 @@ def _points(axes, xy, label, colour, size, alpha=1.0, edge=0.0):
 def _regions(axes, classify, low, high, flat) -> None:
     from matplotlib.colors import ListedColormap
 
-    sides = [np.linspace(a, b, FINE) for a, b in zip(low, high, strict=True)]
+    sides = [np.linspace(a, b, RESOLUTION) for a, b in zip(low, high, strict=True)]
     if flat:
-        answer = np.tile(classify(sides[0][:, None]), (FINE, 1))
+        predicted = np.tile(classify(sides[0][:, None]), (RESOLUTION, 1))
     else:
         grid = np.stack([part.ravel() for part in np.meshgrid(*sides)], 1)
-        answer = classify(grid).reshape(FINE, FINE)
+        predicted = classify(grid).reshape(RESOLUTION, RESOLUTION)
     axes.imshow(
-        answer,
+        predicted,
         extent=(low[0], high[0], low[1], high[1]),
         origin='lower',
         aspect='auto',
@@ -184,14 +184,14 @@ def _regions(axes, classify, low, high, flat) -> None:
         vmax=1,
         interpolation='nearest',
     )
-    if answer.min() < answer.max():
-        axes.contour(*sides, answer, levels=[0.5], colors='0.45', linewidths=0.9)
+    if predicted.min() < predicted.max():
+        axes.contour(*sides, predicted, levels=[0.5], colors='0.45', linewidths=0.9)
 
 
 def _band(x: np.ndarray, height: float) -> np.ndarray:
-    """One coordinate (n, 1) as points of a band, where they do not hide each other."""
-    spread = np.arange(len(x)) * (np.sqrt(5) - 1) / 2 % 1  # evenly, in no order
-    return np.stack([x[:, 0], height + 1.2 * (spread - 0.5)], 1)
+    """Points (n, 2) of one coordinate (n, 1), scattered over a band."""
+    offset = np.arange(len(x)) * (np.sqrt(5) - 1) / 2 % 1  # even, in no order
+    return np.stack([x[:, 0], height + 1.2 * (offset - 0.5)], 1)
 
 
 def _limits(points: np.ndarray, equal: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Published accuracies of the pairs that our tables stand on, in %, and their sources.
+"""Published accuracies on the pairs of our tables, in %, and their sources.
 
 Order of the pairs: C-A C-W C-D A-C A-W A-D W-C W-A W-D D-C D-A D-W.
 """
@@ -14,7 +14,7 @@ class Published(NamedTuple):
     method: str  # of recipes.RECIPES
     protocol: str
     source: str
-    values: tuple[float, ...]  # one of each pair
+    values: tuple[float, ...]  # one for each pair
 
 
 JDA = 'Long et al., ICCV 2013'
@@ -75,8 +75,8 @@ OFFICE: tuple[Published, ...] = (
     ),
 )  # fmt: skip
 # Pairs M-U, U-M.
-# Courty et al. drew their own digits and tested on half of the target, its other half
-# having chosen the hyper-parameters, with labels; 1-NN alone gives 58.33 and 39.00.
+# Courty et al. drew other digits and tested on half of the target; the labelled other
+# half chose the hyper-parameters. 1-NN alone gives 58.33 and 39.00 there.
 COURTY = 'Courty et al., TPAMI 2017, other draws'
 DIGITS: tuple[Published, ...] = (
     Published('none', 'full', JDA, (65.94, 44.70)),

@@ -1,10 +1,10 @@
-"""The closed-form methods of the tables: what each is built with.
+"""The shallow methods of the tables and their settings.
 
-The first setting of a method is that of its published table where there is one. Where a
-paper leaves something open (the dimensions of GFK and PCA, the scale of TCA's columns),
-it is the one that gives the published values, so these were found by comparing with
-published target accuracies. The others were fixed in advance, and are what a validator
-may choose from (experiments/shallow/cells.py).
+The first setting of a method is that of its published table, if there is one. Some
+papers leave a value open (the dimensions of GFK and PCA, the scale of TCA's columns);
+then it is the value that gives the published numbers, found by comparing with published
+target accuracies. The other settings were fixed in advance; validators choose among all
+of them (experiments/shallow/trials.py).
 """
 
 import itertools
@@ -19,7 +19,7 @@ from transfer_jax import ops, shallow
 NEIGHBOUR, SVM, SQUARED, ITSELF = 'nearest_neighbour', 'svm', 'linear_svm', ''
 CLASSIFIERS = {
     NEIGHBOUR: shallow.nearest_neighbour,
-    # As LIBSVM, which the papers' tables are of
+    # As LIBSVM, which the papers' tables use
     SVM: lambda classes: shallow.kernel_svm(
         classes, kernel=ops.linear_kernel, one_vs_one=True
     ),
@@ -32,16 +32,17 @@ class Recipe(NamedTuple):
 
     build: Callable[..., shallow.Shallow]  # (classes, **setting) -> the method
     settings: tuple[Mapping[str, Any], ...]  # the paper's first
-    classify: str = NEIGHBOUR  # what is trained on adapted examples; '' the method
-    semi_supervised: bool = False  # cannot do without labelled target examples
-    by_pair: Mapping[str, Mapping[str, Any]] = {}  # the paper's, where pairs differ
+    classify: str = NEIGHBOUR  # classifier of adapted examples; '': the method is one
+    semi_supervised: bool = False  # needs labelled target examples
+    by_pair: Mapping[str, Mapping[str, Any]] = {}  # the paper's settings of some pairs
+    # The part of a pair's examples that the method reads
     sees: Callable[[feature_pairs.Pair], feature_pairs.Pair] = lambda pair: pair
 
 
 def pipeline(
     name: str, classes: int, choice: int = 0, pair: str = ''
 ) -> shallow.Pipeline:
-    """The pipeline of a method with one of its settings; `pair` may have its own."""
+    """The pipeline of a method with one of its settings, or with that of `pair`."""
     recipe = RECIPES[name]
     setting = recipe.settings[choice]
     method = recipe.build(classes, **(recipe.by_pair.get(pair) or setting))
@@ -51,33 +52,33 @@ def pipeline(
 
 
 def grid(**values: tuple) -> tuple[dict, ...]:
-    """All combinations, the first values first; () is left to the method's default."""
+    """All combinations, that of the first values first."""
     return tuple(
-        dict(zip(values, one, strict=True))
-        for one in itertools.product(*values.values())
+        dict(zip(values, combination, strict=True))
+        for combination in itertools.product(*values.values())
     )
 
 
 def source_alone(pair: feature_pairs.Pair) -> feature_pairs.Pair:
-    """Without the labelled target examples."""
+    """The pair without its labelled target examples."""
     return pair._replace(target_labelled=None)
 
 
 def target_alone(pair: feature_pairs.Pair) -> feature_pairs.Pair:
     """The labelled target examples in place of the source."""
     labelled = pair.target_labelled
-    kept = np.ones(len(labelled), np.float32)
-    return pair._replace(source=labelled, kept=kept, target_labelled=None)
+    in_fit = np.ones(len(labelled), np.float32)
+    return pair._replace(source=labelled, in_fit=in_fit, target_labelled=None)
 
 
 def _tca(classes, **setting):
-    """As the tables beside JDA have it (see shallow.tca)."""
+    """TCA as in the tables of JDA's paper (see shallow.tca)."""
     del classes
     return shallow.tca(unit_rows=False, unit_output=False, **setting)
 
 
 def _plain(build):
-    """A builder that has no use for the number of classes."""
+    """A builder that ignores the number of classes."""
     return lambda classes, **setting: build(**setting)
 
 
@@ -93,7 +94,7 @@ RECIPES: dict[str, Recipe] = {
     'gfk': Recipe(
         _plain(shallow.gfk),
         grid(dimension=(20, 10, 40)),
-        # What the published line has on these pairs; 20 on the others
+        # The published line used 10 on these pairs and 20 on the others
         by_pair=dict.fromkeys(
             ('C-D', 'A-W', 'W-A', 'W-D', 'D-C', 'D-W'), {'dimension': 10}
         ),
@@ -112,7 +113,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     'coral': Recipe(_plain(shallow.coral), grid(regularisation=(1.0, 0.1, 10.0)), SVM),
     'coral_1nn': Recipe(_plain(shallow.coral), grid(regularisation=(1.0, 0.1, 10.0))),
-    # Optimal transport; regularisation is in units of the largest cost
+    # Optimal transport; regularisation in units of the largest cost
     'ot_exact': Recipe(_plain(shallow.exact_transport), ({},)),
     'ot_entropic': Recipe(
         _plain(shallow.entropic_transport), grid(regularisation=(0.02, 0.005, 0.1))
@@ -155,14 +156,14 @@ RECIPES: dict[str, Recipe] = {
     'nbnn': Recipe(shallow.nbnn, ({},), ITSELF),
     'da_nbnn': Recipe(shallow.da_nbnn, ({},), ITSELF),
     'dscm': Recipe(shallow.dscm, grid(rounds=(0, 5)), ITSELF),
-    # What the semi-supervised protocol is compared with
+    # Baselines of the semi-supervised protocol
     'source_only': Recipe(_plain(shallow.none), ({},), sees=source_alone),
     'source_only_svm': Recipe(_plain(shallow.none), ({},), SVM, sees=source_alone),
     'target_only': Recipe(_plain(shallow.none), ({},), sees=target_alone),
     'target_only_svm': Recipe(_plain(shallow.none), ({},), SVM, sees=target_alone),
 }
-# The methods of the tables, by protocol: the first twelve of `full` are those that
-# every table of the literature has.
+# The methods of the tables, by protocol; those of `full` are in every table of the
+# literature.
 OFFICE = {
     'full': (
         *('none', 'pca', 'subspace_alignment', 'sgf', 'gfk', 'tca', 'tjm', 'jda'),
@@ -179,7 +180,7 @@ OFFICE = {
         *('nbnn', 'dscm'),
     ),
 }
-# Beyond the core: run by name.
+# In no table; run them by name.
 MORE = (
     *('none_svm', 'sstca', 'dip', 'coral_1nn', 'ot_class', 'ot_laplacian'),
     *('ot_labels', 'jdot', 'kmm', 'kliep', 'density_ratio', 'dasvm', 'nbnn'),

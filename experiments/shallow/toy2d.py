@@ -1,26 +1,27 @@
-"""Classical adaptation in the plane: the classifier that fails, the aligned space.
+"""Shallow adaptation in the plane, drawn: before, in the aligned space, after.
 
-Two domains, blue and red, in two dimensions; a classifier trained on the source, its
-regions and its accuracy on the target; the space that a closed-form method makes, with
-the classifier trained there; what that one answers in the target's own plane.
+A figure has two domains in two dimensions, blue and red, and up to three panels: the
+regions of a classifier trained on the source, with its accuracy on the target; the
+space that a shallow method makes, with the classifier trained there; the predictions of
+that classifier in the plane of the target.
 
     python -m experiments.shallow.toy2d
     python -m experiments.shallow.toy2d --config.problem rotation \
         --config.method subspace_alignment
 
-A run of all methods also draws what SHEET's answer on one sheet for each problem;
-docs/toy2d.png is that of the moons, in 64 colours.
+A run of all methods also draws one sheet for each problem, with the predictions of the
+methods in SHEET; docs/toy2d.png is the sheet of the moons, in 64 colours.
 
-No number is published for these domains: the page is to look at. Problems
-(transfer_jax/data/toy.py): rotation, two Gaussian blobs turned by 70 degrees;
+No number is published for these domains: the figures are to look at. Problems
+(transfer_jax/data/toy.py): rotation, two Gaussian blobs rotated by 70 degrees;
 covariate_shift, a curved boundary of which the domains see different parts; moons, two
-half circles turned by 40 degrees.
+half circles rotated by 40 degrees.
 
-The classifier is softmax regression for rotation and covariate_shift and an SVM with a
-Gaussian kernel for moons; methods that classify by themselves have their own. Three
-target examples of each class are set apart. Semi-supervised methods see their labels;
-to the others they are not there, and nobody is scored on them. Hyper-parameters are
-those of toy_methods.py for all problems; no target label chose one.
+The classifier is softmax regression for rotation and covariate_shift, and an SVM with a
+Gaussian kernel for moons; methods that are classifiers use none. Three target examples
+of each class are set apart. Semi-supervised methods see them with their labels, the
+other methods do not see them, and no method is scored on them. Hyper-parameters are
+those of toy_methods.py for all problems; no target label was used to choose them.
 """
 
 import dataclasses
@@ -34,6 +35,7 @@ import numpy as np
 
 from experiments.shallow import planes
 from experiments.shallow.toy_methods import CLASSES, METHODS
+from experiments.tasks import choices
 from transfer_jax import cli, shallow
 from transfer_jax.data import features, toy
 from transfer_jax.runs import Study
@@ -80,28 +82,28 @@ PROBLEMS = {
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Classical adaptation, drawn."""
+    """Shallow adaptation in the plane."""
 
     problem: str = ALL
     """rotation, covariate_shift, moons, or all."""
     method: str = ALL
     """One of toy_methods.py, or all."""
     n: int = 150
-    """Examples of a domain."""
+    """Examples in a domain."""
     seeds: int = 5
-    """Draws of the domains; the first is drawn."""
+    """Draws of the domains; figures are of the first."""
 
 
-class Made(NamedTuple):
-    """A method, the classifier that it needs, and both together."""
+class Fittable(NamedTuple):
+    """A method, the classifier after it, and the pipeline of both."""
 
     align: shallow.Shallow
-    classify: shallow.Classifier | None
-    whole: shallow.Pipeline
+    classify: shallow.Classifier | None  # None: the method is a classifier
+    pipeline: shallow.Pipeline
 
 
 class Solved(NamedTuple):
-    """A method on a problem: accuracies on the target, and what to draw."""
+    """A method on a problem: accuracies on the target, and the content of figures."""
 
     before: float
     after: float
@@ -117,13 +119,13 @@ def build(config: Config) -> Study:
         name='shallow.toy2d',
         config=config,
         task=f'{config.problem}, {config.method}',
-        cells=tuple(
+        trials=tuple(
             {'problem': problem, 'method': method, 'seed': seed}
             for problem in problems
             for method in methods
             for seed in range(config.seeds)
         ),
-        # What the cells read is a function that remembers what it has solved.
+        # The trials and the figures read a cached function.
         prepare=lambda data_dir: functools.cache(functools.partial(solve, n=config.n)),
         measure=measure,
         across='problem',
@@ -133,10 +135,12 @@ def build(config: Config) -> Study:
     )
 
 
-def measure(solved: Callable[..., Solved], cell: Mapping[str, Any]) -> dict[str, float]:
-    """Accuracies on the target, of the source's classifier and after adaptation."""
-    found = solved(*cell.values())
-    return {'before': found.before, 'after': found.after}
+def measure(
+    solved: Callable[..., Solved], trial: Mapping[str, Any]
+) -> dict[str, float]:
+    """Accuracies on the target before and after adaptation."""
+    solution = solved(*trial.values())
+    return {'before': solution.before, 'after': solution.after}
 
 
 def pictures(problems, methods, solved) -> dict[str, 'Figure']:
@@ -146,92 +150,93 @@ def pictures(problems, methods, solved) -> dict[str, 'Figure']:
         if set(SHEET) <= set(methods):
             drawn[f'{problem}_sheet'] = sheet(problem, solved)
         for method in methods:
-            found = solved(problem, method, 0)
+            solution = solved(problem, method, 0)
             title = f'{problem}: {method}'.replace('_', ' ')
             name = f'{problem}_{method}'
-            drawn[name] = planes.draw(found.panels, found.labels, title)
+            drawn[name] = planes.draw(solution.panels, solution.labels, title)
     return drawn
 
 
 def sheet(problem: str, solved: Callable[..., Solved]) -> 'Figure':
-    """What the methods of SHEET answer in the plane of the target."""
+    """The predictions of the methods of SHEET in the plane of the target."""
     tiles = []
     for method in SHEET:
-        found = solved(problem, method, 0)
-        title = f'{method.replace("_", " ")}: {100 * found.after:.0f} %'
-        tiles.append((found.panels[-1]._replace(title=title), found.labels))
+        solution = solved(problem, method, 0)
+        title = f'{method.replace("_", " ")}: {100 * solution.after:.0f} %'
+        tiles.append((solution.panels[-1]._replace(title=title), solution.labels))
     return planes.sheet(tiles)
 
 
 def solve(problem: str, method: str, seed: int, *, n: int) -> Solved:
     """Fits the source's classifier and the method on a draw of the problem."""
     source, target, labelled = _domains(problem, seed, n)
-    made, fitted = _pipeline(problem, method), _fit(problem, method, seed, n)
-    own = labelled.x if made.align.semi_supervised else labelled.x[:0]
-    x = np.concatenate([own, target.x])
-    label = np.concatenate([labelled.label[: len(own)], target.label])
-    plain = functools.partial(
-        _answer, _pipeline(problem, 'none').whole, _fit(problem, 'none', seed, n)
+    fittable, fitted = _fittable(problem, method), _fit(problem, method, seed, n)
+    seen = labelled if fittable.align.semi_supervised else labelled.take(np.arange(0))
+    x = np.concatenate([seen.x, target.x])
+    label = np.concatenate([seen.label, target.label])
+    unadapted = functools.partial(
+        _predict, _fittable(problem, 'none').pipeline, _fit(problem, 'none', seed, n)
     )
-    adapted = functools.partial(_answer, made.whole, fitted)
-    # The examples whose labels a method saw count neither as right nor as wrong.
+    adapted = functools.partial(_predict, fittable.pipeline, fitted)
+    # The examples that a method saw with labels count neither as correct nor as wrong.
     before, after = (
-        (answer(x) != label) & (np.arange(len(x)) >= len(own))
-        for answer in (plain, adapted)
+        (predict(x) != label) & (np.arange(len(x)) >= len(seen))
+        for predict in (unadapted, adapted)
     )
-    right = [1 - wrong[len(own) :].mean() for wrong in (before, after)]
-    title = f'Classifier of the source: {100 * right[0]:.0f} % of the target right'
-    panels = [planes.Plane(title, source.x, x, plain)]
-    space = _space(made, fitted, source.x, x)
-    title = f'After adaptation: {100 * right[1]:.0f} % right'
+    accuracies = [1 - wrong[len(seen) :].mean() for wrong in (before, after)]
+    title = f'Source classifier: {100 * accuracies[0]:.0f} % of the target correct'
+    panels = [planes.Plane(title, source.x, x, unadapted)]
+    space = _space(fittable, fitted, source.x, x)
+    title = f'After adaptation: {100 * accuracies[1]:.0f} % correct'
     if space:
         panels.append(space._replace(title=title))
         title = 'The same in the plane of the target'
     if method != 'none':
-        weights = _weights(made, fitted)
+        weights = _weights(fittable, fitted)
         panels.append(planes.Plane(title, source.x, x, adapted, weights))
-        # Where the source has moved, it has no place in the target's plane.
+        # A source that was mapped elsewhere is not drawn in the plane of the target.
         panels[-1] = panels[-1]._replace(with_source=space is None)
     wrong = [before, *[after] * (len(panels) - 1)]
-    labels = planes.Labels(source.label, label, wrong, len(own))
-    return Solved(*right, tuple(panels), labels)
+    labels = planes.Labels(source.label, label, wrong, len(seen))
+    return Solved(*accuracies, tuple(panels), labels)
 
 
-def _space(made, fitted, source, target) -> planes.Plane | None:
-    """The space of the adapted examples, where that is another and can be drawn."""
+def _space(fittable, fitted, source, target) -> planes.Plane | None:
+    """The space of the adapted examples; None if it is the plane or not drawable."""
     with jax.enable_x64(True):
-        wide = jnp.asarray(source, jnp.float64), jnp.asarray(target, jnp.float64)
-        maps = made.align.source, made.align.target
-        after = [
-            np.asarray(f(fitted.alignment, x)) for f, x in zip(maps, wide, strict=True)
+        maps = fittable.align.source, fittable.align.target
+        mapped = [
+            np.asarray(f(fitted.alignment, jnp.asarray(x, jnp.float64)))
+            for f, x in zip(maps, (source, target), strict=True)
         ]
-    if made.classify is None or after[0].shape[1] > 2:
+    if fittable.classify is None or mapped[0].shape[1] > 2:
         return None
-    same = (
-        one.shape == other.shape and np.allclose(one, other, atol=1e-6)
-        for one, other in zip(after, (source, target), strict=True)
+    unchanged = (
+        after.shape == before.shape and np.allclose(after, before, atol=1e-6)
+        for after, before in zip(mapped, (source, target), strict=True)
     )
-    if all(same):
+    if all(unchanged):
         return None
 
-    def answer(grid):
+    def predict(grid):
         with jax.enable_x64(True):
-            logits = made.classify.logits(fitted.classifier, jnp.asarray(grid))
+            logits = fittable.classify.logits(fitted.classifier, jnp.asarray(grid))
             return np.asarray(logits).argmax(1)
 
-    return planes.Plane('', *after, answer, _weights(made, fitted), equal=False)
+    return planes.Plane('', *mapped, predict, _weights(fittable, fitted), equal=False)
 
 
-def _weights(made, fitted) -> np.ndarray | None:
-    if not made.align.weights:
+def _weights(fittable, fitted) -> np.ndarray | None:
+    """Weights of the source examples, for methods that weight them."""
+    if not fittable.align.weights:
         return None
     with jax.enable_x64(True):
-        return np.asarray(made.align.weights(fitted.alignment))
+        return np.asarray(fittable.align.weights(fitted.alignment))
 
 
 @functools.cache
 def _domains(problem: str, seed: int, n: int):
-    """(source, target without its labelled examples, those)."""
+    """(source, target without its labelled examples, labelled target examples)."""
     source, target = PROBLEMS[problem].draw(seed, n + CLASSES * LABELLED)
     rows = features.draw_per_class(target.label, LABELLED, seed)
     rest = np.setdiff1d(np.arange(len(target)), rows)
@@ -239,26 +244,26 @@ def _domains(problem: str, seed: int, n: int):
 
 
 @functools.cache
-def _pipeline(problem: str, method: str) -> Made:
-    """One for all draws, so that it compiles once."""
+def _fittable(problem: str, method: str) -> Fittable:
+    """Cached: one for all draws, which compiles once."""
     align, classify = METHODS[method](), PROBLEMS[problem].classify()
     if align.predict:
         classify = None
-    return Made(align, classify, shallow.pipeline(align, classify))
+    return Fittable(align, classify, shallow.pipeline(align, classify))
 
 
 @functools.cache
 def _fit(problem: str, method: str, seed: int, n: int) -> shallow.Fitted:
     source, target, labelled = _domains(problem, seed, n)
-    made = _pipeline(problem, method)
+    fittable = _fittable(problem, method)
     parts = [_samples(source.x, source.label), _samples(target.x, -1)]
-    if made.align.semi_supervised:
+    if fittable.align.semi_supervised:
         parts.append(_samples(labelled.x, labelled.label))
-    return made.whole.fit(jax.random.key(seed), *parts)
+    return fittable.pipeline.fit(jax.random.key(seed), *parts)
 
 
-def _answer(made: shallow.Pipeline, fitted: shallow.Fitted, x) -> np.ndarray:
-    return np.asarray(made.predict(fitted, {'x': x})['logits']).argmax(1)
+def _predict(pipeline: shallow.Pipeline, fitted: shallow.Fitted, x) -> np.ndarray:
+    return np.asarray(pipeline.predict(fitted, {'x': x})['logits']).argmax(1)
 
 
 def _samples(x, label) -> Samples:
@@ -268,9 +273,7 @@ def _samples(x, label) -> Samples:
 def _chosen(field: str, value: str, table: Mapping[str, Any]) -> tuple[str, ...]:
     if value == ALL:
         return tuple(table)
-    if value not in table:
-        raise ValueError(f'no {field} {value!r}; choose from {", ".join(table)}, {ALL}')
-    return (value,)
+    return (choices.check(field, value, (*table, ALL)),)
 
 
 def sweep() -> Iterator[Config]:

@@ -1,4 +1,4 @@
-"""The closed-form methods that fit on a plane, with their hyper-parameters there."""
+"""The shallow methods that fit on a plane, with their hyper-parameters there."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from transfer_jax.data import toy
 
 CLASSES = len(toy.CLASSES)
 
-# Of components of a kernel: examples are taken as they are, not at length 1.
+# Options of kernel components; examples are not scaled to length 1.
 COMPONENTS = {
     'kernel': ops.gaussian_kernel((1.0,)),
     'unit_rows': False,
@@ -22,7 +22,7 @@ METHODS: dict[str, Callable[[], shallow.Shallow]] = {
     'gfk': lambda: shallow.gfk(1),
     'sgf': lambda: shallow.sgf(1, components=2, classes=CLASSES),
     'dip': lambda: shallow.dip(1),
-    # Components in which the means meet
+    # Components that align the means
     'tca': lambda: shallow.tca(2, **COMPONENTS),
     'jda': lambda: shallow.jda(2, classes=CLASSES, **COMPONENTS),
     'tjm': lambda: shallow.tjm(2, **COMPONENTS),

@@ -1,11 +1,10 @@
-"""One cell of a table of closed-form methods: a method on a pair, measured.
+"""One trial of a table of shallow methods: a method on a pair, measured.
 
-Alone, the method runs with its paper's setting. With a choice, every setting of its
-recipe is fitted, and each rule of transfer_jax.selection picks one, as it picks a row
-of a deep method's history; circular validation is one rule more.
+`accuracy` fits the paper's setting. `choice` fits every setting of the recipe, and each
+rule of transfer_jax.selection picks one, as it picks a row of a deep method's history;
+circular validation is one more rule.
 """
 
-import functools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -15,49 +14,79 @@ import numpy as np
 
 from experiments.shallow import recipes
 from experiments.tasks import feature_pairs
-from transfer_jax import evaluation, metrics, runs, selection
+from transfer_jax import evaluation, metrics, runs, selection, shallow
 
 CIRCULAR = 'circular_validation'
-# Columns of a table with a choice: what picked the setting.
+# Columns of a table with --config.choose: what picked the setting.
 CHOSEN = ('paper', 'source_validation', 'fixed_validator', CIRCULAR, 'oracle')
 
 
-Load = Callable[[str, int], feature_pairs.Pair]  # (pair, draw)
+class Pipelines:
+    """The pipelines of one method at a time; each holds its compiled fit.
+
+    A pipeline is made once and serves all pairs of a table. Asking for another method
+    drops the compiled programs of the one before: a few thousand programs use up the
+    memory mappings that Linux gives a process.
+    """
+
+    def __init__(self):
+        self._method = ''
+        self._made: dict[tuple, shallow.Pipeline] = {}
+
+    def get(
+        self, method: str, classes: int, choice: int = 0, pair: str = ''
+    ) -> shallow.Pipeline:
+        """As recipes.pipeline."""
+        if method != self._method:
+            self._method = method
+            self._made.clear()
+            jax.clear_caches()
+        key = (classes, choice, pair)
+        if key not in self._made:
+            self._made[key] = recipes.pipeline(method, classes, choice, pair)
+        return self._made[key]
 
 
-class _Asked(NamedTuple):
-    """What watching.measure wants to know of an experiment."""
+class Prepared(NamedTuple):
+    """What the trials read."""
 
-    validate_as: str = 'source'
+    load: Callable[[str, int], feature_pairs.Pair]  # (pair, draw)
+    pipelines: Pipelines
 
 
-def accuracy(load: Load, cell: Mapping[str, Any]) -> dict[str, Any]:
-    """Target accuracy with the paper's setting, and what the cell took."""
-    pair, method, seed = _open(load, cell)
-    own = cell['pair'] if cell['pair'] in recipes.RECIPES[method].by_pair else ''
-    pipeline = _pipeline(method, len(pair.target_test.classes), 0, own)
+def accuracy(prepared: Prepared, trial: Mapping[str, Any]) -> dict[str, Any]:
+    """Target accuracy with the paper's setting, number of images and seconds."""
+    pair, method, seed = _read(prepared, trial)
+    by_pair = recipes.RECIPES[method].by_pair
+    pipeline = prepared.pipelines.get(
+        method,
+        len(pair.target_test.classes),
+        pair=trial['pair'] if trial['pair'] in by_pair else '',
+    )
     started = time.perf_counter()
     fitted = feature_pairs.fit(pipeline, jax.random.key(seed), pair)
     predict = jax.tree_util.Partial(pipeline.predict, fitted)
     test = feature_pairs.held_out(pair).target_test
-    found = evaluation.evaluate(predict, test, metrics.accuracy())
+    result = evaluation.evaluate(predict, test, metrics.accuracy())
     return {
-        'accuracy': found['accuracy'],
-        'images': found['count'],
+        'accuracy': result['accuracy'],
+        'images': result['count'],
         'seconds': time.perf_counter() - started,
     }
 
 
-def choice(load: Load, cell: Mapping[str, Any]) -> dict[str, Any]:
-    """Target accuracy of the settings that the rules pick, and which these are."""
-    pair, method, seed = _open(load, cell)
-    recipe = recipes.RECIPES[method]
-    history = [_row(pair, method, seed, i) for i in range(len(recipe.settings))]
+def choice(prepared: Prepared, trial: Mapping[str, Any]) -> dict[str, Any]:
+    """The setting that each rule picks, and its target accuracy."""
+    pair, method, seed = _read(prepared, trial)
+    history = [
+        _row(prepared.pipelines, pair, method, seed, number)
+        for number in range(len(recipes.RECIPES[method].settings))
+    ]
     picked = {
         'paper': history[0],
         CIRCULAR: selection.best(history, CIRCULAR),
         **{
-            rule: selection.choose(history, rule)
+            rule: selection.choose(history, selection.RULES[rule])
             for rule in ('source_validation', 'fixed_validator', 'oracle')
         },
     }
@@ -68,39 +97,26 @@ def choice(load: Load, cell: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _open(load, cell):
-    method, seed = cell['method'], cell['seed']
-    _forget_others(method)
-    return recipes.RECIPES[method].sees(load(cell['pair'], seed)), method, seed
-
-
-def _row(pair, method, seed, number) -> dict[str, Any]:
-    recipe = recipes.RECIPES[method]
-    pipeline = _pipeline(method, len(pair.target_test.classes), number)
-    key = jax.random.key(seed)
-    predicts = feature_pairs.closed_form(pipeline)(key, pair)
-    row = runs.hook.measure(predicts, _Asked(), feature_pairs.held_out(pair))
-    circular = np.nan
-    if not recipe.semi_supervised:
-        circular = feature_pairs.circular_validation(pipeline, key, pair)
-    return {**row, CIRCULAR: circular, 'setting': describe(recipe.settings[number])}
-
-
 def describe(setting: Mapping[str, Any]) -> str:
     """A setting in words."""
     return ', '.join(f'{k} {v}' for k, v in setting.items())
 
 
-# A pipeline holds its compiled fit: the same one for all pairs of a table.
-_pipeline = functools.lru_cache(maxsize=256)(recipes.pipeline)
+def _read(prepared, trial) -> tuple[feature_pairs.Pair, str, int]:
+    """(what the method reads of the pair, method, seed)."""
+    method, seed = trial['method'], trial['seed']
+    pair = prepared.load(trial['pair'], seed)
+    return recipes.RECIPES[method].sees(pair), method, seed
 
 
-@functools.lru_cache(maxsize=1)
-def _forget_others(method: str) -> None:
-    """Lets go of the programs of the method before this one.
-
-    A few thousand programs use up the memory mappings that Linux gives a process.
-    """
-    del method
-    _pipeline.cache_clear()
-    jax.clear_caches()
+def _row(pipelines, pair, method, seed, number) -> dict[str, Any]:
+    """One setting, its scores by all validators and its target accuracy."""
+    recipe = recipes.RECIPES[method]
+    pipeline = pipelines.get(method, len(pair.target_test.classes), number)
+    key = jax.random.key(seed)
+    predicts = feature_pairs.predicts(pipeline)(key, pair)
+    scores = runs.measure_adaptation(predicts, feature_pairs.held_out(pair))
+    circular = np.nan
+    if not recipe.semi_supervised:
+        circular = feature_pairs.circular_validation(pipeline, key, pair)
+    return {**scores, CIRCULAR: circular, 'setting': describe(recipe.settings[number])}

@@ -1,13 +1,13 @@
-"""What stands in each named table: tasks, the commands of their results, published."""
+"""The content of each named table: tasks, commands, published numbers."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from experiments.adaptation import deep_features, photos
 from experiments.tasks import digit_pairs
-from transfer_jax import recipes
+from transfer_jax import recipes, runs, selection
 
-PAGES = 'python -m experiments.adaptation.'
+EXPERIMENTS = 'python -m experiments.adaptation.'
 
 # Ganin et al., JMLR 2016, table 2: (source only, DANN, train on target).
 GANIN = {
@@ -22,9 +22,9 @@ ADDA = {
     'mnist_to_usps': (0.752, 0.771, 0.894),
     'usps_to_mnist': (0.571, 0.730, 0.901),
 }
-# Of the digits page, by protocol. adda: Tzeng et al. 2017, table 2. skada: the column
-# chosen with target labels of skada-bench's published results (one run). full: papers
-# with other networks and recipes, so that gains compare, not values.
+# Of adaptation.digits, by protocol. adda: Tzeng et al. 2017, table 2. skada: the column
+# of skada-bench's published results that is chosen with target labels (one run). full:
+# papers with other networks and recipes; compare gains, not values.
 PUBLISHED = {
     'adda': {
         'mnist_to_usps': {
@@ -71,17 +71,17 @@ DIGITS = 'adaptation.digits'
 class Block(NamedTuple):
     """One task of a table."""
 
-    task: str  # as results name it
-    commands: Mapping[str, str]  # {arm that belongs here: what makes its result}
+    task: str  # its name in result files
+    commands: Mapping[str, str]  # {method of the table: command of its result}
     published: Mapping[str, float]
     ceiling: tuple[str, str] = ('', '')  # (task, network) of its train on target
-    images: int = 0  # of the whole target test set; fewer are a subset
-    experiment: str = ''  # the page whose results belong here; '' is any but digits
+    images: int = 0  # in the whole target test set; fewer are a subset
+    experiment: str = ''  # whose results are in the table; '' is any but digits
 
 
 def _demo() -> list[Block]:
-    arms = ('source_only', 'adabn', 'dann', 'train_on_target')
-    commands = {arm: f'python -m experiments.demo --arms {arm}' for arm in arms}
+    names = ('source_only', 'adabn', 'dann', 'train_on_target')
+    commands = {n: f'python -m experiments.demo --methods {n}' for n in names}
     return [Block('digits_to_digits_m', commands, {})]
 
 
@@ -90,9 +90,9 @@ def _ganin() -> list[Block]:
     for pair, (low, dann, high) in GANIN.items():
         _, target, network = digit_pairs.PAIRS[pair]
         commands = {
-            'source_only': f'{PAGES}source_only --config.pair {pair}',
-            'dann': f'{PAGES}dann --config.pair {pair}',
-            'train_on_target': f'{PAGES}source_only --config.source {target} '
+            'source_only': f'{EXPERIMENTS}source_only --config.pair {pair}',
+            'dann': f'{EXPERIMENTS}dann --config.pair {pair}',
+            'train_on_target': f'{EXPERIMENTS}source_only --config.source {target} '
             f'--config.target {target} --config.network {network}',
         }
         published = dict(zip(commands, (low, dann, high), strict=True))
@@ -105,9 +105,10 @@ def _ganin() -> list[Block]:
 def _adda() -> list[Block]:
     blocks = []
     for pair, (low, dann, adda) in ADDA.items():
+        command = f'{EXPERIMENTS}adda --config.pair {pair}'
         commands = {
-            'source_only': f'{PAGES}adda --config.pair {pair} --config.adapt-steps 0',
-            'adda': f'{PAGES}adda --config.pair {pair}',
+            'source_only': f'{command} --config.adapt-steps 0',
+            'adda': command,
         }
         published = {'source_only': low, 'dann': dann, 'adda': adda}
         block = Block(f'{pair}, adda', commands, published)
@@ -120,18 +121,18 @@ def _digits() -> list[Block]:
     blocks = []
     for protocol in ('adda', 'skada', 'full'):
         for pair in ADDA:
-            arms = recipes.RECIPES if protocol == 'adda' else recipes.MAIN
-            blocks.append(_digits_block(pair, protocol, arms))
+            names = recipes.RECIPES if protocol == 'adda' else recipes.MAIN
+            blocks.append(_digits_block(pair, protocol, names))
     for pair in ('mnist_to_mnist_m', 'syn_signs_to_gtsrb', 'svhn_to_mnist'):
         blocks.append(_digits_block(pair, 'full', recipes.MAIN))
     return blocks
 
 
-def _digits_block(pair: str, protocol: str, arms: Iterable[str]) -> Block:
+def _digits_block(pair: str, protocol: str, names: Iterable[str]) -> Block:
     flags = f'--config.pair {pair} --config.protocol {protocol}'
     if protocol != 'adda':
         flags += ' --config.steps 2000'
-    commands = {a: f'{PAGES}digits --config.method {a} {flags}' for a in arms}
+    commands = {a: f'{EXPERIMENTS}digits --config.method {a} {flags}' for a in names}
     target = digit_pairs.PAIRS[pair][1]
     return Block(
         f'{pair}, {protocol}',
@@ -143,21 +144,21 @@ def _digits_block(pair: str, protocol: str, arms: Iterable[str]) -> Block:
 
 
 def _photos() -> list[Block]:
-    """Deep adaptation of photographs; with target labels, a task of its own."""
+    """Deep adaptation of photographs; methods with target labels are another task."""
     blocks = []
     for source, target in photos.PAIRS:
         flags = f'--config.source {source} --config.target {target}'
         commands = {
-            method: f'{PAGES}photos --config.method {method} {flags}'
+            method: f'{EXPERIMENTS}photos --config.method {method} {flags}'
             for method in photos.METHODS
         }
         labelled = {photos.LABELLED: commands.pop(photos.LABELLED)}
-        for arms in (commands, labelled):
-            config = photos.Config(next(iter(arms)), source, target)
-            blocks.append(Block(str(photos.task(config)), arms, {}))
+        for group in (commands, labelled):
+            config = photos.Config(next(iter(group)), source, target)
+            blocks.append(Block(str(photos.task(config)), group, {}))
         for kind in deep_features.FEATURES:
             commands = {
-                method: f'{PAGES}deep_features --config.method {method} '
+                method: f'{EXPERIMENTS}deep_features --config.method {method} '
                 f'--config.features {kind} {flags}'
                 for method in deep_features.METHODS
             }
@@ -166,8 +167,8 @@ def _photos() -> list[Block]:
     return blocks
 
 
-def _regret() -> list[Block]:
-    """DANN and MCC on the digits, wherever there are runs of them."""
+def _selection_cost() -> list[Block]:
+    """DANN and MCC on every task of the digits."""
     return [
         block._replace(commands={a: block.commands[a] for a in ('dann', 'mcc')})
         for block in _digits()
@@ -179,6 +180,34 @@ NAMED: dict[str, Callable[[], list[Block]]] = {
     'ganin': _ganin,
     'adda': _adda,
     'digits': _digits,
-    'regret': _regret,
+    'selection_cost': _selection_cost,
     'photos': _photos,
 }
+
+
+def of_deep_features(studies: Sequence[dict]) -> list[dict]:
+    """Results of adaptation.deep_features in the form of runs, for the same tables.
+
+    A shallow method has no steps to choose from; 'last' is its only rule.
+    """
+    results = []
+    for study in studies:
+        if study['experiment'] != 'adaptation.deep_features':
+            continue
+        rows = study['rows']
+        accuracy = runs.result.mean_std([row['accuracy'] for row in rows])
+        number = runs.Number('target test accuracy', percent=True, in_tables=True)
+        results.append(
+            {
+                **{key: study[key] for key in ('experiment', 'task', 'config', 'fast')},
+                'method': study['config']['method'],
+                'seeds': [row['seed'] for row in rows],
+                'examples': int(rows[-1]['images']),
+                'numbers': {'target_test': number._asdict()},
+                'rules': {'last': selection.LAST._asdict()},
+                'steps': {'last': [0]},
+                'scores': {'last': {'target_test': accuracy}},
+                'validators': {},
+            }
+        )
+    return results

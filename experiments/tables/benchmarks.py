@@ -1,15 +1,15 @@
 """The tables of docs/scaling.md, from the result files of the benchmarks.
 
-Written by `python -m experiments.table readme`, with the tables of README.md.
+`python -m experiments.table readme` writes them, with the tables of README.md.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from transfer_jax.reports import tables
+from transfer_jax.reports import grids
 
 FOLDER = 'benchmarks'  # the package of the commands
-# {curve of benchmarks.scaling: what its sizes are}
+# {curve of benchmarks.scaling: meaning of its sizes}
 CURVES = {
     'batch': 'images of a step',
     'side': 'image side in pixels',
@@ -23,11 +23,11 @@ VISDA_IMAGES, VISDA_SIDE = 14 * 3 * 10 * 2 * 152_000, 224
 
 
 class Line(NamedTuple):
-    """A line of the table: a number of one benchmark."""
+    """A row of the table: a number of one benchmark."""
 
     question: str
     benchmark: str
-    told: Callable[[Mapping[str, Any]], str]
+    format: Callable[[Mapping[str, Any]], str]  # content of the result file -> text
     goal: str
 
 
@@ -36,8 +36,8 @@ def _percent(share: float, sign: str = '') -> str:
 
 
 def _rates(d) -> str:
-    found = d['images_a_second'].items()
-    return ', '.join(f'{name} {rate:.1f}' for name, rate in found) + ' images a second'
+    rates = d['images_a_second'].items()
+    return ', '.join(f'{name} {rate:.1f}' for name, rate in rates) + ' images a second'
 
 
 def _side_by_side(d):
@@ -164,43 +164,43 @@ LINES = (
 )
 
 
-def markdown(found: Mapping[str, dict], part: str = '') -> str:
-    """The table, with the command of each number and where it was measured.
+def markdown(contents: Mapping[str, dict], part: str = '') -> str:
+    """The table, with the command of each number and the machine.
 
     Args:
-      part: 'curves' for that of benchmarks.scaling instead; 'visda' for what its
-        images cost at the rate of benchmarks.resnet50.
+      contents: {benchmark: content of its result file}.
+      part: 'curves' for the curves of benchmarks.scaling instead; 'visda' for the hours
+        that VisDA's images take at the rate of benchmarks.resnet50.
     """
     if part == 'curves':
-        return _curves(found['scaling']) if 'scaling' in found else ''
+        return _curves(contents['scaling']) if 'scaling' in contents else ''
     if part == 'visda':
-        return _visda(found['resnet50']) if 'resnet50' in found else ''
+        return _visda(contents['resnet50']) if 'resnet50' in contents else ''
     rows = []
     for line in LINES:
-        content = found.get(line.benchmark)
-        told = 'not measured' if content is None else line.told(content)
+        content = contents.get(line.benchmark)
+        number = 'not measured' if content is None else line.format(content)
         command = f'`python -m {FOLDER}.{line.benchmark}`'
-        rows.append((line.question, command, told, line.goal, _machine(content)))
+        rows.append((line.question, command, number, line.goal, _machine(content)))
     head = ('question', 'command', 'here', 'goal', 'on')
-    return '\n'.join(tables.markdown_grid(head, rows, head))
+    return '\n'.join(grids.markdown(head, rows, head))
 
 
 def _curves(scaling: Mapping[str, Any]) -> str:
-    """Milliseconds by size, and the slope, of each curve."""
+    """Milliseconds by size and the slope of each curve."""
     rows = []
     for curve, what in CURVES.items():
         for line, points in scaling['milliseconds'].get(curve, {}).items():
             times = sorted((int(size), time) for size, time in points.items())
-            told = ', '.join(f'{size}: {time:.3g}' for size, time in times)
-            rows.append(
-                (what, line, told, f'{scaling["slope"][f"{curve}, {line}"]:.2f}')
-            )
+            listed = ', '.join(f'{size}: {time:.3g}' for size, time in times)
+            slope = scaling['slope'][f'{curve}, {line}']
+            rows.append((what, line, listed, f'{slope:.2f}'))
     head = ('what grows', 'of', 'milliseconds', 'slope')
-    return '\n'.join(tables.markdown_grid(head, rows, head[:3]))
+    return '\n'.join(grids.markdown(head, rows, head[:3]))
 
 
 def _visda(resnet50: Mapping[str, Any]) -> str:
-    """Hours for all images, if a convolution's time grows with the area."""
+    """Hours for all images, if the time of a convolution grows with the area."""
     rate = resnet50['images_a_second']['ours']
     scaled = rate * (resnet50['size'] / VISDA_SIDE) ** 2
     head = (
@@ -211,7 +211,7 @@ def _visda(resnet50: Mapping[str, Any]) -> str:
     )
     hours = f'{VISDA_IMAGES / scaled / 3600:,.0f}'
     row = (_machine(resnet50), f'{rate:.1f}', f'{scaled:.1f}', hours)
-    return '\n'.join(tables.markdown_grid(head, [row], head[:1]))
+    return '\n'.join(grids.markdown(head, [row], head[:1]))
 
 
 def _machine(content: Mapping[str, Any] | None) -> str:

@@ -5,19 +5,21 @@ import os
 import pathlib
 from collections.abc import Iterable
 
-SKIPPED = ('checkpoints', 'events', 'figures')  # of a run folder: no results in there
+from transfer_jax import runs
+
+SKIPPED = ('checkpoints', 'events', 'figures')  # folders without result files
 
 
 def find(
-    roots: Iterable[pathlib.Path], key: str = 'target_accuracy'
+    roots: Iterable[pathlib.Path], key: str = 'scores'
 ) -> tuple[list[dict], list[pathlib.Path]]:
-    """(results below the folders, each once; files left out as runs for tests).
+    """(results below the folders without duplicates, files of fast runs, left out).
 
     Args:
-      key: that a result has; 'rows' finds those of studies.
+      key: a key of the results; 'rows' finds those of studies.
 
     Raises:
-      ValueError: a file is not JSON.
+      ValueError: a file is not JSON, or has the format of another version.
     """
     results, left_out = [], []
     for root in roots:
@@ -28,7 +30,10 @@ def find(
                 if path.suffix != '.json':
                     continue
                 content = _read(path)
-                if not isinstance(content, dict) or not {key, 'fast'} <= set(content):
+                if not isinstance(content, dict) or 'fast' not in content:
+                    continue
+                _check_format(path, content)
+                if key not in content:
                     continue
                 if content['fast']:
                     left_out.append(path)
@@ -38,16 +43,25 @@ def find(
 
 
 def benchmarks(roots: Iterable[pathlib.Path]) -> dict[str, dict]:
-    """{benchmark: content of its result file}, of the first folder that has it.
+    """{benchmark: content of its result file}, from the first folder that has it.
 
     Raises:
       ValueError: a file is not JSON.
     """
-    found: dict[str, dict] = {}
+    contents: dict[str, dict] = {}
     for root in roots:
         for path in sorted((root / 'benchmarks').glob('*.json')):
-            found.setdefault(path.stem, _read(path))
-    return found
+            contents.setdefault(path.stem, _read(path))
+    return contents
+
+
+def _check_format(path: pathlib.Path, content: dict) -> None:
+    if content.get('format') != runs.folder.FORMAT:
+        raise ValueError(
+            f'{path} has the result format of another version (git '
+            f'{content.get("git")}): read it with that version, or run its experiment '
+            'again in another folder'
+        )
 
 
 def _read(path):

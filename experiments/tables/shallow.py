@@ -1,6 +1,6 @@
-"""Tables of closed-form methods: a line a method, a column a pair, published beneath.
+"""Tables of shallow methods: a row per method, a column per pair, published rows below.
 
-From result files of the pages of experiments/shallow alone.
+From the result files of experiments/shallow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,78 +10,82 @@ import numpy as np
 
 from experiments.shallow import published, trials
 from experiments.tables import studies
-from transfer_jax.reports import study_tables, tables
+from transfer_jax.reports import grids, study_tables, tables
 
-PAGES = ('shallow.office_caltech', 'shallow.digits')
 MEAN = 'mean'
 CHOSEN = 'chosen'
 
 
-def of(results: Sequence[dict], page: str, part: str = '') -> list[dict]:
-    """The results of a page: papers' settings first, then those with a choice.
+def of(results: Sequence[dict], experiment: str, part: str = '') -> list[dict]:
+    """The results of an experiment: papers' settings first, then chosen ones.
 
     Args:
-      part: of a protocol alone, with the papers' settings; 'chosen': with a choice.
+      part: only those of this protocol with the papers' settings; 'chosen': only those
+        with chosen settings.
     """
 
-    def named(result):
+    def part_of(result):
         config = result['config']
         return CHOSEN if config['choose'] else config['protocol']
 
-    own = [result for result in results if result['experiment'] == page]
-    own = [result for result in own if part in ('', named(result))]
-    return sorted(own, key=lambda r: (r['config']['choose'], r['task']))
+    selected = [
+        result
+        for result in results
+        if result['experiment'] == experiment and part in ('', part_of(result))
+    ]
+    return sorted(selected, key=lambda r: (r['config']['choose'], r['task']))
 
 
-def markdown(results: Sequence[dict], page: str, part: str = '') -> str:
-    """Every table of a page in GitHub's markdown, with its command; see `of`."""
+def markdown(results: Sequence[dict], experiment: str, part: str = '') -> str:
+    """The tables of an experiment in GitHub's markdown, with commands; see `of`."""
     return '\n\n'.join(
         '\n'.join(
             [
                 f'{result["task"]}:',
                 '',
-                *tables.markdown_grid(*grid(result), ('method',)),
+                *grids.markdown(*grid(result), ('method',)),
                 '',
                 legend(result),
                 '',
                 f'    {studies.command(result)}',
             ]
         )
-        for result in of(results, page, part)
+        for result in of(results, experiment, part)
     )
 
 
-def text(results: Sequence[dict], page: str) -> str:
-    """Every table of a page as plain text."""
+def text(results: Sequence[dict], experiment: str) -> str:
+    """The tables of an experiment as plain text."""
     return '\n\n\n'.join(
         '\n'.join(
             [
                 f'{result["task"]}:',
                 '',
-                *tables.text_grid(*grid(result), ('method',)),
+                *grids.text(*grid(result), ('method',)),
                 '',
                 legend(result),
                 studies.command(result),
             ]
         )
-        for result in of(results, page)
+        for result in of(results, experiment)
     )
 
 
-def missing(results: Sequence[dict], page: str) -> list[dict[str, str]]:
-    """The command of a page that has no result yet."""
-    if of(results, page):
+def missing(results: Sequence[dict], experiment: str) -> list[dict[str, str]]:
+    """The command of an experiment without results."""
+    if of(results, experiment):
         return []
-    return [{'task': page, 'arm': 'all', 'command': f'python -m experiments.{page}'}]
+    command = f'python -m experiments.{experiment}'
+    return [{'task': experiment, 'method': 'all', 'command': command}]
 
 
 def grid(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """(headings, lines) of strings, in %."""
+    """(headings, rows) of strings, in %."""
     return _chosen(result) if result['config']['choose'] else _by_pair(result)
 
 
 def legend(result: Mapping[str, Any]) -> str:
-    """What the numbers are."""
+    """A sentence that explains the numbers."""
     draws = 1 + max(row['seed'] for row in result['rows'])
     over = f', mean ± standard deviation over {draws} draws' if draws > 1 else ''
     if not result['config']['choose']:
@@ -107,15 +111,15 @@ def _by_pair(result):
     body = []
     for method, line in lines.items():
         mean = tables.Score(float(np.mean([line[n].mean for n in names])), None)
-        shown = [tables.percent(line[name]) for name in names]
-        body.append([_name(method), *shown, tables.percent(mean)])
-        for other in _published(result):
-            if other.method == method:
+        entries = [tables.shown(line[name]) for name in names]
+        body.append([_name(method), *entries, tables.shown(mean)])
+        for paper in _published(result):
+            if paper.method == method:
                 pairs = published.PAIRS[result['experiment']]
-                values = dict(zip(pairs, other.values, strict=True))
-                shown = [f'*{values[name]:.1f}*' for name in names]
+                values = dict(zip(pairs, paper.values, strict=True))
+                entries = [f'*{values[name]:.1f}*' for name in names]
                 mean = np.mean([values[name] for name in names])
-                body.append([f'*{other.source}*', *shown, f'*{mean:.1f}*'])
+                body.append([f'*{paper.source}*', *entries, f'*{mean:.1f}*'])
     return ['method', *names, MEAN], body
 
 
@@ -128,7 +132,7 @@ def _chosen(result):
     body = [
         [
             _name(method),
-            *(tables.percent(tables.Score(float(np.mean(v)), None))
+            *(tables.shown(tables.Score(float(np.mean(v)), None))
               for v in line.values()),
         ]
         for method, line in means.items()
@@ -137,8 +141,8 @@ def _chosen(result):
 
 
 def _published(result):
-    known = published.LINES.get(result['experiment'], ())
-    return [line for line in known if line.protocol == result['config']['protocol']]
+    lines = published.LINES.get(result['experiment'], ())
+    return [line for line in lines if line.protocol == result['config']['protocol']]
 
 
 def _name(method: str) -> str:

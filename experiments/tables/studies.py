@@ -1,4 +1,4 @@
-"""Tables of the studies, from their result files, each with the command of its rows."""
+"""Tables of the studies from their result files, each with the command that made it."""
 
 import dataclasses
 import importlib
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.localization import paired
-from transfer_jax.reports import study_tables, tables
+from transfer_jax.reports import grids, study_tables
 
-# The pages whose studies make the table `transfer`, in the order of the lectures.
+# The experiments of the table `transfer`, in the order of the lectures.
 TRANSFER = (
     'transfer.descriptors',
     'transfer.probing',
@@ -19,7 +19,7 @@ TRANSFER = (
     'transfer.multi_task',
     'transfer.retrieval',
 )
-# Those that make the table `localization`.
+# The experiments of the table `localization`.
 LOCALIZATION = (
     'localization.fruit',
     'localization.scenes',
@@ -30,7 +30,7 @@ TABLES = {'transfer': TRANSFER, 'localization': LOCALIZATION}
 
 
 def text(results: Sequence[dict], table: str) -> str:
-    """The tables of every study of a table as plain text."""
+    """The studies of a table as plain text."""
     return '\n\n\n'.join(
         f'{_title(result)}\n\n{study_tables.text(result)}\n{_paired(result, False)}'
         f'{command(result)}'
@@ -38,80 +38,80 @@ def text(results: Sequence[dict], table: str) -> str:
     )
 
 
-def markdown(results: Sequence[dict], table: str, page: str = '') -> str:
-    """The tables of a table's studies in GitHub's markdown, a heading for each page.
+def markdown(results: Sequence[dict], table: str, experiment: str = '') -> str:
+    """The studies of a table in GitHub's markdown, with a heading for each experiment.
 
     Args:
-      page: the tables of this page alone, without heading.
+      experiment: only the studies of this experiment, without heading.
     """
-    parts, pages = [], {page}
+    parts, with_heading = [], {experiment}
     for result in in_order(results, table):
-        if page and result['experiment'] != page:
+        if experiment and result['experiment'] != experiment:
             continue
-        if result['experiment'] not in pages:
+        if result['experiment'] not in with_heading:
             parts.append(f'#### {_title(result)}')
-            pages.add(result['experiment'])
+            with_heading.add(result['experiment'])
         parts += [study_tables.markdown(result), _paired(result, True)]
         parts.append(f'    {command(result)}')
     return '\n\n'.join(filter(None, parts))
 
 
 def missing(results: Sequence[dict], table: str) -> list[dict[str, str]]:
-    """The pages that have no result yet, and the command that makes one."""
-    there = {result['experiment'] for result in results}
+    """The experiments without a result, and the commands that make one."""
+    present = {result['experiment'] for result in results}
     return [
-        {'task': name, 'arm': 'all', 'command': f'python -m experiments.{name}'}
+        {'task': name, 'method': 'all', 'command': f'python -m experiments.{name}'}
         for name in TABLES[table]
-        if name not in there
+        if name not in present
     ]
 
 
 def in_order(results: Sequence[dict], table: str) -> list[dict]:
-    """The results of a table, page by page."""
-    pages = TABLES[table]
-    known = [result for result in results if result['experiment'] in pages]
-    return sorted(known, key=lambda r: (pages.index(r['experiment']), r['task']))
+    """The results of a table, in the order of its experiments."""
+    names = TABLES[table]
+    known = [result for result in results if result['experiment'] in names]
+    return sorted(known, key=lambda r: (names.index(r['experiment']), r['task']))
 
 
 def command(result: Mapping[str, Any]) -> str:
-    """The command that made a result: what differs from the page's defaults."""
+    """The command that made a result, with the flags that differ from the defaults."""
     name = f'experiments.{result["experiment"]}'
     config = importlib.import_module(name).Config()
     flags = []
     for field in dataclasses.fields(config):
-        default, own = getattr(config, field.name), result['config'].get(field.name)
+        default, value = getattr(config, field.name), result['config'].get(field.name)
         if isinstance(default, tuple):
             default = list(default)
-        if own is None or own == default:
+        if value is None or value == default:
             continue
         flag = f'--config.{field.name.replace("_", "-")}'
-        if isinstance(own, bool):
-            flags.append(flag if own else f'--config.no-{flag[len("--config.") :]}')
-        elif isinstance(own, list):
-            flags.append(' '.join([flag, *map(str, own)]))
+        if isinstance(value, bool):
+            flags.append(flag if value else f'--config.no-{flag[len("--config.") :]}')
+        elif isinstance(value, list):
+            flags.append(' '.join([flag, *map(str, value)]))
         else:
-            flags.append(f'{flag} {own}')
+            flags.append(f'{flag} {value}')
     return ' '.join([f'python -m {name}', *flags])
 
 
 def _paired(result: Mapping[str, Any], markdown: bool) -> str:
-    """The differences of arms that share folds, where the page asks for them."""
-    page = importlib.import_module(f'experiments.{result["experiment"]}')
-    pairs = getattr(page, 'PAIRS', None)
+    """Differences between methods in the same fold, for experiments that have PAIRS."""
+    module = importlib.import_module(f'experiments.{result["experiment"]}')
+    pairs = getattr(module, 'PAIRS', None)
     if pairs is None:
         return ''
     head, body = paired.table(result['rows'], pairs)
     if not body:
         return ''
-    form = tables.markdown_grid if markdown else tables.text_grid
+    form = grids.markdown if markdown else grids.text
     lines = form(head, body, (head[0],))
-    told = (
+    note = (
         f'Each minus {pairs.against} in the same {pairs.over}: mean ± standard '
         'deviation, and in how many of them it is above.'
     )
-    return '\n'.join([told, '', *lines]) + ('' if markdown else '\n\n')
+    return '\n'.join([note, '', *lines]) + ('' if markdown else '\n\n')
 
 
 def _title(result: Mapping[str, Any]) -> str:
-    page = importlib.import_module(f'experiments.{result["experiment"]}')
-    return page.__doc__.strip().partition('\n')[0].rstrip('.')
+    module = importlib.import_module(f'experiments.{result["experiment"]}')
+    return module.__doc__.strip().partition('\n')[0].rstrip('.')

@@ -1,11 +1,10 @@
-"""Pairs of domains: what a run trains on, and what its evaluations may read."""
+"""Pairs of digit domains: training data, held-out data, protocols."""
 
-import os
-import pathlib
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.tasks import choices, domain_specs, evaluation_data
 from transfer_jax import data, runs, selection
 
 # {--config.pair: (source, target, network)}
@@ -20,14 +19,12 @@ PAIRS = {
     'fake_to_fake_shifted': ('fake', 'fake_shifted', 'mnist'),
 }
 SIZES = {'mnist': 28, 'svhn': 32, 'signs': 40, 'lenet': 28}  # {network: image side}
-GRAY = ('mnist', 'usps')  # 'lenet' sees one channel where both domains are of these
+GRAY = ('mnist', 'usps')  # if both domains are of these, 'lenet' sees one channel
 # Of named domains; the others have ten.
 CLASSES = {'gtsrb': 43, 'syn_signs': 43, 'fake': 4, 'fake_shifted': 4}
-EVALUATION_BATCH = 100  # larger ones are slower on CPU: patches outgrow its caches
-CAP_SEED = 0  # of the images that validators see
 
-# Protocol 'adda' (Tzeng et al. 2017): images drawn by seed from the training sets, the
-# target ones also the test set (transductive). {domain: (training, validation)}
+# Protocol 'adda' (Tzeng et al. 2017): images drawn by seed from the training sets; the
+# target's are also the test set (transductive). {domain: (training, validation)}
 DRAWN = {'mnist': (2000, 1000), 'usps': (1800, 500)}
 # Protocol 'skada' (skada-bench): a fifth of each training set held out by seed; the
 # target's fifth is the test set.
@@ -36,7 +33,7 @@ PROTOCOLS = ('full', 'adda', 'skada')
 
 
 class Pair(NamedTuple):
-    """The data of one run. The target's training images have no labels to look at."""
+    """The data of one run. The type of the target's training images has no labels."""
 
     classes: tuple[str, ...]
     source: data.Arrays
@@ -48,7 +45,7 @@ class Pair(NamedTuple):
 
 
 class Task(NamedTuple):
-    """Which pair, seen through which network, under which protocol."""
+    """A pair of domains, the network that sets the image size, and the protocol."""
 
     source: str
     target: str
@@ -57,7 +54,8 @@ class Task(NamedTuple):
     classes: int
 
     def __str__(self) -> str:
-        return f'{_plain(self.source)}_to_{_plain(self.target)}, {self.protocol}'
+        source, target = map(domain_specs.short_name, (self.source, self.target))
+        return f'{source}_to_{target}, {self.protocol}'
 
 
 def task(
@@ -69,42 +67,34 @@ def task(
     protocol: str = 'full',
     classes: int = 0,
 ) -> Task:
-    """The flags of a page as a task; reads no more than the names of classes.
+    """The task of an experiment's flags; reads at most the names of classes.
 
     Raises:
-      ValueError: an unknown pair, network or protocol, or half a pair of one's own.
+      ValueError: an unknown pair, network or protocol, or a source without a target.
     """
-    if pair not in PAIRS:
-        raise ValueError(f'no pair {pair!r}; choose from {", ".join(PAIRS)}')
-    if protocol not in PROTOCOLS:
-        raise ValueError(
-            f'no protocol {protocol!r}; choose from {", ".join(PROTOCOLS)}'
-        )
-    if network and network not in SIZES:
-        raise ValueError(f'no network {network!r}; choose from {", ".join(SIZES)}')
+    choices.check('pair', pair, PAIRS)
+    choices.check('protocol', protocol, PROTOCOLS)
+    if network:
+        choices.check('network', network, SIZES)
     if bool(source) != bool(target):
         raise ValueError(
             'give both --config.source and --config.target, or --config.pair'
         )
-    known = (source, target, 'mnist') if source else PAIRS[pair]
+    source, target, default = (source, target, 'mnist') if source else PAIRS[pair]
     return Task(
-        known[0],
-        known[1],
-        network or known[2],
-        protocol,
-        classes or _count_classes(known[0]),
+        source, target, network or default, protocol, classes or _count_classes(source)
     )
 
 
 def load_pair(task: Task, seed: int, data_dir: str | None) -> Pair:
-    """Both domains at the network's size, classes matched by name.
+    """Loads both domains at the network's size and matches their classes by name.
 
-    Protocol 'full': all training images; source validation from the source's test
-    part, or, where source and target are the same domain, from its training part.
-    'adda' and 'skada' draw theirs by seed; see DRAWN and HELD_OUT.
+    Protocol 'full' trains on all training images. Source validation is the source's
+    test part; if source and target are the same domain, it is drawn from the training
+    part. 'adda' and 'skada' draw their parts by seed; see DRAWN and HELD_OUT.
 
     Raises:
-      ValueError: the two sides have different classes, naming both.
+      ValueError: the domains have different classes; the message lists both.
     """
     size = SIZES[task.network]
     source = data.load(task.source, size=size, data_dir=data_dir)
@@ -121,15 +111,17 @@ def load_pair(task: Task, seed: int, data_dir: str | None) -> Pair:
         parts = _draw(source, target, seed)
     elif task.protocol == 'skada':
         target_parts = _split(target.train, np.random.default_rng([seed, 3]))
-        alone = task.source == task.target  # train on target: on what is not held out
-        labelled = target_parts[0] if alone else source.train
+        # Train on target uses the part that is not held out.
+        train_on_target = task.source == task.target
+        labelled = target_parts[0] if train_on_target else source.train
         source_parts = _split(labelled, np.random.default_rng([seed, 2]))
         parts = (*source_parts, *target_parts)
     elif task.source == task.target:
-        order = np.random.default_rng(CAP_SEED).permutation(len(source.train))
-        cut = min(selection.MOST, len(order) // 10)
-        kept, validation = source.train.take(order[cut:]), order[:cut]
-        parts = (kept, source.train.take(validation), target.train, target.test)
+        rng = np.random.default_rng(evaluation_data.CAP_SEED)
+        order = rng.permutation(len(source.train))
+        cut = min(selection.MAX_IMAGES, len(order) // 10)
+        rest, validation = (source.train.take(o) for o in (order[cut:], order[:cut]))
+        parts = (rest, validation, target.train, target.test)
     else:
         parts = (source.train, source.test, target.train, target.test)
     train, validation, target_train, target_test = parts
@@ -146,15 +138,11 @@ def image_shape(task: Task) -> tuple[int, int, int]:
 
 def held_out(pair: Pair) -> runs.HeldOut:
     """What the evaluations of a run read; at most 2,000 images for each validator."""
-
-    def read(source):
-        return data.batches(source, min(EVALUATION_BATCH, len(source))).map(
-            data.normalise(pair.mean)
-        )
-
-    validation = pair.source_validation.take(_cap(len(pair.source_validation)))
-    unlabelled = data.Images(pair.target.image[_cap(len(pair.target))])
-    return runs.HeldOut(read(validation), read(unlabelled), read(pair.target_test))
+    capped, scale = evaluation_data.capped, data.normalise(pair.mean)
+    validation = pair.source_validation.take(capped(len(pair.source_validation)))
+    unlabelled = data.Images(pair.target.image[capped(len(pair.target))])
+    parts = (validation, unlabelled, pair.target_test)
+    return runs.HeldOut(*(evaluation_data.batches(part, scale) for part in parts))
 
 
 def stream(
@@ -165,7 +153,7 @@ def stream(
     source_transform: data.transforms.Transform | None = None,
     target_transform: data.transforms.Transform | None = None,
 ) -> data.Stream:
-    """Normalised training batches; without a target batch, of the source alone."""
+    """Normalised training batches; of the source alone if target_batch is 0."""
     streams = {
         'source': data.labelled(
             pair.source,
@@ -186,8 +174,15 @@ def stream(
     return data.zipped(**streams).map(data.normalise(pair.mean))
 
 
+def inputs(pair: Pair) -> runs.Inputs:
+    """How a photograph becomes an input of a network trained on the pair."""
+    height, width, channels = pair.source.image.shape[1:]
+    mean = tuple(float(m) for m in np.ravel(pair.mean))
+    return runs.Inputs((height, width), channels, mean, (1.0,) * len(mean))
+
+
 def samples(pair: Pair) -> dict[str, data.Arrays]:
-    """Labelled images of both domains to look at; the target's from its test part."""
+    """Labelled images for the report; the target's are of its test part."""
     parts = {'source': pair.source, 'target': pair.target_test}
     return {
         name: data.Arrays(_rgb(part.image), part.label, part.classes)
@@ -195,26 +190,19 @@ def samples(pair: Pair) -> dict[str, data.Arrays]:
     }
 
 
-def _plain(spec: str) -> str:
-    """A domain's name; of a path, its last part: no folder of a machine in a table."""
-    kind, _, rest = spec.partition(':')
-    return os.path.basename(rest.rstrip('/')) if rest else kind
-
-
 def _count_classes(spec: str) -> int:
     """Classes of a domain, from the names of folders or the labels of an .npz."""
-    kind, _, rest = spec.partition(':')
-    place = pathlib.Path(rest).expanduser()
-    if kind == 'folder' and place.is_dir():
-        root = place / 'train' if (place / 'train').is_dir() else place
-        return sum(p.is_dir() and not p.name.startswith('.') for p in root.iterdir())
-    if kind == 'npz' and place.is_file():
-        return len(data.sources.from_npz(place).classes)
+    folder = domain_specs.existing_path(spec, 'folder')
+    if folder and folder.is_dir():
+        return domain_specs.count_folder_classes(folder)
+    file = domain_specs.existing_path(spec, 'npz')
+    if file and file.is_file():
+        return len(data.sources.from_npz(file).classes)
     return CLASSES.get(spec, 10)
 
 
 def _match(source: Any, target: Any) -> Any:
-    """The target with its labels numbered as the source's classes."""
+    """The target, its labels renumbered as the source's classes."""
     if source.classes == target.classes:
         return target
     if set(source.classes) != set(target.classes):
@@ -231,7 +219,7 @@ def _match(source: Any, target: Any) -> Any:
 
 
 def _draw(source: Any, target: Any, seed: int) -> tuple[data.Arrays, ...]:
-    """Protocol 'adda': the parts drawn by seed; the target is its own test set."""
+    """Protocol 'adda': parts drawn by seed; the target's part is also the test set."""
     for domain in (source, target):
         if domain.name not in DRAWN:
             raise ValueError(
@@ -241,7 +229,7 @@ def _draw(source: Any, target: Any, seed: int) -> tuple[data.Arrays, ...]:
     count, validation = DRAWN[source.name]
     rows = rng.permutation(len(source.train))[: count + validation]
     chosen = rng.permutation(len(target.train))[: DRAWN[target.name][0]]
-    if source.name == target.name:  # train on target: on other images of it
+    if source.name == target.name:  # train on target uses other images of the domain
         rows = np.setdiff1d(rows, chosen)
         count = len(rows) - validation // 2
     drawn = target.train.take(chosen)
@@ -261,7 +249,7 @@ def _split(part: data.Arrays, rng: np.random.Generator) -> tuple[data.Arrays, ..
 
 
 def _one_channel(domain: Any) -> Any:
-    """A gray domain without the copies of its channel."""
+    """A gray domain with one channel in place of three equal ones."""
 
     def cut(part):
         gray = np.ascontiguousarray(part.image[..., :1])
@@ -272,9 +260,3 @@ def _one_channel(domain: Any) -> Any:
 
 def _rgb(image: np.ndarray) -> np.ndarray:
     return np.broadcast_to(image, (*image.shape[:-1], 3))
-
-
-def _cap(count: int) -> np.ndarray:
-    """Indices of at most 2,000 of `count`, the same for every run."""
-    order = np.random.default_rng(CAP_SEED).permutation(count)
-    return np.sort(order[: selection.MOST])

@@ -1,4 +1,4 @@
-"""Pretrained networks as encoders: images to the features below the classifier."""
+"""Pretrained networks as encoders: from images to the features below the classifier."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ BATCH = 50
 
 
 class Encoder(NamedTuple):
-    """The weights of an encoder, and the scale of its inputs."""
+    """The weights of an encoder and its preprocessing."""
 
     params: PyTree
     model_state: PyTree
@@ -26,49 +26,50 @@ class Encoder(NamedTuple):
 
     @property
     def scale(self):
-        """f(batch): uint8 images become inputs."""
+        """A function of a batch: uint8 images become inputs."""
         return data.normalise(self.mean, self.std)
 
 
 def build(name: str) -> nn.Module:
-    """The network, without its classifier.
+    """The network without its classifier.
 
     Raises:
-      ValueError: there is none, naming those there are.
+      ValueError: no such backbone; the message lists them.
     """
     if name == TINY:
         return models.LayeredNet()
-    return _known(name).module(classes=0)
+    return backbones.get(name).module(classes=0)
 
 
 def layers(name: str) -> tuple[str, ...]:
-    """Names of the layers that have parameters, the lowest first."""
+    """Names of the layers with parameters, from the input up."""
     if name == TINY:
         return models.LayeredNet.LAYERS
-    params = backbones.shapes(build(name), _known(name).size)['params']
-    names = backbones.layer_names(build(name), _known(name).size)
+    module, size = build(name), backbones.get(name).size
+    params = backbones.variable_shapes(module, size)['params']
+    names = backbones.layer_names(module, size)
     return tuple(layer for layer in names if layer in params)
 
 
 def load(name: str, data_dir: str | None = None) -> Encoder:
-    """The pretrained weights of an encoder.
+    """An encoder with its pretrained weights.
 
     Raises:
-      MissingData: their file is not in the data folder.
+      MissingData: the file of weights is not in the data folder.
     """
     if name == TINY:
         image = jnp.zeros((1, TINY_SIZE, TINY_SIZE, 3))
         variables = build(name).init(jax.random.key(0), image, train=False)
         half = np.full(3, 0.5, np.float32)
         return Encoder(variables['params'], {}, half, half)
-    chosen = _known(name)
+    backbone = backbones.get(name)
     params, model_state = backbones.load(name, data_dir)
-    own = layers(name)
+    below_classifier = layers(name)
     return Encoder(
-        {layer: leaf for layer, leaf in params.items() if layer in own},
+        {layer: leaf for layer, leaf in params.items() if layer in below_classifier},
         model_state,
-        np.array(chosen.mean, np.float32),
-        np.array(chosen.std, np.float32),
+        np.array(backbone.mean, np.float32),
+        np.array(backbone.std, np.float32),
     )
 
 
@@ -84,10 +85,3 @@ def extract(name: str, encoder: Encoder, images: np.ndarray) -> np.ndarray:
     batches = data.batches(data.Images(images), min(BATCH, len(images)))
     read = batches.map(encoder.scale)
     return evaluation.extract(predict, read, ['features'])['features']
-
-
-def _known(name: str) -> backbones.Pretrained:
-    if name not in backbones.PRETRAINED:
-        choices = ', '.join(backbones.PRETRAINED)
-        raise ValueError(f'no backbone {name!r}; choose from {choices}')
-    return backbones.PRETRAINED[name]

@@ -1,4 +1,4 @@
-"""Two domains of features: what a closed-form method sees, and its evaluation."""
+"""Two domains of features: what a shallow method reads, how it is fitted and scored."""
 
 from typing import NamedTuple
 
@@ -6,12 +6,12 @@ import jax
 import numpy as np
 from jax.tree_util import Partial
 
-from transfer_jax import data, runs, selection, shallow
+from experiments.tasks import evaluation_data
+from transfer_jax import runs, selection, shallow
 from transfer_jax.data import features
 from transfer_jax.types import Samples
 
-EVALUATION_BATCH = 100
-# Rows that domains are padded to: few shapes, so that few programs are compiled.
+# Domains are padded to one of these numbers of rows: few shapes, few compilations.
 SHAPES = (64, 128, 224, 320, 1152, 2048)
 
 
@@ -19,23 +19,18 @@ class Pair(NamedTuple):
     """The features of one run."""
 
     source: features.Features  # what the method is fitted on
-    kept: np.ndarray  # (n,), 0 where the fit that is validated leaves it out
+    in_fit: np.ndarray  # (n,), 0 where the validated fit leaves the example out
     validation: features.Features
     target: features.Unlabelled
     target_test: features.Features
-    # Semi-supervised protocols alone: examples that are in neither of the two above
+    # Only by semi-supervised protocols: examples that are in neither of the two above
     target_labelled: features.Features | None = None
 
 
 def held_out(pair: Pair) -> runs.HeldOut:
     """What the evaluation reads."""
-
-    def read(source):
-        return data.batches(source, min(EVALUATION_BATCH, len(source)))
-
-    return runs.HeldOut(
-        read(pair.validation), read(pair.target), read(pair.target_test)
-    )
+    parts = (pair.validation, pair.target, pair.target_test)
+    return runs.HeldOut(*map(evaluation_data.batches, parts))
 
 
 def samples(
@@ -56,7 +51,7 @@ def samples(
 def fit(
     pipeline: shallow.Pipeline, key, pair: Pair, mask: np.ndarray | None = None
 ) -> shallow.Fitted:
-    """The pipeline fitted on a pair; the source examples with mask 0 are left out."""
+    """Fits the pipeline on a pair, without the source examples whose mask is 0."""
     source = samples(pair.source.x, pair.source.label, mask)
     labelled = pair.target_labelled
     if labelled is not None:
@@ -64,22 +59,24 @@ def fit(
     return pipeline.fit(key, source, samples(pair.target.x), labelled)
 
 
-def closed_form(pipeline: shallow.Pipeline):
-    """(key, pair) -> {domain: predict}; the source is validated by a second fit."""
+def predicts(pipeline: shallow.Pipeline):
+    """(key, pair) -> {domain: predict}; a second fit serves source validation."""
 
-    def fitted(key, pair):
-        result = fit(pipeline, key, pair)
-        validated = result if pair.kept.all() else fit(pipeline, key, pair, pair.kept)
+    def fit_both(key, pair):
+        fitted = fit(pipeline, key, pair)
+        validated = (
+            fitted if pair.in_fit.all() else fit(pipeline, key, pair, pair.in_fit)
+        )
         return {
             'source': Partial(pipeline.predict_source, validated),
-            'target': Partial(pipeline.predict, result),
+            'target': Partial(pipeline.predict, fitted),
         }
 
-    return fitted
+    return fit_both
 
 
 def circular_validation(pipeline: shallow.Pipeline, key, pair: Pair) -> float:
-    """Of the pipeline on a pair, without any target label; see selection."""
+    """selection.circular_validation of the pipeline on a pair; uses no target label."""
 
     def adapt(x, label, target):
         fitted = pipeline.fit(key, samples(x, label), samples(target))
@@ -87,11 +84,11 @@ def circular_validation(pipeline: shallow.Pipeline, key, pair: Pair) -> float:
             : len(target)
         ]
 
-    kept = pair.kept > 0
+    in_fit = pair.in_fit > 0
     return selection.circular_validation(
         adapt,
-        pair.source.x[kept],
-        pair.source.label[kept],
+        pair.source.x[in_fit],
+        pair.source.label[in_fit],
         pair.target.x,
         pair.validation.x,
         pair.validation.label,

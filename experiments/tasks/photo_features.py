@@ -1,4 +1,4 @@
-"""Features of photographs from layers of a backbone, pooled where they are made."""
+"""Features of photographs from layers of a backbone, pooled inside the program."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
+from experiments.tasks import choices
 from transfer_jax import data, evaluation, ops
 from transfer_jax.recipes import backbones
 from transfer_jax.types import Array
@@ -19,7 +20,7 @@ Pool = Callable[[Array], Array]  # (n, h, w, c) -> (n, d)
 
 
 def average(x: Array) -> Array:
-    """The mean over places, (n, h, w, c) -> (n, c)."""
+    """The mean over positions, (n, h, w, c) -> (n, c)."""
     return jnp.mean(x, (1, 2))
 
 
@@ -29,7 +30,7 @@ def gem(x: Array) -> Array:
 
 
 def grid(x: Array, size: int) -> Array:
-    """Means over size x size parts side by side, (n, h, w, c) -> (n, size^2 c)."""
+    """Concatenated means over size x size parts, (n, h, w, c) -> (n, size^2 c)."""
     return ops.average_pool(x, size).reshape(x.shape[0], -1)
 
 
@@ -45,35 +46,33 @@ def features(
 
     Args:
       wanted: {name: (layer, pool)}.
-      random: a seed: drawn weights in place of the pretrained ones.
+      random: a seed for random weights in place of the pretrained ones.
 
     Raises:
       ValueError: no such network or layer.
-      MissingData: the pretrained weights are not there.
+      MissingData: the pretrained weights are not in the data folder.
     """
-    chosen = backbones.PRETRAINED[check(network)]
-    module = chosen.module(classes=0)
+    backbone = backbones.PRETRAINED[check(network)]
+    module = backbone.module(classes=0)
     if random is None:
-        params, others = backbones.load(network, data_dir)
-        variables = {'params': params, **others}
+        params, model_state = backbones.load(network, data_dir)
+        variables = {'params': params, **model_state}
     else:
         init = jax.jit(functools.partial(module.init, train=False))
         variables = init(jax.random.key(random), jnp.zeros((1, *images.shape[1:])))
 
-    def answer(variables, batch):
+    def predict(variables, batch):
         _, taps = module.apply(variables, batch['image'], train=False)
         for layer, _ in wanted.values():
             if layer not in taps:
                 raise ValueError(f'no layer {layer!r}; there are: {", ".join(taps)}')
         return {name: pool(taps[layer]) for name, (layer, pool) in wanted.items()}
 
-    scale = data.normalise(np.float32(chosen.mean), np.float32(chosen.std))
+    scale = data.normalise(np.float32(backbone.mean), np.float32(backbone.std))
     batches = data.batches(data.Images(images), min(BATCH, len(images))).map(scale)
-    return evaluation.extract(Partial(answer, variables), batches, tuple(wanted))
+    return evaluation.extract(Partial(predict, variables), batches, tuple(wanted))
 
 
 def check(network: str) -> str:
-    """The name of a backbone for photographs."""
-    if network not in LAST_MAP:
-        raise ValueError(f'no network {network!r}; choose from {", ".join(LAST_MAP)}')
-    return network
+    """The name of a backbone for photographs; raises ValueError for another name."""
+    return choices.check('network', network, LAST_MAP)

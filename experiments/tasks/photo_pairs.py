@@ -1,48 +1,47 @@
-"""Pairs of domains of photographs, seen through a network that was trained before.
+"""Pairs of photograph domains for a pretrained network.
 
-The protocol of Office (Gong et al. 2012; Long et al. 2015): all images of the source
-are labelled, all of the target are there without labels, and the same are tested.
-Semi-supervised (Saenko et al. 2010), a few target images of each class are labelled
-too, and the test is on the others.
+The protocol of Office (Gong et al. 2012; Long et al. 2015): training sees all source
+images with labels and all target images without; the test is on the same target images.
+The semi-supervised protocol (Saenko et al. 2010) also labels a few target images of
+each class; the test is on the others.
 """
 
 import functools
-import pathlib
 from typing import NamedTuple
 
 import numpy as np
 
-from experiments.tasks import encoders
-from transfer_jax import data, runs, selection, training
+from experiments.tasks import domain_specs, encoders, evaluation_data
+from transfer_jax import data, runs, training
 from transfer_jax.data import features
 from transfer_jax.training import TrainState
 
-HELD_OUT = 0.1  # of the source, for its validation
+HELD_OUT = 0.1  # share of the source that is held out for validation
 EVALUATION_BATCH = 50
 CLASSES = {'office': 10, 'pacs': 7, 'fake': 4}  # by the first word of a domain
 
 
 class Pair(NamedTuple):
-    """The data of one run. Target images for training have no labels to look at."""
+    """The data of one run. The type of the target's training images has no labels."""
 
     classes: tuple[str, ...]
     source: data.Arrays
     source_validation: data.Arrays
     target: data.Images
-    target_labelled: data.Arrays | None  # by the semi-supervised protocol
+    target_labelled: data.Arrays | None  # only by the semi-supervised protocol
     target_test: data.Arrays
     encoder: encoders.Encoder
     seed: int  # of the run, for its streams
 
 
 class Task(NamedTuple):
-    """Which domains, at which size, through which network."""
+    """A pair of domains, the network and the image size."""
 
     source: str
     target: str
     backbone: str
     size: int
-    labelled: int  # target images of each class that have labels
+    labelled: int  # labelled target images of each class
 
     def __str__(self) -> str:
         short = [name.removeprefix('office_') for name in (self.source, self.target)]
@@ -51,10 +50,10 @@ class Task(NamedTuple):
 
 
 def load(task: Task, seed: int, data_dir: str | None) -> Pair:
-    """Both domains and the network's weights.
+    """Loads both domains and the network's weights.
 
     Raises:
-      ValueError: their classes differ, or a class has too few images to label.
+      ValueError: the classes differ, or a class has too few images to label.
     """
     source, target = (
         _whole(data.load(name, size=task.size, data_dir=data_dir))
@@ -87,16 +86,16 @@ def load(task: Task, seed: int, data_dir: str | None) -> Pair:
 
 
 def count_classes(source: str) -> int:
-    """Classes of a domain, without reading its images.
+    """Classes of a domain; reads no image.
 
     Raises:
-      ValueError: it is none of photographs.
+      ValueError: it is not a domain of photographs; the message lists these.
     """
-    kind, _, rest = source.partition(':')
-    place = pathlib.Path(rest).expanduser()
-    if kind == 'folder' and place.is_dir():
-        root = place / 'train' if (place / 'train').is_dir() else place
-        return sum(data.sources.is_class(path) for path in root.iterdir())
+    folder = domain_specs.existing_path(source, 'folder')
+    if folder and folder.is_dir():
+        return domain_specs.count_folder_classes(folder)
+    if source.startswith('folder:'):
+        raise ValueError(f'{source.removeprefix("folder:")}: there is no such folder')
     word = source.partition('_')[0]
     if word not in CLASSES:
         known = [n for n in data.domains.NAMED if n.partition('_')[0] in CLASSES]
@@ -116,34 +115,45 @@ def before(pair: Pair) -> TrainState:
 
 def held_out(pair: Pair) -> runs.HeldOut:
     """What the evaluations of a run read; at most 2,000 images for each validator."""
-    scale = pair.encoder.scale
-
-    def read(source):
-        return data.batches(source, min(EVALUATION_BATCH, len(source))).map(scale)
-
-    order = np.random.default_rng(0).permutation(len(pair.target))
-    unlabelled = data.Images(pair.target.image[np.sort(order[: selection.MOST])])
-    return runs.HeldOut(
-        read(pair.source_validation), read(unlabelled), read(pair.target_test)
+    capped = evaluation_data.capped(len(pair.target))
+    parts = (
+        pair.source_validation,
+        data.Images(pair.target.image[capped]),
+        pair.target_test,
     )
+    read = functools.partial(
+        evaluation_data.batches, scale=pair.encoder.scale, size=EVALUATION_BATCH
+    )
+    return runs.HeldOut(*map(read, parts))
+
+
+def inputs(task: Task, pair: Pair) -> runs.Inputs:
+    """How a photograph becomes an input of the fine-tuned network."""
+    height, width, channels = pair.source.image.shape[1:]
+    mean, std = (
+        tuple(float(v) for v in np.ravel(part))
+        for part in (pair.encoder.mean, pair.encoder.std)
+    )
+    # As data.load reads named domains, and folders of one's own.
+    zoom = None if task.target.startswith('folder:') else 1.0
+    return runs.Inputs((height, width), channels, mean, std, zoom)
 
 
 def stream(pair: Pair, batch: int, *domains: str) -> data.Stream:
-    """Normalised training batches of 'source', 'target' and 'target_labelled'.
+    """Normalised training batches of 'source', 'target' or 'target_labelled'.
 
-    Source and labelled target images are flipped and zoomed into at random.
+    All images are flipped and zoomed into at random.
     """
-    change = data.transforms.chain(data.transforms.flip(), data.transforms.zoom(0.5))
-    make = functools.partial(_stream, batch=batch, seed=pair.seed, change=change)
+    transform = data.transforms.chain(data.transforms.flip(), data.transforms.zoom(0.5))
+    make = functools.partial(_stream, batch=batch, seed=pair.seed, transform=transform)
     streams = {name: make(name, getattr(pair, name)) for name in domains}
-    scale = pair.encoder.scale
-    return data.zipped(**streams).map(scale)
+    return data.zipped(**streams).map(pair.encoder.scale)
 
 
-def _stream(name, part, *, batch, seed, change):
+def _stream(name, part, *, batch, seed, transform):
     make = data.unlabelled if name == 'target' else data.labelled
     size = min(batch, len(part))
-    return make(part, batch_size=size, seed=seed, transform=change, name=name)
+    return make(part, batch_size=size, seed=seed, transform=transform, name=name)
 
 
 def _whole(domain: data.Domain) -> data.Arrays:

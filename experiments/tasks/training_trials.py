@@ -1,4 +1,4 @@
-"""One cell of a study that trains a network: start, fit, score."""
+"""One trial of a study that trains a network: start, fit, score."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,7 +9,6 @@ from transfer_jax import data, evaluation, metrics, training
 from transfer_jax.methods.transfer.fine_tuning import Start
 from transfer_jax.types import Batch
 
-EVALUATION_BATCH = 100
 Scale = Callable[[Batch], Batch]  # uint8 images to inputs
 
 
@@ -21,11 +20,11 @@ def train(
     steps: int,
     seed: int,
 ) -> training.TrainState:
-    """The state after so many steps; a pure function of its arguments.
+    """The state after `steps` steps; a pure function of its arguments.
 
     Args:
-      start: (fresh, None) -> first state, such as methods.start_from(...); None keeps
-        the fresh one.
+      start: (fresh, None) -> first state, such as methods.start_from(...); None starts
+        from the fresh state.
     """
     key = jax.random.key(seed)
     fresh = jax.jit(method.init)(jax.random.fold_in(key, 0), stream[0])
@@ -41,7 +40,7 @@ def labelled(
     seed: int,
     transform: data.transforms.Transform | None = None,
 ) -> data.Stream:
-    """Training batches {'source': {'image', 'label'}}, scaled as the network wants.
+    """Training batches {'source': {'image', 'label'}}, scaled as the network expects.
 
     Args:
       scale: such as data.normalise(mean).
@@ -52,11 +51,6 @@ def labelled(
     return data.zipped(source=source).map(scale)
 
 
-def held_out(part: data.Arrays, scale: Scale) -> data.Batches:
-    """Scaled batches of a test set."""
-    return data.batches(part, min(EVALUATION_BATCH, len(part))).map(scale)
-
-
 def score(
     method: training.Method,
     state: training.TrainState,
@@ -65,7 +59,7 @@ def score(
 ) -> dict[str, float]:
     """'accuracy' over all examples, and 'class_accuracy', the mean over classes."""
     predict = evaluation.bind(method, state, 'source')
-    found = evaluation.evaluate(predict, batches, metrics.confusion(classes))
+    found = evaluation.evaluate(predict, batches, metrics.confusion_matrix(classes))
     matrix = np.asarray(found['confusion'])
     return {
         'accuracy': float(np.trace(matrix) / matrix.sum()),
@@ -76,7 +70,7 @@ def score(
 def score_logits(
     logits: np.ndarray, label: np.ndarray, classes: int
 ) -> dict[str, float]:
-    """The same of logits (n, c) and labels (n,)."""
-    right = logits.argmax(1) == label
-    each = [right[label == i].mean() for i in range(classes) if (label == i).any()]
-    return {'accuracy': float(right.mean()), 'class_accuracy': float(np.mean(each))}
+    """The same scores from logits (n, c) and labels (n,)."""
+    hits = logits.argmax(1) == label
+    each = [hits[label == i].mean() for i in range(classes) if (label == i).any()]
+    return {'accuracy': float(hits.mean()), 'class_accuracy': float(np.mean(each))}

@@ -6,13 +6,17 @@ gain by crops, rotations and the power transform is to be reproduced, not the nu
 
     python -m experiments.transfer.augmented_svm
 
-Arms: cnn_svm, features of length 1 of the whole image and a linear SVM; power, the same
-after the component-wise power transform sign(x) |x|^p, whose p the paper does not give;
-cnnaug_svm, the transform and 16 views of each image, as in section 3.1 there: the whole
-image, its four corners and its middle at 4/9 of the area, and the image turned by -30
-and 30 degrees, each with its mirror image. Every view of a training image trains; the
-scores of a test image are the sums over its views. Views beyond the first do not count
-as images: n is that of images. C was fixed in advance.
+Methods:
+
+  cnn_svm     features of the whole image, scaled to length 1, and a linear SVM
+  power       the same after the component-wise power transform sign(x) |x|^p; the paper
+              does not give p
+  cnnaug_svm  the transform and 16 views of each image, as in section 3.1 of the paper:
+              the whole image, its four corners and its middle at 4/9 of the area, and
+              the image rotated by -30 and 30 degrees, each with its mirror image
+
+The SVM trains on every view of a training image; the scores of a test image are sums
+over its views. n counts images, not views. C was fixed in advance.
 """
 
 import dataclasses
@@ -33,7 +37,7 @@ from transfer_jax.types import Samples
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ARMS = ('cnn_svm', 'power', 'cnnaug_svm')
+METHODS = ('cnn_svm', 'power', 'cnnaug_svm')
 ANGLES = (-30, 30)
 
 
@@ -42,7 +46,7 @@ class Config:
     """A linear SVM on the features of a pretrained network, with and without views."""
 
     data: str = 'caltech101'
-    """A domain of `python -m experiments.data list`, or folder:PATH."""
+    """A domain listed by `python -m experiments.data list`, or folder:PATH."""
     backbone: str = 'squeezenet'
     """A pretrained network, see transfer_jax/recipes/backbones.py."""
     size: int = 224
@@ -69,9 +73,9 @@ class Prepared(NamedTuple):
 
 def build(config: Config) -> Study:
     """The study of a config."""
-    cells = tuple(
-        {'arm': arm, 'n': n, 'seed': seed}
-        for arm in ARMS
+    trials = tuple(
+        {'method': method, 'n': n, 'seed': seed}
+        for method in METHODS
         for n in config.counts
         for seed in range(config.seeds)
     )
@@ -79,7 +83,7 @@ def build(config: Config) -> Study:
         name='transfer.augmented_svm',
         config=config,
         task=f'{config.data}, {config.backbone} at {config.size} pixels',
-        cells=cells,
+        trials=trials,
         prepare=functools.partial(prepare, config),
         measure=functools.partial(measure, config),
         across='n',
@@ -95,10 +99,10 @@ def prepare(config: Config, data_dir: str | None) -> Prepared:
     encoder = encoders.load(config.backbone, data_dir)
 
     def extract(images):
-        found = [
+        extracted = [
             encoders.extract(config.backbone, encoder, view) for view in views(images)
         ]
-        return np.stack(found, 1)
+        return np.stack(extracted, 1)
 
     return Prepared(
         extract(domain.train.image),
@@ -116,15 +120,15 @@ def views(images: np.ndarray) -> Iterator[np.ndarray]:
         yield np.ascontiguousarray(view[:, :, ::-1])
 
 
-def measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, float]:
-    """Accuracy of one arm, on one draw of training images."""
+def measure(config: Config, prepared: Prepared, trial: Mapping) -> dict[str, float]:
+    """Test accuracy of one method, on one draw of training images."""
     rows = features.draw_per_class(
-        prepared.label, cell['n'], cell['seed'], prepared.classes
+        prepared.label, trial['n'], trial['seed'], prepared.classes
     )
-    many = cell['arm'] == 'cnnaug_svm'
-    power = 1.0 if cell['arm'] == 'cnn_svm' else config.power
+    all_views = trial['method'] == 'cnnaug_svm'
+    power = 1.0 if trial['method'] == 'cnn_svm' else config.power
     train, test = (
-        unit_length(part if many else part[:, :1], power)
+        unit_length(part if all_views else part[:, :1], power)
         for part in (prepared.train[rows], prepared.test)
     )
     n, count, d = train.shape
@@ -149,17 +153,17 @@ def unit_length(x: np.ndarray, power: float) -> np.ndarray:
 
 
 def draw(rows: Sequence[dict]) -> dict[str, 'Figure']:
-    """Accuracy by images of a class, a curve for each arm."""
+    """Accuracy by images of a class, a curve for each method."""
     lines: dict[str, dict[int, list[float]]] = {}
     for row in rows:
-        line = lines.setdefault(row['arm'].replace('_', ' '), {})
+        line = lines.setdefault(row['method'].replace('_', ' '), {})
         line.setdefault(row['n'], []).append(row['class_accuracy'])
     title = 'Accuracy on the test images'
     return {'augmented_svm': figures.bands(lines, title, 'images of each class')}
 
 
 def _upright(images):
-    """Whole, five crops, two rotations, each (n, s, s, 3)."""
+    """The whole image, five crops and two rotations, each (n, s, s, 3)."""
     from PIL import Image
 
     side = images.shape[1]
@@ -170,11 +174,11 @@ def _upright(images):
         crop = images[:, top : top + small, left : left + small]
         yield data.images.resize(np.ascontiguousarray(crop), side)
     for angle in ANGLES:
-        turned = [
+        rotated = [
             Image.fromarray(image).rotate(angle, Image.Resampling.BILINEAR)
             for image in images
         ]
-        yield np.stack([np.asarray(picture) for picture in turned])
+        yield np.stack([np.asarray(picture) for picture in rotated])
 
 
 def sweep() -> Iterator[Config]:

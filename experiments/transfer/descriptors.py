@@ -1,27 +1,27 @@
-"""Fixed descriptors and a linear SVM on Caltech-101: what deep features replaced.
+"""Hand-made descriptors and a linear SVM on Caltech-101: what deep features replaced.
 
 Published, on all 101 classes with 30 training images of each, mean accuracy per class:
 bag of visual words 41.2 %, spatial pyramid 64.6 % (Lazebnik et al., CVPR 2006, table 2,
 200 words); Fisher vectors 77.8 % (Chatfield et al., BMVC 2011). No number is published
-for the 20 classes at hand: chance is 5 %, and what to expect is clearly less than a
-linear classifier on deep features reaches on the same images (95 % and more).
+for the 20 classes used here. Chance is 5 %; expect clearly less than a linear
+classifier on deep features reaches on the same images (95 % and more).
 
     python -m experiments.transfer.descriptors
 
-hog: gradient histograms of the whole image (Dalal & Triggs, CVPR 2005).
-words: a codebook of local descriptors by k-means, the share of each word in the image
-(Csurka et al., ECCV workshop 2004), square roots, which makes the linear kernel that of
-Hellinger.
-pyramid: the same in 1 + 4 + 16 parts of the image (Lazebnik et al. 2006).
-fisher: the gradient of a Gaussian mixture's log-likelihood of the local descriptors,
-with signed square roots and unit length (Perronnin et al., ECCV 2010).
+  hog      gradient histograms of the whole image (Dalal & Triggs, CVPR 2005)
+  words    square roots of the share of each visual word in the image (Csurka et al.,
+           ECCV workshop 2004), words being a k-means codebook of local descriptors; the
+           roots make the linear kernel the Hellinger kernel
+  pyramid  the same in 1 + 4 + 16 parts of the image (Lazebnik et al. 2006)
+  fisher   the gradient of a Gaussian mixture's log-likelihood of the local descriptors,
+           with signed square roots and unit length (Perronnin et al., ECCV 2010)
 
 Local descriptors are square roots of DAISY (Tola et al., TPAMI 2010) on a dense grid at
-two radii: SIFT's histograms on a circle; scikit-image's SIFT has no dense grid.
-Codebook, mixture and PCA are learned from all training images, without labels.
-Then n training images of each class are drawn, by which 3-fold cross-validation also
-chooses the SVM's cost; the test images are always the same. Draws, SVM and costs are
-those of experiments.transfer.probing.
+two radii. DAISY has SIFT's histograms on a circle; scikit-image's SIFT has no dense
+grid. Codebook, mixture and PCA are learned from all training images, without labels.
+Then n training images of each class are drawn; 3-fold cross-validation on them chooses
+the SVM's cost. The test images are always the same. Draws, SVM and costs are those of
+experiments.transfer.probing.
 """
 
 import dataclasses
@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import numpy as np
 
+from experiments.tasks import choices
 from transfer_jax import cli, data, runs, shallow
 from transfer_jax.data import features
 from transfer_jax.reports import image_grids
@@ -41,7 +42,7 @@ from transfer_jax.types import Samples
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LEARNED_FROM = 60_000  # local descriptors, of those of all training images
+LEARNED_FROM = 60_000  # local descriptors, drawn from those of all training images
 COSTS = (0.1, 1.0, 10.0, 100.0)  # of the SVM, for rows of length 1
 FOLDS = 3
 SHOWN = 8  # images in the report
@@ -56,23 +57,23 @@ class Config:
     size: int = 128
     """Side of the images, in pixels."""
     descriptors: tuple[str, ...] = ('hog', 'words', 'pyramid', 'fisher')
-    """What describes an image."""
+    """Some of hog, words, pyramid, fisher."""
     examples: tuple[int, ...] = (5, 10, 20, 30)
     """Training images of each class."""
     draws: int = 5
-    """Of the training images."""
+    """Draws of the training images."""
     cell: int = 16
     """Side of a HOG cell, in pixels."""
     step: int = 6
-    """Of the dense grid, in pixels."""
+    """Step of the dense grid, in pixels."""
     radii: tuple[int, ...] = (8, 15)
-    """Of the local descriptors, in pixels."""
+    """Radii of the local descriptors, in pixels."""
     words: int = 500
-    """In the codebook."""
+    """Words in the codebook."""
     components: int = 64
-    """Of the Gaussian mixture."""
+    """Components of the Gaussian mixture."""
     dimension: int = 64
-    """Of the local descriptors after PCA, for the mixture."""
+    """Dimension of the local descriptors after PCA, for the mixture."""
 
 
 class Described(NamedTuple):
@@ -86,13 +87,12 @@ class Described(NamedTuple):
 def build(config: Config) -> runs.Study:
     """The study of a config."""
     for name in config.descriptors:
-        if name not in MAKERS:
-            raise ValueError(f'no descriptor {name!r}; choose from {", ".join(MAKERS)}')
+        choices.check('descriptor', name, MAKERS)
     return runs.Study(
         name='transfer.descriptors',
         config=config,
         task=f'{config.domain}, fixed descriptors and a linear SVM',
-        cells=tuple(
+        trials=tuple(
             {'descriptor': name, 'n': n, 'seed': seed}
             for name in config.descriptors
             for n in config.examples
@@ -107,7 +107,7 @@ def build(config: Config) -> runs.Study:
 
 
 def prepare(config: Config, data_dir: str | None) -> Described:
-    """All images described; what is learned for it is learned from training images."""
+    """Describes all images; codebook, PCA and mixture learn from training images."""
     domain = data.load(config.domain, size=config.size, data_dir=data_dir)
     train, test = map(_grey, (domain.train.image, domain.test.image))
     described, local = Described(domain, {}, {}), None
@@ -115,25 +115,25 @@ def prepare(config: Config, data_dir: str | None) -> Described:
         if name != 'hog' and local is None:
             local = [_dense(part, config) for part in (train, test)]
             log.console.print(f'local descriptors: {local[0][0].shape} an image')
-        given = (train, test) if name == 'hog' else local
-        made = MAKERS[name](*given, config)
-        described.train[name], described.test[name] = _span(*made)
-        log.console.print(f'{name}: {made[0].shape[1]:,} numbers')
+        inputs = (train, test) if name == 'hog' else local
+        vectors = MAKERS[name](*inputs, config)
+        described.train[name], described.test[name] = _span(*vectors)
+        log.console.print(f'{name}: {vectors[0].shape[1]:,} numbers')
     return described
 
 
-def measure(described: Described, cell: Mapping[str, Any]) -> dict[str, Any]:
+def measure(described: Described, trial: Mapping[str, Any]) -> dict[str, Any]:
     """Mean accuracy per class of an SVM on n drawn training images of each class."""
-    train, test = (part[cell['descriptor']] for part in described[1:])
-    domain, key = described.domain, jax.random.key(cell['seed'])
-    rows = features.draw_per_class(domain.train.label, cell['n'], cell['seed'])
+    train, test = (part[trial['descriptor']] for part in described[1:])
+    domain, key = described.domain, jax.random.key(trial['seed'])
+    rows = features.draw_per_class(domain.train.label, trial['n'], trial['seed'])
     drawn = Samples(train[rows], domain.train.label[rows], np.ones(len(rows)))
-    own = {'kind': 'svm', 'classes': len(domain.classes)}
-    choice = shallow.choose_cost(key, drawn, **own, costs=COSTS, folds=FOLDS)
-    fitted = shallow.linear_path(**own, costs=[float(choice.cost)])(drawn)
-    answer = np.asarray(shallow.linear_scores(fitted, test))[0].argmax(1)
+    svm = {'kind': 'svm', 'classes': len(domain.classes)}
+    choice = shallow.choose_cost(key, drawn, **svm, costs=COSTS, folds=FOLDS)
+    fitted = shallow.linear_path(**svm, costs=[float(choice.cost)])(drawn)
+    predicted = np.asarray(shallow.linear_scores(fitted, test))[0].argmax(1)
     label = domain.test.label
-    per_class = [(answer[label == c] == c).mean() for c in np.unique(label)]
+    per_class = [(predicted[label == c] == c).mean() for c in np.unique(label)]
     return {
         'accuracy': np.mean(per_class),
         'cost': choice.cost,
@@ -155,13 +155,13 @@ def bag_of_words(
     """Local descriptors (g, g, r, d) of each image to shares of words.
 
     Args:
-      parts: levels of the pyramid: the image is cut in p x p equal parts, for each p.
+      parts: levels of the pyramid; level p cuts the image into p x p equal parts.
     """
     from sklearn import cluster
 
     codebook = cluster.MiniBatchKMeans(
         config.words, batch_size=4096, n_init=3, random_state=0
-    ).fit(_some(train))
+    ).fit(_sample(train))
 
     def shares(image):
         """Square roots of the shares of the words in each part of an image."""
@@ -185,10 +185,10 @@ def fisher(
     from skimage import feature
     from sklearn import decomposition
 
-    some = _some(train)
-    pca = decomposition.PCA(config.dimension, random_state=0).fit(some)
+    sample = _sample(train)
+    pca = decomposition.PCA(config.dimension, random_state=0).fit(sample)
     mixture = feature.learn_gmm(
-        pca.transform(some),
+        pca.transform(sample),
         n_modes=config.components,
         gm_args={
             'covariance_type': 'diag',
@@ -215,17 +215,17 @@ MAKERS = {
 
 def pictures(cell: int, described: Described) -> dict[str, 'Figure']:
     """Test images and their HOG."""
-    every = described.domain.test.image
-    image = every[:: max(1, len(every) // SHOWN)][:SHOWN]
-    drawn = np.stack([_hog(grey, cell, visualize=True)[1] for grey in _grey(image)])
+    images = described.domain.test.image
+    images = images[:: max(1, len(images) // SHOWN)][:SHOWN]
+    drawn = np.stack([_hog(grey, cell, visualize=True)[1] for grey in _grey(images)])
     drawn = np.rint(255 * (drawn / drawn.max()) ** 0.5).astype(np.uint8)
-    both = np.concatenate([image, np.repeat(drawn[..., None], 3, -1)])
+    both = np.concatenate([images, np.repeat(drawn[..., None], 3, -1)])
     title, names = 'Images and their HOG', [''] * len(both)
-    return {'hog': image_grids.samples(both, names, title, len(image))}
+    return {'hog': image_grids.samples(both, names, title, len(images))}
 
 
 def sweep() -> Iterator[Config]:
-    """The study as it is."""
+    """The default study."""
     yield Config()
 
 
@@ -259,29 +259,30 @@ def _hog(image, cell, **options):
 
 
 def _dense(images: Iterable[np.ndarray], config: Config) -> list[np.ndarray]:
-    """Square roots of DAISY (g, g, r, 200) float32, at one grid for all radii."""
+    """Square roots of DAISY (g, g, r, 200) float32, all radii on the same grid."""
     from skimage import feature
 
     def at(image, radius):
-        less = max(config.radii) - radius
-        inside = image[less : len(image) - less, less : len(image) - less]
-        found = feature.daisy(inside, config.step, radius, normalization='l1')
-        return np.sqrt(found).astype(np.float32)
+        margin = max(config.radii) - radius
+        inside = image[margin : len(image) - margin, margin : len(image) - margin]
+        daisy = feature.daisy(inside, config.step, radius, normalization='l1')
+        return np.sqrt(daisy).astype(np.float32)
 
     return [np.stack([at(i, r) for r in config.radii], 2) for i in images]
 
 
-def _some(images: Sequence[np.ndarray]) -> np.ndarray:
+def _sample(images: Sequence[np.ndarray]) -> np.ndarray:
     """At most LEARNED_FROM of all local descriptors (m, d)."""
-    every = np.concatenate([image.reshape(-1, image.shape[-1]) for image in images])
+    local = np.concatenate([image.reshape(-1, image.shape[-1]) for image in images])
     rng = np.random.default_rng(0)
-    return every[rng.permutation(len(every))[:LEARNED_FROM]]
+    return local[rng.permutation(len(local))[:LEARNED_FROM]]
 
 
 def _span(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both in coordinates of the span of the n training images, (., n).
 
-    An SVM with an L2 penalty answers the same; one program serves all descriptors.
+    The predictions of an L2-regularised SVM do not change; all descriptors then have
+    one shape, and one compiled program serves them all.
     """
     n, d = train.shape
     if d <= n:

@@ -1,26 +1,28 @@
-"""A few labelled images a class: class means, linear probes, fine-tuning.
+"""Few labelled images of each class: class means, linear probes, fine-tuning.
 
-With the features of a network trained on ImageNet, from n images of each class:
+Classifiers from n images of each class, on the features of a network trained on
+ImageNet:
 
   nearest mean   distance to the class means (Mensink et al., TPAMI 2013; Snell et al.,
                  NIPS 2017)
   prototypes     the same for centred features of length 1 (SimpleShot, Wang et al.,
                  arXiv:1911.04623)
-  svm, softmax   linear probes; C chosen by 3 folds from 5 images on, 10 below
-  fine-tuning    the layers after fire8 and a linear classifier by SGD with momentum,
+  svm, softmax   linear probes; 3 folds choose C if there are 5 images or more, else
+                 C is 10
+  fine-tuning    SGD with momentum on the layers after fire8 and a linear classifier,
                  from the pretrained weights and the softmax probe with C 10
 
 Published for other data: SimpleShot finds the class means of centred, normalised
 features as good as meta-learning (miniImageNet, 5 classes, 1 / 5 images: 64.3 / 81.5 %
-with a WRN). There is no published number for the images of Amazon.
+with a WRN). No number is published for the images of Amazon.
 
     python -m experiments.transfer.few_shot
     python -m experiments.transfer.few_shot --config.domain caltech101
 
-Images are drawn from the training part, 100 times, 10 times for fine-tuning; the test
-is on the whole test part. Features are SqueezeNet's fire9, averaged over places and
-divided by their length. Fine-tuning goes over all images of a draw in each of 40 steps,
-or 100 at random where there are more, at a rate fixed in advance.
+Images are drawn from the training part 100 times, for fine-tuning 10 times; the test is
+on the whole test part. Features are SqueezeNet's fire9, averaged over positions and
+divided by their length. Each of the 40 steps of fine-tuning sees all images of the
+draw, or 100 random ones if there are more. Its rate was fixed in advance.
 """
 
 import dataclasses
@@ -33,7 +35,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.tasks import photo_features, training_trials
+from experiments.tasks import choices, photo_features, training_trials
 from transfer_jax import cli, data, models, ops, runs, shallow
 from transfer_jax.data import features
 from transfer_jax.recipes import backbones
@@ -46,27 +48,31 @@ MEANS = {
     'prototypes': shallow.prototypes,
 }
 PROBES = ('svm', 'softmax')
-CUT = 'fire8'  # fine-tuning trains what comes after
+WEIGHTS = ('pretrained', 'random')
+CUT = 'fire8'  # fine-tuning trains the layers after it
 COSTS, COST, FOLDS, FOLDS_FROM = (0.1, 1.0, 10.0, 100.0), 10.0, 3, 5
-MOMENTUM, MOST = 0.9, 100  # images in a step
+MOMENTUM = 0.9
+MOST = 100  # images in a step
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Few labelled images of each class."""
+    """Classifiers from few labelled images of each class."""
 
     domain: str = 'office_amazon'
     """office_amazon, office_caltech10 or caltech101."""
     size: int = 128
-    """Side of the images."""
+    """Side of the images in pixels."""
     counts: str = '1,2,5,10,20'
-    """Training images of each class."""
+    """Training images of each class, separated by commas."""
     draws: int = 100
+    """Draws of the training images."""
     tuned_draws: int = 10
-    """Of fine-tuning."""
+    """Draws for fine-tuning."""
     steps: int = 40
+    """Steps of fine-tuning."""
     rate: float = 0.003
-    """Of fine-tuning."""
+    """Learning rate of fine-tuning."""
     weights: str = 'pretrained'
     """pretrained, or random as a baseline."""
 
@@ -79,31 +85,28 @@ class Prepared(NamedTuple):
     label: np.ndarray
     test_label: np.ndarray
     classes: int
-    params: Any  # of the layers after the cut
+    params: Any  # of the layers after CUT
 
 
 def build(config: Config) -> runs.Study:
     """The study of a config."""
-    if config.domain not in DOMAINS:
-        raise ValueError(
-            f'no domain {config.domain!r}; choose from {", ".join(DOMAINS)}'
-        )
-    if config.weights not in ('pretrained', 'random'):
-        raise ValueError(f'no weights {config.weights!r}: pretrained or random')
+    choices.check('domain', config.domain, DOMAINS)
+    choices.check('weights', config.weights, WEIGHTS)
     counts = [int(n) for n in config.counts.split(',')]
-    arms = [*MEANS, *PROBES, 'fine-tuning']
-    cells = [
-        {'arm': arm, 'n': n, 'seed': seed}
-        for arm in arms
+    draws = dict.fromkeys((*MEANS, *PROBES), config.draws)
+    draws['fine-tuning'] = config.tuned_draws
+    trials = [
+        {'method': method, 'n': n, 'seed': seed}
+        for method in draws
         for n in counts
-        for seed in range(config.tuned_draws if arm == arms[-1] else config.draws)
+        for seed in range(draws[method])
     ]
     title = f'{config.domain}, {config.size} px'
     return runs.Study(
         name='transfer.few_shot',
         config=config,
         task=f'{title}, {config.weights} SqueezeNet',
-        cells=tuple(cells),
+        trials=tuple(trials),
         prepare=functools.partial(_prepare, config),
         measure=functools.partial(_measure, config),
         across='n',
@@ -124,12 +127,12 @@ def fast() -> Config:
 
 
 def draw(rows: Sequence[Mapping[str, Any]], title: str):
-    """Accuracy against images a class, with 95 % intervals of the mean."""
+    """Accuracy by images of a class, with 95 % intervals of the mean."""
     lines: dict[str, dict[float, list[float]]] = {}
     for row in rows:
-        line = lines.setdefault(row['arm'], {})
+        line = lines.setdefault(row['method'], {})
         line.setdefault(row['n'], []).append(row['accuracy'])
-    label = 'training images a class'
+    label = 'training images of each class'
     return figures.bands(lines, title, label, interval=True, logarithmic=True)
 
 
@@ -159,31 +162,32 @@ def _prepare(config: Config, data_dir: str | None) -> Prepared:
     )
 
 
-def _measure(config, prepared, cell):
-    arm, n, seed = cell['arm'], cell['n'], cell['seed']
+def _measure(config, prepared, trial):
+    method, n, seed = trial['method'], trial['n'], trial['seed']
     rows = features.draw_per_class(prepared.label, n, seed)
     samples = Samples(
         prepared.train['pooled'][rows],
         prepared.label[rows],
         np.ones(len(rows), np.float32),
     )
-    if arm == 'fine-tuning':
+    if method == 'fine-tuning':
         logits = _fine_tuned(config, prepared, samples, rows, seed)
-    elif arm in MEANS:
-        logits = _class_means(arm, prepared.classes, samples, prepared.test['pooled'])
+    elif method in MEANS:
+        test = prepared.test['pooled']
+        logits = _class_means(method, prepared.classes, samples, test)
     else:
         cost = COST
         if n >= FOLDS_FROM:
             choice = shallow.choose_cost(
                 jax.random.key(seed),
                 samples,
-                kind=arm,
+                kind=method,
                 classes=prepared.classes,
                 costs=COSTS,
                 folds=FOLDS,
             )
             cost = float(choice.cost)
-        fitted = shallow.linear_path(arm, prepared.classes, (cost,))(samples)
+        fitted = shallow.linear_path(method, prepared.classes, (cost,))(samples)
         logits = shallow.linear_scores(fitted, prepared.test['pooled'])[0]
     return training_trials.score_logits(
         np.asarray(logits), prepared.test_label, prepared.classes
@@ -191,9 +195,9 @@ def _measure(config, prepared, cell):
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _class_means(arm, classes, samples, test):
-    made = MEANS[arm](classes)
-    return made.logits(made.fit(None, samples, None), test)
+def _class_means(method, classes, samples, test):
+    classifier = MEANS[method](classes)
+    return classifier.logits(classifier.fit(None, samples, None), test)
 
 
 def _after_cut():
@@ -201,7 +205,7 @@ def _after_cut():
 
 
 def _fine_tuned(config, prepared, samples, rows, seed):
-    """Logits after SGD on the layers behind the cut and on the probe above them."""
+    """Logits after SGD on the layers after CUT and on the probe above them."""
     probe = shallow.softmax_regression(prepared.classes, COST)
     fitted = probe.fit(None, samples, None)
     params = {
@@ -212,10 +216,10 @@ def _fine_tuned(config, prepared, samples, rows, seed):
     state = (params, optax.sgd(config.rate, MOMENTUM).init(params))
     rng = np.random.default_rng([seed, 1])
     for _ in range(config.steps):
-        some = rows
+        batch = rows
         if len(rows) > MOST:
-            some = rng.choice(rows, MOST, replace=False)
-        image, label = prepared.train['cut'][some], prepared.label[some]
+            batch = rng.choice(rows, MOST, replace=False)
+        image, label = prepared.train['cut'][batch], prepared.label[batch]
         state = _step(config.rate, state, image, label)
     test = prepared.test['cut']
     parts = [_logits(state[0], test[i : i + MOST]) for i in range(0, len(test), MOST)]
@@ -224,8 +228,8 @@ def _fine_tuned(config, prepared, samples, rows, seed):
 
 @jax.jit
 def _logits(params, x):
-    found, _ = _after_cut().apply({'params': params['after']}, x, train=False)
-    return ops.l2_normalise(found) @ params['weight'] + params['bias']
+    pooled, _ = _after_cut().apply({'params': params['after']}, x, train=False)
+    return ops.l2_normalise(pooled) @ params['weight'] + params['bias']
 
 
 @jax.jit
@@ -233,8 +237,8 @@ def _step(rate, state, x, label):
     tx = optax.sgd(rate, MOMENTUM)
 
     def loss(params):
-        found = _logits(params, x)
-        return optax.softmax_cross_entropy_with_integer_labels(found, label).mean()
+        logits = _logits(params, x)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, label).mean()
 
     params, opt_state = state
     updates, opt_state = tx.update(jax.grad(loss)(params), opt_state, params)

@@ -1,4 +1,4 @@
-"""From scratch, frozen features, or fine-tuning: which, with how many images a class.
+"""From scratch, frozen features or fine-tuning, by the number of training images.
 
 Published on whole Caltech-101, another network (Zeiler & Fergus 2014, table 4): 30
 images of each class, pretrained and a new softmax 83.8 to 86.5, from scratch 46.5.
@@ -7,13 +7,19 @@ images of each class, pretrained and a new softmax 83.8 to 86.5, from scratch 46
     python -m experiments.transfer.fine_tuning --config.data folder:PATH
     python -m experiments.table transfer
 
-Arms: scratch (random weights, all layers learn); svm (frozen features, linear SVM);
-head (frozen features, new linear layer); small (all layers, pretrained ones slower
-than the new layer); layerwise (each layer slower by a factor than the one above it);
-full (all layers at one rate). Every arm but svm sees the same
-images, flipped and zoomed into at random. No arm looks at the test images before the
-end; rates were chosen on training images that were held out (--config.held-out 10
---config.counts 20 --config.seeds 1). Accuracy is that of the last step.
+Methods:
+
+  scratch    random weights, all layers learn
+  svm        frozen features, linear SVM
+  head       frozen features, new linear layer
+  small      all layers learn, pretrained ones slower than the new layer
+  layerwise  all layers learn, each slower by a factor than the layer above it
+  full       all layers learn at one rate
+
+Every method but svm sees the same images, flipped and zoomed into at random. Test
+images are read only at the end. Rates were chosen on held-out training images
+(--config.held-out 10 --config.counts 20 --config.seeds 1). Accuracy is that of the last
+step.
 """
 
 import dataclasses
@@ -24,7 +30,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import numpy as np
 
-from experiments.tasks import encoders, training_trials
+from experiments.tasks import choices, encoders, evaluation_data, training_trials
 from transfer_jax import cli, data, methods, models, ops, shallow, training
 from transfer_jax.data import features
 from transfer_jax.reports import figures
@@ -35,74 +41,73 @@ from transfer_jax.types import Samples
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ARMS = ('scratch', 'svm', 'head', 'small', 'layerwise', 'full')
+METHODS = ('scratch', 'svm', 'head', 'small', 'layerwise', 'full')
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """The comparison on one set of photographs."""
+    """The comparison on one data set of photographs."""
 
     data: str = 'caltech101'
-    """A domain of `python -m experiments.data list`, or folder:PATH."""
+    """A domain listed by `python -m experiments.data list`, or folder:PATH."""
     backbone: str = 'squeezenet'
     """A pretrained network, see transfer_jax/recipes/backbones.py."""
     size: int = 96
     """Side of the images in pixels."""
     counts: tuple[int, ...] = (5, 10, 20, 30)
     """Training images of each class."""
-    arms: tuple[str, ...] = ARMS
+    methods: tuple[str, ...] = METHODS
     """scratch, svm, head, small, layerwise, full."""
     seeds: int = 3
-    """Draws of the training images, and of what is random in training."""
+    """Draws of the training images and of the randomness in training."""
     steps: int = 200
     scratch_steps: int = 400
-    """Training from scratch is given more."""
+    """Steps of training from scratch."""
     batch: int = 32
     rate: float = 1e-2
     """Adam's rate of the new layer, rising over a tenth of the steps and falling to 0
     as a cosine."""
     small: float = 0.03
-    """Of arm small: rate of the pretrained layers over that of the new one."""
+    """For method small: rate of the pretrained layers over that of the new one."""
     full: float = 1e-3
-    """Of arms full and scratch: one rate for all layers, the new one too."""
+    """For methods full and scratch: the rate of all layers."""
     decay: float = 0.2
-    """Of layerwise: rate of a layer over that of the layer above it."""
+    """For method layerwise: rate of a layer over that of the layer above it."""
     held_out: int = 0
-    """To choose a rate by: so many training images of each class are tested, instead
-    of the test images, and none of them is trained on."""
+    """To choose a rate: training images of each class that are held out and tested
+    instead of the test images."""
     cost: float = 1.0
     """C of the linear SVM, on features of unit length times the square root of their
     number."""
 
 
 class Prepared(NamedTuple):
-    """What the cells read."""
+    """What the trials read."""
 
     domain: data.Domain
     encoder: encoders.Encoder
-    train: np.ndarray  # (n, d) frozen features, scaled as the SVM wants them
+    train: np.ndarray  # (n, d) frozen features, scaled for the SVM
     test: np.ndarray
 
 
 def build(config: Config) -> Study:
     """The study of a config."""
-    unknown = set(config.arms) - set(ARMS)
-    if unknown:
-        raise ValueError(f'no arm {unknown.pop()!r}; choose from {", ".join(ARMS)}')
-    cells = tuple(
-        {'arm': arm, 'n': n, 'seed': seed}
+    for name in config.methods:
+        choices.check('method', name, METHODS)
+    trials = tuple(
+        {'method': name, 'n': n, 'seed': seed}
         for n in config.counts
         for seed in range(config.seeds)
-        for arm in config.arms
+        for name in config.methods
     )
     return Study(
         name='transfer.fine_tuning',
         config=config,
         task=f'{config.data}, {config.backbone} at {config.size} pixels'
         + (f', {config.held_out} training images tested' if config.held_out else ''),
-        cells=cells,
+        trials=trials,
         prepare=lambda data_dir: prepare(config, data_dir),
-        measure=lambda prepared, cell: measure(config, prepared, cell),
+        measure=lambda prepared, trial: measure(config, prepared, trial),
         across='n',
         figures=draw,
         fast=config == fast(),
@@ -118,25 +123,25 @@ def prepare(config: Config, data_dir: str | None) -> Prepared:
         rest = np.setdiff1d(np.arange(len(whole)), rows)
         domain = domain._replace(train=whole.take(rest), test=whole.take(rows))
     encoder = encoders.load(config.backbone, data_dir)
-    found = [
+    extracted = [
         encoders.extract(config.backbone, encoder, part.image)
         for part in (domain.train, domain.test)
     ]
-    return Prepared(domain, encoder, *map(_scaled, found))
+    return Prepared(domain, encoder, *map(_scaled, extracted))
 
 
-def measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, float]:
-    """Accuracy of one arm, on one draw of training images."""
+def measure(config: Config, prepared: Prepared, trial: Mapping) -> dict[str, float]:
+    """Test accuracy of one method, on one draw of training images."""
     domain = prepared.domain
     classes = len(domain.classes)
     rows = features.draw_per_class(
-        domain.train.label, cell['n'], cell['seed'], domain.classes
+        domain.train.label, trial['n'], trial['seed'], domain.classes
     )
-    if cell['arm'] == 'svm':
+    if trial['method'] == 'svm':
         return _svm(config, prepared, rows, classes)
-    scratch = cell['arm'] == 'scratch'
+    scratch = trial['method'] == 'scratch'
     steps = config.scratch_steps if scratch else config.steps
-    method = build_method(config, cell['arm'], classes, steps)
+    method = build_method(config, trial['method'], classes, steps)
     start = None
     if not scratch:
         encoder = prepared.encoder
@@ -149,29 +154,33 @@ def measure(config: Config, prepared: Prepared, cell: Mapping) -> dict[str, floa
         part,
         scale,
         batch=min(config.batch, len(part)),
-        seed=cell['seed'],
+        seed=trial['seed'],
         transform=data.transforms.chain(
             data.transforms.flip(), data.transforms.zoom(0.5)
         ),
     )
-    state = training_trials.train(method, start, stream, steps=steps, seed=cell['seed'])
-    test = training_trials.held_out(domain.test, scale)
+    state = training_trials.train(
+        method, start, stream, steps=steps, seed=trial['seed']
+    )
+    test = evaluation_data.batches(domain.test, scale)
     return training_trials.score(method, state, test, classes)
 
 
-@functools.cache  # one compiled step for all cells of an arm
-def build_method(config: Config, arm: str, classes: int, steps: int) -> training.Method:
-    """How an arm trains."""
-    one_rate = arm in ('full', 'scratch')
+@functools.cache  # one compiled step for all trials of a method
+def build_method(
+    config: Config, name: str, classes: int, steps: int
+) -> training.Method:
+    """The training of one of METHODS but svm."""
+    one_rate = name in ('full', 'scratch')
     base = config.full if one_rate else config.rate
     rate = optim.warmup_cosine(steps, base, steps // 10)
     layers = encoders.layers(config.backbone)
-    if arm == 'head':
+    if name == 'head':
         rules = [('.*', optim.Group(frozen=True))]
-    elif arm == 'layerwise':
+    elif name == 'layerwise':
         rules = optim.layerwise(layers, config.decay, above=1)
     else:
-        rules = [('.*', optim.Group(rate=config.small if arm == 'small' else 1.0))]
+        rules = [('.*', optim.Group(rate=config.small if name == 'small' else 1.0))]
 
     def tx(group):
         return optim.adam(optim.scaled(rate, group.rate))
@@ -184,10 +193,10 @@ def build_method(config: Config, arm: str, classes: int, steps: int) -> training
 
 
 def draw(rows: Sequence[dict]) -> dict[str, 'Figure']:
-    """Accuracy by images of a class, a curve for each arm."""
+    """Accuracy by images of a class, a curve for each method."""
     lines: dict[str, dict[int, list[float]]] = {}
     for row in rows:
-        line = lines.setdefault(row['arm'], {})
+        line = lines.setdefault(row['method'], {})
         line.setdefault(row['n'], []).append(row['accuracy'])
     title = 'Accuracy on the test images'
     figure = figures.bands(lines, title, 'training images of each class')
@@ -206,12 +215,12 @@ def _svm(config, prepared, rows, classes) -> dict[str, float]:
 
 
 def _scaled(x: np.ndarray) -> np.ndarray:
-    """Rows of (n, d) of length sqrt(d)."""
+    """Rows (n, d) scaled to length sqrt(d)."""
     return np.asarray(ops.l2_normalise(x)) * np.sqrt(x.shape[1])
 
 
 def sweep() -> Iterator[Config]:
-    """The comparison of the README."""
+    """The comparison of docs/transfer.md."""
     yield Config()
 
 

@@ -1,24 +1,24 @@
 """Linear probes of every layer of a pretrained network (Zeiler and Fergus, ECCV 2014).
 
-SVM(i) and softmax(i) are trained on the features of layer i of a network whose weights
-are fixed: pretrained on ImageNet, or drawn at random (same initialiser, one seed). At
-the last layer a head with one hidden layer stands beside them.
+SVM(i) and softmax(i) are trained on the features of layer i of a network with fixed
+weights: pretrained on ImageNet, or random (same initialiser, one seed). The last layer
+also has a head with one hidden layer.
 
 Published (table 7), Caltech-101 with 30 images a class of 101: SVM (1) 44.8 +- 0.7, (2)
-66.2, (3) 72.3, (4) 76.6, (5) 86.2, (7) 85.5; softmax (5) 82.9, (7) 85.4. Theirs is an
-AlexNet, and its test set the rest of 101 classes. Ours are 20 of the classes with 20
-test images each, easier, and smaller networks: the rise with depth is to be reproduced,
-not the numbers.
+66.2, (3) 72.3, (4) 76.6, (5) 86.2, (7) 85.5; softmax (5) 82.9, (7) 85.4. That is an
+AlexNet, tested on all other images of 101 classes. This experiment has smaller networks
+and an easier set, 20 of the classes with 20 test images each: it reproduces the rise
+with depth, not the numbers.
 
     python -m experiments.transfer.probing
     python -m experiments.transfer.probing --config.domain office_amazon \
         --config.network mobilenet_v1 --config.size 128
 
-Features: the means of 2 x 2 parts of a layer's map side by side (4 c numbers; 512 to
-2,048 of SqueezeNet's fires), divided by their length. The training images are drawn
-from the training part, all of it with 30 a class of Caltech-101 (so one draw there);
-the test is on the whole test part. C is chosen by 3 folds of the drawn images. Mean
-accuracy over classes.
+Features: the concatenated means of 2 x 2 parts of a layer's map (4 c numbers; 512 to
+2,048 for SqueezeNet's fires), divided by their length. Training images are drawn from
+the training part; 30 of each class are all of Caltech-101's, so there is one draw. The
+test is on the whole test part. 3 folds of the drawn images choose C. The number is the
+mean accuracy over classes.
 """
 
 import dataclasses
@@ -31,13 +31,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.tasks import photo_features, training_trials
+from experiments.tasks import choices, photo_features, training_trials
 from transfer_jax import cli, data, ops, runs, shallow
 from transfer_jax.data import features
 from transfer_jax.reports import figures
 from transfer_jax.types import Samples
 
-# Every layer of SqueezeNet but the pools; every second or third block of the others
+# Every layer of SqueezeNet but its pools; every second or third block of the others
 LAYERS = {
     'squeezenet': ('conv1', *(f'fire{i}' for i in range(2, 10))),
     'mobilenet_v1': ('conv1', *(f'block{i}' for i in range(1, 14, 2))),
@@ -49,7 +49,7 @@ WEIGHTS = ('pretrained', 'random')
 COSTS = (0.1, 1.0, 10.0, 100.0)  # of features of length 1
 FOLDS = 3
 HIDDEN, HIDDEN_STEPS, HIDDEN_RATE, HIDDEN_DECAY = 256, 200, 0.003, 1e-3
-WHOLE = 30  # images a class that are all of Caltech-101's training part
+WHOLE = 30  # images of each class: all of Caltech-101's training part
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,33 +57,33 @@ class Config:
     """Linear probes of the layers of one network on one data set."""
 
     network: str = 'squeezenet'
+    """squeezenet, mobilenet_v1 or mobilenet_v2."""
     domain: str = 'caltech101'
     """caltech101, office_amazon or office_caltech10."""
     size: int = 224
-    """Side of the images; those of Office-Caltech10 have 128."""
+    """Side of the images in pixels; those of Office-Caltech10 have 128."""
     counts: str = '5,30'
-    """Training images of each class; at most 20 with Office-Caltech10."""
+    """Training images of each class, separated by commas; at most 20 with
+    Office-Caltech10."""
     draws: int = 3
+    """Draws of the training images."""
     grid: int = 2
-    """Parts of a map along each side that are averaged; 1 is the global average."""
+    """Averaged parts of a map along each side; 1 is the global average."""
     weights: str = 'pretrained,random'
+    """pretrained, random, or both."""
 
 
 def build(config: Config) -> runs.Study:
     """The study of a config."""
     photo_features.check(config.network)
-    if config.domain not in DOMAINS:
-        raise ValueError(
-            f'no domain {config.domain!r}; choose from {", ".join(DOMAINS)}'
-        )
+    choices.check('domain', config.domain, DOMAINS)
     weights = config.weights.split(',')
     for name in weights:
-        if name not in WEIGHTS:
-            raise ValueError(f'no weights {name!r}; choose from {", ".join(WEIGHTS)}')
+        choices.check('weights', name, WEIGHTS)
     layers = _layers(config)
     counts = [int(n) for n in config.counts.split(',')]
     kinds = [(layer, probe) for layer in layers for probe in PROBES]
-    cells = [
+    trials = [
         {'weights': name, 'layer': layer, 'probe': probe, 'n': n, 'seed': seed}
         for name in weights
         for layer, probe in [*kinds, (layers[-1], 'hidden')]
@@ -95,7 +95,7 @@ def build(config: Config) -> runs.Study:
         name='transfer.probing',
         config=config,
         task=title,
-        cells=tuple(cells),
+        trials=tuple(trials),
         prepare=functools.partial(_prepare, config),
         measure=_measure,
         across='n',
@@ -118,9 +118,9 @@ def fast() -> Config:
 
 
 def draw(rows: Sequence[Mapping[str, Any]], title: str) -> dict[str, Any]:
-    """Accuracy against depth, a figure for each kind of probe."""
+    """Accuracy by depth, a figure for each kind of probe."""
     layers = list(dict.fromkeys(row['layer'] for row in rows))
-    found = {}
+    drawn = {}
     for probe in PROBES:
         lines: dict[str, dict[float, list[float]]] = {}
         for row in rows:
@@ -128,13 +128,13 @@ def draw(rows: Sequence[Mapping[str, Any]], title: str) -> dict[str, Any]:
                 continue
             name = f'{row["weights"]}, {row["n"]} a class'
             line = lines.setdefault(name, {})
-            place = layers.index(row['layer']) + 1
-            line.setdefault(place, []).append(row['class_accuracy'])
+            depth = layers.index(row['layer']) + 1
+            line.setdefault(depth, []).append(row['class_accuracy'])
         figure = figures.bands(lines, f'{probe}: {title}', 'layer')
         axes = figure.axes[0]
         axes.set_xticks(range(1, len(layers) + 1), layers, rotation=45)
-        found[f'Probes, {probe}'] = figure
-    return found
+        drawn[f'Probes, {probe}'] = figure
+    return drawn
 
 
 def _layers(config):
@@ -147,7 +147,7 @@ def _draws(config, n):
 
 
 def _prepare(config: Config, data_dir: str | None):
-    """(training labels, test labels, (weights, layer) -> features of both)."""
+    """(training labels, test labels, classes, (weights, layer) -> features of both)."""
     domain = data.load(config.domain, size=config.size, data_dir=data_dir)
     image = np.concatenate([domain.train.image, domain.test.image])
     pool = functools.partial(photo_features.grid, size=config.grid)
@@ -163,19 +163,19 @@ def _prepare(config: Config, data_dir: str | None):
         )
 
     @functools.cache
-    def of(weights, layer):
+    def unit_length(weights, layer):
         with jax.enable_x64(True):
             x = np.asarray(ops.l2_normalise(np.float64(extracted(weights)[layer])))
         return _span(x[: len(domain.train)], x[len(domain.train) :])
 
-    return domain.train.label, domain.test.label, len(domain.classes), of
+    return domain.train.label, domain.test.label, len(domain.classes), unit_length
 
 
 def _span(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both in coordinates of the span of the n training images, (., n).
 
-    No L2-regularised linear classifier can tell; every layer has the same shape then,
-    and one compiled program serves them all.
+    The predictions of an L2-regularised linear classifier do not change; all layers
+    then have one shape, and one compiled program serves them all.
     """
     n, d = train.shape
     if d <= n:
@@ -185,23 +185,23 @@ def _span(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return triangle.T, test @ basis
 
 
-def _measure(prepared, cell):
-    label, test_label, classes, of = prepared
-    train, test = of(cell['weights'], cell['layer'])
-    rows = features.draw_per_class(label, cell['n'], cell['seed'])
+def _measure(prepared, trial):
+    label, test_label, classes, load = prepared
+    train, test = load(trial['weights'], trial['layer'])
+    rows = features.draw_per_class(label, trial['n'], trial['seed'])
     samples = Samples(train[rows], label[rows], np.ones(len(rows)))
-    if cell['probe'] == 'hidden':
-        logits, facts = _hidden(samples, test, classes, cell['seed']), {}
+    if trial['probe'] == 'hidden':
+        logits, choice = _hidden(samples, test, classes, trial['seed']), {}
     else:
-        kind, key = cell['probe'], jax.random.key(cell['seed'])
-        choice = shallow.choose_cost(
+        kind, key = trial['probe'], jax.random.key(trial['seed'])
+        chosen = shallow.choose_cost(
             key, samples, kind=kind, classes=classes, costs=COSTS, folds=FOLDS
         )
-        cost = float(choice.cost)
+        cost = float(chosen.cost)
         fitted = shallow.linear_path(kind, classes, (cost,))(samples)
         logits = np.asarray(shallow.linear_scores(fitted, test))[0]
-        facts = {'cost': cost, 'converged': bool(fitted.converged[0])}
-    return {**training_trials.score_logits(logits, test_label, classes), **facts}
+        choice = {'cost': cost, 'converged': bool(fitted.converged[0])}
+    return {**training_trials.score_logits(logits, test_label, classes), **choice}
 
 
 def _hidden(samples, test, classes, seed):
@@ -227,8 +227,10 @@ def _hidden_logits(classes, key, x, label, test):
         return jax.nn.relu(x @ params['hidden'] + params['bias']) @ params['out']
 
     def loss(params):
-        found = logits(params, x)
-        return optax.softmax_cross_entropy_with_integer_labels(found, label).mean()
+        losses = optax.softmax_cross_entropy_with_integer_labels(
+            logits(params, x), label
+        )
+        return losses.mean()
 
     def step(_, state):
         params, opt_state = state

@@ -1,10 +1,10 @@
 """Retrieval with pooled features: distances, GeM, PCA-whitening, query expansion.
 
-A query ranks a gallery by one descriptor an image, of a network trained on ImageNet
-and nothing else:
+A query ranks a gallery by one descriptor per image, from a network trained only on
+ImageNet:
 
-  l2                distance of pooled features as they are
-  cosine            angle between them
+  l2                distance of the pooled features
+  cosine            angle between the pooled features
   whitened          cosine after PCA-whitening (Jegou and Chum, ECCV 2012)
   expanded          cosine with average query expansion (Chum et al., ICCV 2007)
   whitened+expanded both
@@ -12,17 +12,17 @@ and nothing else:
 Features are pooled by the average or the generalised mean with p = 3 (GeM, Radenovic et
 al., TPAMI 2019). On COIL-100 each view is a query and the other views of its object are
 relevant. Between the domains of Office-Caltech10, images of one domain are queries in
-another, and those of its class are relevant.
+another, and the images of the query's class are relevant.
 
-There is no published number for these subsets. The check of the weights elsewhere gave,
-on the same 960 views with cosine and the average, mAP / precision at 1: SqueezeNet
-88.6 / 98.9, MobileNetV1 84.6 / 98.7, MobileNetV2 89.3 / 99.9.
+No number is published for these subsets. Another implementation with the same weights
+gave, on the same 960 views with cosine and the average, mAP / precision at 1:
+SqueezeNet 88.6 / 98.9, MobileNetV1 84.6 / 98.7, MobileNetV2 89.3 / 99.9.
 
     python -m experiments.transfer.retrieval
     python -m experiments.transfer.retrieval --config.task office --config.size 128
 
-The whitening is fitted on the gallery, which has no labels. mAP is not interpolated,
-and recall at k is the share of queries with a relevant image among the first k.
+The whitening is fitted on the gallery, without labels. mAP is not interpolated; recall
+at k is the share of queries with a relevant image among the first k.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.tasks import photo_features
+from experiments.tasks import choices, photo_features
 from experiments.transfer import retrieval_pictures
 from transfer_jax import cli, data, metrics, runs
 from transfer_jax.evaluation import retrieval
@@ -44,7 +44,8 @@ TASKS = {
     'fake': ('fake', 'fake_shifted'),
 }
 POOLS = {'average': photo_features.average, 'gem': photo_features.gem}
-ARMS = ('l2', 'cosine', 'whitened', 'expanded', 'whitened+expanded')
+METHODS = ('l2', 'cosine', 'whitened', 'expanded', 'whitened+expanded')
+WEIGHTS = ('pretrained', 'random')
 ROWS, COLUMNS = 6, 10  # of the picture
 
 
@@ -55,13 +56,13 @@ class Config:
     task: str = 'coil100'
     """coil100 (views of an object) or office (a class in another domain)."""
     networks: str = 'squeezenet,mobilenet_v1,mobilenet_v2'
-    """Names of backbones."""
+    """Names of backbones, separated by commas."""
     size: int = 224
-    """Side of the images."""
+    """Side of the images in pixels."""
     dimension: int = 128
-    """Directions that the whitening keeps, at most."""
+    """Dimension after whitening, at most."""
     expansion: int = 5
-    """Answers that a query is expanded by."""
+    """Retrieved images that expand a query."""
     weights: str = 'pretrained'
     """pretrained, or random as a baseline."""
 
@@ -74,7 +75,7 @@ class Set(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """The domains, and their descriptors when they are asked for."""
+    """The domains, and a function that computes their descriptors once."""
 
     sets: Mapping[str, Set]
     descriptors: Any  # (domain, network) -> {pool: (n, d)}
@@ -82,17 +83,15 @@ class Prepared(NamedTuple):
 
 def build(config: Config) -> runs.Study:
     """The study of a config."""
-    if config.task not in TASKS:
-        raise ValueError(f'no task {config.task!r}; choose from {", ".join(TASKS)}')
-    if config.weights not in ('pretrained', 'random'):
-        raise ValueError(f'no weights {config.weights!r}: pretrained or random')
+    choices.check('task', config.task, TASKS)
+    choices.check('weights', config.weights, WEIGHTS)
     for network in config.networks.split(','):
         photo_features.check(network)
-    cells = [
-        {'network': network, 'pool': pool, 'arm': arm, 'pair': pair}
+    trials = [
+        {'network': network, 'pool': pool, 'method': method, 'pair': pair}
         for network in config.networks.split(',')
         for pool in POOLS
-        for arm in ARMS
+        for method in METHODS
         for pair in pairs(config.task)
     ]
     return runs.Study(
@@ -100,7 +99,7 @@ def build(config: Config) -> runs.Study:
         config=config,
         task=f'{config.task}, {config.size} px'
         + (', random weights' if config.weights == 'random' else ''),
-        cells=tuple(cells),
+        trials=tuple(trials),
         prepare=functools.partial(_prepare, config),
         measure=functools.partial(_measure, config),
         over=('pair',),
@@ -111,7 +110,7 @@ def build(config: Config) -> runs.Study:
 
 
 def sweep() -> Iterator[Config]:
-    """Both tasks, at the sizes of their images."""
+    """Both tasks, each at the size of its images."""
     yield Config()
     yield Config('office', size=128)
 
@@ -122,7 +121,7 @@ def fast() -> Config:
 
 
 def pairs(task: str) -> list[str]:
-    """'QUERIES>GALLERY', or one domain whose images are queries among themselves."""
+    """'QUERIES>GALLERY', or one domain that is queries and gallery."""
     names = TASKS[task]
     if len(names) == 1:
         return [names[0]]
@@ -153,33 +152,34 @@ def _prepare(config: Config, data_dir: str | None) -> Prepared:
     return Prepared(sets, descriptors)
 
 
-def _ranking(config, prepared, cell, k=None) -> tuple[np.ndarray, np.ndarray]:
-    """(answers (q, k), whether each is relevant)."""
-    query, _, other = cell['pair'].partition('>')
-    gallery = other or query
+def _ranking(config, prepared, trial, k=None) -> tuple[np.ndarray, np.ndarray]:
+    """(ranked rows of the gallery (q, k), whether each is relevant)."""
+    query, _, gallery = trial['pair'].partition('>')
+    same = not gallery  # an image is no answer to itself
+    gallery = gallery or query
     x, y = (
-        prepared.descriptors(name, cell['network'])[cell['pool']]
+        prepared.descriptors(name, trial['network'])[trial['pool']]
         for name in (query, gallery)
     )
     labels = [prepared.sets[name].label for name in (query, gallery)]
-    own = None if other else jnp.arange(len(x))
-    k = k or len(y) - (0 if other else 1)
-    arm = cell['arm']
-    if 'whitened' in arm:
-        most = min(config.dimension, len(y) - 1, y.shape[1])
-        fitted = retrieval.fit_whitening(y, most)
+    leave_out = jnp.arange(len(x)) if same else None
+    k = k or len(y) - same
+    method = trial['method']
+    if 'whitened' in method:
+        dimension = min(config.dimension, len(y) - 1, y.shape[1])
+        fitted = retrieval.fit_whitening(y, dimension)
         x, y = retrieval.whiten(fitted, x), retrieval.whiten(fitted, y)
-    measure = 'l2' if arm == 'l2' else 'cosine'
-    if 'expanded' in arm:
-        first = retrieval.search(x, y, config.expansion, leave_out=own)
+    measure = 'l2' if method == 'l2' else 'cosine'
+    if 'expanded' in method:
+        first = retrieval.search(x, y, config.expansion, leave_out=leave_out)
         x = retrieval.expand(x, y, first, config.expansion)
-    answers = retrieval.search(x, y, k, measure=measure, leave_out=own)
+    answers = retrieval.search(x, y, k, measure=measure, leave_out=leave_out)
     index = np.asarray(answers.index)
     return index, labels[1][index] == labels[0][:, None]
 
 
-def _measure(config, prepared, cell):
-    _, relevant = _ranking(config, prepared, cell)
+def _measure(config, prepared, trial):
+    _, relevant = _ranking(config, prepared, trial)
     return {
         'mAP': metrics.mean_average_precision(relevant),
         'recall_1': metrics.recall_at(relevant, 1),
@@ -189,23 +189,23 @@ def _measure(config, prepared, cell):
 
 
 def _pictures(config, prepared):
-    """Queries with their first answers, by the first network."""
-    found = {}
-    for arm in ('cosine', 'whitened'):
+    """Queries beside the first images that the first network retrieves."""
+    drawn = {}
+    for method in ('cosine', 'whitened'):
         pair = pairs(config.task)[0]
-        cell = {'network': config.networks.split(',')[0], 'pool': 'average'}
-        cell |= {'arm': arm, 'pair': pair}
-        index, relevant = _ranking(config, prepared, cell, COLUMNS)
+        trial = {'network': config.networks.split(',')[0], 'pool': 'average'}
+        trial |= {'method': method, 'pair': pair}
+        index, relevant = _ranking(config, prepared, trial, COLUMNS)
         query, _, gallery = pair.partition('>')
-        # The same queries for every arm
+        # The same queries for every method
         rows = np.random.default_rng(0).permutation(len(index))
-        found[f'First answers, {arm}'] = retrieval_pictures.draw(
+        drawn[f'First answers, {method}'] = retrieval_pictures.draw(
             prepared.sets[query].image[rows[:ROWS]],
             prepared.sets[gallery or query].image[index[rows[:ROWS]]],
             relevant[rows[:ROWS]],
-            f'{cell["network"]}, average pool, {arm}: {pair.replace(">", " in ")}',
+            f'{trial["network"]}, average pool, {method}: {pair.replace(">", " in ")}',
         )
-    return found
+    return drawn
 
 
 if __name__ == '__main__':

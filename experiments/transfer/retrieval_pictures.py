@@ -1,4 +1,4 @@
-"""Queries with their first answers, framed by whether they are right."""
+"""Figures of queries beside the images that are retrieved for them."""
 
 from typing import TYPE_CHECKING
 
@@ -9,13 +9,14 @@ if TYPE_CHECKING:
 
 
 def draw(
-    queries: np.ndarray, found: np.ndarray, right: np.ndarray, title: str
+    queries: np.ndarray, retrieved: np.ndarray, relevant: np.ndarray, title: str
 ) -> 'Figure':
-    """Queries (n, h, w, 3) with their answers (n, k, h, w, 3) in a row.
+    """Rows of a query (n, h, w, 3) and the images retrieved for it (n, k, h, w, 3).
 
-    Right answers (n, k) are framed green, wrong ones red with a cross in the corner.
+    Relevant images, by the mask (n, k), have a green frame; the others have a red frame
+    and a cross in the corner.
     """
-    n, k = right.shape
+    n, k = relevant.shape
     from matplotlib.figure import Figure  # only when there is something to draw
 
     size = (0.82 * (k + 1) + 0.2, 0.86 * n + 0.5)
@@ -26,8 +27,8 @@ def draw(
         axes = grid[row, column]
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.imshow(found[row, column - 1] if column else queries[row])
-        good = column > 0 and right[row, column - 1]
+        axes.imshow(retrieved[row, column - 1] if column else queries[row])
+        good = column > 0 and relevant[row, column - 1]
         colour = '0.2' if not column else '#00a050' if good else '#d00020'
         for side in axes.spines.values():
             side.set(color=colour, linewidth=1 if not column else 3)

@@ -1,19 +1,20 @@
-"""What the units of SqueezeNet answer to, by layer (Zeiler & Fergus, ECCV 2014).
+"""What the units of SqueezeNet respond to, by layer (Zeiler & Fergus, ECCV 2014).
 
-Published are pictures, not numbers: units of the first layers answer to edges and
+Published are pictures, not numbers: units of the first layers respond to edges and
 colours, those in the middle to textures and parts, the last ones to objects (figure 2).
-The page draws such pictures: for a unit, the nine images that excite it most, cut to
-what the place of its largest activation can see, and beside each what of its pixels
-excites the unit, by guided backpropagation (Springenberg et al., ICLR workshop 2015).
-It measures one thing of them: the agreement, which is the share of the commonest class
-among a unit's nine images. By chance it is that of nine images drawn at random ('drawn'
-in the table). No label was used to choose units or images.
+This experiment draws such pictures. For each unit it takes the nine images with the
+largest activations and cuts them to the receptive field of the largest one; beside each
+crop are the pixels that excite the unit, by guided backpropagation (Springenberg et
+al., ICLR workshop 2015). One number is measured: agreement, the share of the commonest
+class among a unit's nine images. Nine images drawn at random give its chance level
+('drawn' in the table). No label was used to choose units or images.
 
     python -m experiments.transfer.units
 
-Units are spaced evenly over the channels of a layer; drawn are those of them whose nine
-images stand out most: their mean answer over the mean answer to all images. The first
-half of a fire module's channels are 1x1 convolutions and see two strides less.
+Units are spaced evenly over the channels of a layer. Figures show the units whose nine
+images stand out most, by the mean activation on them over the mean activation on all
+images. The first half of a fire module's channels are 1x1 convolutions, whose receptive
+field is two strides smaller.
 """
 
 import dataclasses
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import numpy as np
 
+from experiments.tasks import choices
 from transfer_jax import cli, data, models, ops, runs
 from transfer_jax.evaluation import units
 from transfer_jax.recipes import backbones
@@ -33,18 +35,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BATCH = 40
-NONE = 'drawn'  # in the place of a layer: images drawn at random
+NONE = 'drawn'  # instead of a layer: images drawn at random
 GREY = 128  # outside an image
 
 
-def _fields() -> dict[str, units.Field]:
-    """What the places of each layer see; a fire module is a 3x3 window."""
-    field = units.Field().after(3, 2)
+def _fields() -> dict[str, units.ReceptiveField]:
+    """The receptive fields of each layer; a fire module is a 3x3 window."""
+    field = units.ReceptiveField().through_layer(3, 2)
     fields = {'conv1': field}
     for number in range(2, 10):
         if number in (2, 4, 6):
-            field = field.after(3, 2)
-        field = field.after(3, padding=1)
+            field = field.through_layer(3, 2)
+        field = field.through_layer(3, padding=1)
         fields[f'fire{number}'] = field
     return fields
 
@@ -54,45 +56,44 @@ FIELDS = _fields()
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Layers and units of SqueezeNet, and the images they are shown."""
+    """Layers and units of SqueezeNet, and the images that they see."""
 
     domain: str = 'caltech101'
-    """Any domain of experiments.data; both its parts are shown."""
+    """Any domain of experiments.data; training and test images are used."""
     size: int = 224
     """Side of the images, in pixels."""
     layers: tuple[str, ...] = ('fire2', 'fire3', 'fire5', 'fire7', 'fire9')
-    """Of conv1, fire2, ... fire9."""
+    """Some of conv1, fire2, ... fire9."""
     units: int = 32
     """Units measured in each layer."""
     shown: int = 6
-    """Units drawn of each layer."""
+    """Units of each layer in the figures."""
     images: int = 9
-    """Of those that excite a unit most."""
+    """Images of a unit: those with its largest activations."""
     pretrained: bool = True
-    """ImageNet weights; without, the network as it is drawn."""
+    """ImageNet weights; without it, random weights."""
 
 
-class Looked(NamedTuple):
-    """The images, the network and its answers to them."""
+class Prepared(NamedTuple):
+    """The images, the network and its responses to them."""
 
     image: np.ndarray  # (n, h, w, 3) uint8
     label: np.ndarray  # (n,)
     classes: tuple[str, ...]
     layer: Any  # (name, images) -> activations, rectified for guided backpropagation
-    scale: Any  # uint8 images to what the network takes
-    answers: Mapping[str, units.Answers]
+    scale: Any  # uint8 images to inputs
+    responses: Mapping[str, units.Responses]
 
 
 def build(config: Config) -> runs.Study:
     """The study of a config."""
     for name in config.layers:
-        if name not in FIELDS:
-            raise ValueError(f'no layer {name!r}; choose from {", ".join(FIELDS)}')
+        choices.check('layer', name, FIELDS)
     return runs.Study(
         name='transfer.units',
         config=config,
         task=f'SqueezeNet on {config.domain}, {config.images} images of each unit',
-        cells=tuple(
+        trials=tuple(
             {'layer': layer, 'unit': number}
             for layer in (NONE, *config.layers)
             for number in range(config.units)
@@ -106,8 +107,8 @@ def build(config: Config) -> runs.Study:
     )
 
 
-def prepare(config: Config, data_dir: str | None) -> Looked:
-    """The answers of all units of the layers to all images."""
+def prepare(config: Config, data_dir: str | None) -> Prepared:
+    """The responses of all units of the layers to all images."""
     domain = data.load(config.domain, size=config.size, data_dir=data_dir)
     parts = (domain.train, domain.test)
     image = np.concatenate([part.image for part in parts])
@@ -125,69 +126,71 @@ def prepare(config: Config, data_dir: str | None) -> Looked:
         return ((image / 255 - np.array(net.mean)) / np.array(net.std)).astype('f4')
 
     def taps(x):
-        found = plain.apply({'params': params}, x, train=False)[1]
-        return {name: found[name] for name in config.layers}
+        by_layer = plain.apply({'params': params}, x, train=False)[1]
+        return {name: by_layer[name] for name in config.layers}
 
     def layer(name, x):
         return guided(end_at=name).apply({'params': params}, x, train=False)[0]
 
     batches = (scale(image[i : i + BATCH]) for i in range(0, len(image), BATCH))
-    return Looked(
+    return Prepared(
         image,
         np.concatenate([part.label for part in parts]),
         domain.classes,
         layer,
         scale,
-        units.answers(taps, batches),
+        units.responses(taps, batches),
     )
 
 
-def measure(config: Config, looked: Looked, cell: Mapping[str, Any]) -> dict[str, Any]:
-    """The commonest class among the images of a unit."""
-    if cell['layer'] == NONE:
-        rng = np.random.default_rng(cell['unit'])
-        found, channel = rng.permutation(len(looked.image))[: config.images], -1
+def measure(
+    config: Config, prepared: Prepared, trial: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The commonest class among the images of a unit, and its share."""
+    if trial['layer'] == NONE:
+        rng = np.random.default_rng(trial['unit'])
+        images, channel = rng.permutation(len(prepared.image))[: config.images], -1
     else:
-        value = looked.answers[cell['layer']].value
-        channel = _channels(config, value.shape[1])[cell['unit']]
-        found = units.top(value[:, [channel]], config.images)[0]
-    counts = np.bincount(looked.label[found])
+        value = prepared.responses[trial['layer']].value
+        channel = _channels(config, value.shape[1])[trial['unit']]
+        images = units.top_images(value[:, [channel]], config.images)[0]
+    counts = np.bincount(prepared.label[images])
     return {
-        'agreement': counts.max() / len(found),
+        'agreement': counts.max() / len(images),
         'channel': channel,
-        'class': looked.classes[counts.argmax()],
+        'class': prepared.classes[counts.argmax()],
     }
 
 
-def pictures(config: Config, looked: Looked) -> dict[str, 'Figure']:
-    """A figure for each layer: rows of units, their images beside what excites."""
-    return {name: _picture(config, looked, name) for name in config.layers}
+def pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:
+    """A figure for each layer: a row per unit, its images beside their gradients."""
+    return {name: _picture(config, prepared, name) for name in config.layers}
 
 
-def _picture(config: Config, looked: Looked, name: str) -> 'Figure':
-    value, place = looked.answers[name]
+def _picture(config: Config, prepared: Prepared, name: str) -> 'Figure':
+    value, position = prepared.responses[name]
     channels = _channels(config, value.shape[1])
-    stands_out = units.contrast(value[:, channels], config.images)
-    channels = channels[np.argsort(-stands_out, kind='stable')[: config.shown]]
-    found = units.top(value[:, channels], config.images)
-    field, layer = FIELDS[name], functools.partial(looked.layer, name)
+    contrast = units.contrast(value[:, channels], config.images)
+    channels = channels[np.argsort(-contrast, kind='stable')[: config.shown]]
+    top = units.top_images(value[:, channels], config.images)
+    field, layer = FIELDS[name], functools.partial(prepared.layer, name)
     gradient = jax.jit(functools.partial(units.excitation, layer))
     groups = []
-    for channel, images in zip(channels, found, strict=True):
-        at, shown = place[images, channel], looked.image[images]
-        unit = np.full(len(images), channel)
-        by_pixel = np.asarray(gradient(looked.scale(shown), unit, at))
-        seen = [field.crop(x, p, GREY) for x, p in zip(shown, at, strict=True)]
-        excites = [field.crop(x, p, 0) for x, p in zip(by_pixel, at, strict=True)]
+    for channel, rows in zip(channels, top, strict=True):
+        at, images = position[rows, channel], prepared.image[rows]
+        unit = np.full(len(rows), channel)
+        gradients = np.asarray(gradient(prepared.scale(images), unit, at))
+        crops = [field.crop(x, p, GREY) for x, p in zip(images, at, strict=True)]
+        excites = [field.crop(x, p, 0) for x, p in zip(gradients, at, strict=True)]
         excites = np.stack([_as_picture(x) for x in excites])
-        groups.append((f'unit {channel}', np.stack(seen), excites))
+        groups.append((f'unit {channel}', np.stack(crops), excites))
     width = f'{field.size} x {field.size} pixels'
-    title = f'{name}: where units answer most ({width}), and what in it excites them'
+    title = f'{name}: strongest responses ({width}), and the pixels that excite them'
     return image_grids.beside(groups, title)
 
 
 def _channels(config: Config, count: int) -> np.ndarray:
-    """The units that are looked at, spaced evenly over the channels."""
+    """The measured units, spaced evenly over the channels."""
     return np.arange(config.units) * count // config.units
 
 
@@ -198,12 +201,12 @@ def _as_picture(gradient: np.ndarray) -> np.ndarray:
 
 
 def sweep() -> Iterator[Config]:
-    """The study as it is."""
+    """The default study."""
     yield Config()
 
 
 def fast() -> Config:
-    """A run of seconds on generated images, with a network that knows nothing."""
+    """A run of seconds on generated images, with random weights."""
     return Config(
         domain='fake',
         size=32,

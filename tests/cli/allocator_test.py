@@ -1,4 +1,4 @@
-"""Freed memory is kept: the second array of a size touches no new page."""
+"""Freed memory is retained: the second array of a size touches no new page."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ CODE = """
 import resource, threading
 from transfer_jax.cli import allocator
 
-print(allocator.keep())
+print(allocator.retain_freed())
 import numpy as np
 
 def fill():
@@ -36,13 +36,13 @@ def _run(**environment):
         text=True,
         check=True,
     )
-    kept, *counts = run.stdout.split()
-    return kept == 'True', [int(count) for count in counts]
+    retained, *counts = run.stdout.split()
+    return retained == 'True', [int(count) for count in counts]
 
 
-def test_freed_memory_is_kept():
-    kept, (first, second) = _run()
-    if not kept:
+def test_freed_memory_is_retained():
+    retained, (first, second) = _run()
+    if not retained:
         pytest.skip('another C library')
     assert first > 50 and second < first / 10
 
@@ -50,7 +50,7 @@ def test_freed_memory_is_kept():
 @pytest.mark.parametrize(
     'environment', [{'GLIBC_TUNABLES': 'glibc.malloc.perturb=0'}, {'JAX_PLATFORMS': ''}]
 )
-def test_who_sets_malloc_or_has_an_accelerator_keeps_their_own(
+def test_nothing_is_set_where_the_user_sets_malloc_or_with_an_accelerator(
     environment, monkeypatch
 ):
     from transfer_jax.cli import allocator
@@ -62,4 +62,4 @@ def test_who_sets_malloc_or_has_an_accelerator_keeps_their_own(
         allocator.importlib.metadata, 'entry_points', lambda **_: ['gpu']
     )
     monkeypatch.setattr(allocator.ctypes, 'CDLL', pytest.fail)
-    assert allocator.keep() is False
+    assert allocator.retain_freed() is False

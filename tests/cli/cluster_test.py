@@ -28,10 +28,10 @@ def _youngest(pid):
     return _youngest(int(children[0])) if children else pid
 
 
-def _sweep(place, *flags, before=''):
+def _sweep(run_root, *flags, before=''):
     return subprocess.run(
         [sys.executable, '-c', CODE.format(before), *FLAGS, *flags]
-        + ['--run-root', str(place)],
+        + ['--run-root', str(run_root)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -46,10 +46,10 @@ def test_every_group_is_a_task(tmp_path):
     results = [json.loads(p.read_text()) for p in tmp_path.glob('*/*/result.json')]
     seen = sorted((r['config']['steps'], r['config']['rate']) for r in results)
     assert seen == [(4, 0.003), (4, 0.01), (6, 0.003), (6, 0.01)]
-    place = next(tmp_path.glob('*/sweep-*'))
-    outputs = list((place / 'tasks').glob('*_log.out'))
+    sweep_dir = next(tmp_path.glob('*/sweep-*'))
+    outputs = list((sweep_dir / 'tasks').glob('*_log.out'))
     assert len(outputs) == 2  # steps make two programs, rates none
-    assert (place / 'report.html').exists()
+    assert (sweep_dir / 'report.html').exists()
     assert 'group 1 finished: ' in run.stderr and '2 of 2' in run.stderr
     assert _sweep(tmp_path, '--list').stdout.count('finished') == 4
     again = _sweep(tmp_path, '--cluster', 'local', *options)
@@ -73,9 +73,11 @@ def test_a_task_that_the_cluster_stops_goes_on(tmp_path):
     os.kill(_youngest(int(job.job_id)), signal.SIGUSR2)
     assert job.result() == {}
     assert f'Requeued job {job.job_id}' in job.stderr()
-    (own,) = tmp_path.glob('runs/*/*')
-    assert json.loads((own / 'result.json').read_text())['seeds'] == [0]
-    rows = [json.loads(row) for row in (own / 'history.jsonl').read_text().splitlines()]
+    (run_dir,) = tmp_path.glob('runs/*/*')
+    assert json.loads((run_dir / 'result.json').read_text())['seeds'] == [0]
+    rows = [
+        json.loads(row) for row in (run_dir / 'history.jsonl').read_text().splitlines()
+    ]
     seen = [(row['seed'], row['step']) for row in rows]
     assert len(set(seen)) == len(seen)  # nothing was done twice
 

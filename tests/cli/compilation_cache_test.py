@@ -1,4 +1,4 @@
-"""Compiled programs are found again by the next start, wherever they are kept."""
+"""The next start loads the programs that an earlier one compiled."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from transfer_jax.cli import compilation_cache
 import jax, jax.numpy as jnp
 seen = collections.Counter()
 jax.monitoring.register_event_listener(lambda name, **_: seen.update([name]))
-compilation_cache.keep()
+compilation_cache.enable()
 jax.jit(lambda x: jnp.sin(x) @ x)(jnp.ones((4, 4))).block_until_ready()
 print(seen['/jax/compilation_cache/cache_hits'], jax.config.jax_compilation_cache_dir)
 """
@@ -27,14 +27,15 @@ def _start(**variables):
         text=True,
         check=True,
     )
-    assert run.stderr == ''  # not a word of XLA's about other machines
-    hits, _, place = run.stdout.strip().partition(' ')
-    return int(hits), place
+    # XLA warns of programs that it takes to be of another machine
+    assert 'machine' not in run.stderr.lower(), run.stderr
+    hits, _, folder = run.stdout.strip().partition(' ')
+    return int(hits), folder
 
 
 def test_the_second_start_compiles_nothing(tmp_path):
-    first, place = _start(XDG_CACHE_HOME=str(tmp_path))
-    assert place.startswith(str(tmp_path / 'transfer_jax' / 'programs'))
+    first, folder = _start(XDG_CACHE_HOME=str(tmp_path))
+    assert folder.startswith(str(tmp_path / 'transfer_jax' / 'programs'))
     again, _ = _start(XDG_CACHE_HOME=str(tmp_path))
     assert first == 0 and again > 0
 
@@ -47,6 +48,6 @@ def test_the_second_start_compiles_nothing(tmp_path):
     ],
     ids=['turned off', 'no folder'],
 )
-def test_without_a_folder_nothing_is_kept(variables):
-    hits, place = _start(**variables)
-    assert (hits, place) in [(0, 'None'), (0, '')]
+def test_without_a_folder_nothing_is_cached(variables):
+    hits, folder = _start(**variables)
+    assert (hits, folder) in [(0, 'None'), (0, '')]

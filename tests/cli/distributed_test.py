@@ -18,7 +18,7 @@ from transfer_jax import runs
 pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).parents[2]
 STEPS = 40
-# A small rate: rounding grows along a run by a rate of its own, and is no subject here.
+# A small rate: rounding grows along a run, and is not the subject here.
 CONFIG = dann.Config('fake_to_fake_shifted', seeds=1, steps=STEPS, batch=32, rate=1e-3)
 FLAGS = (
     *('--config.pair', CONFIG.pair, '--config.seeds', '1'),
@@ -26,12 +26,12 @@ FLAGS = (
 )
 
 
-def _start(place, devices, process=None, flags=(), **variables):
-    """A process of the run in `place`, with so many devices of its own."""
-    flags = ['--run-dir', str(place / 'run'), *flags]
+def _start(root, devices, process=None, flags=(), **variables):
+    """A process of the run in `root`, with so many devices."""
+    flags = ['--run-dir', str(root / 'run'), *flags]
     variables |= {'JAX_NUM_CPU_DEVICES': str(devices), 'JAX_PLATFORMS': 'cpu'}
-    place.mkdir(exist_ok=True)
-    log = open(place / f'log_{devices}_{process}', 'a')
+    root.mkdir(exist_ok=True)
+    log = open(root / f'log_{devices}_{process}', 'a')
     return subprocess.Popen(
         [sys.executable, '-u', '-m', 'experiments.adaptation.dann', *FLAGS, *flags],
         cwd=ROOT,
@@ -41,22 +41,22 @@ def _start(place, devices, process=None, flags=(), **variables):
     )
 
 
-def _two(place):
-    """Two processes of four devices, which are told the address of the first."""
+def _two(root):
+    """Two processes of four devices, with the address of the first."""
     with socket.socket() as free:
         free.bind(('localhost', 0))
         port = free.getsockname()[1]
     there = ('--distributed', f'localhost:{port}', '--processes', '2')
-    return [_start(place, 4, i, (*there, '--process', str(i))) for i in (0, 1)]
+    return [_start(root, 4, i, (*there, '--process', str(i))) for i in (0, 1)]
 
 
-def _two_of_slurm(place):
+def _two_of_slurm(root):
     """The same, which read the variables that srun would have set."""
     job = {'SLURM_JOB_ID': str(os.getpid()), 'SLURM_STEP_NODELIST': 'localhost'}
     job |= {'SLURM_NTASKS': '2', 'SLURM_STEP_NUM_NODES': '1'}
     return [
         _start(
-            place,
+            root,
             4,
             i,
             ('--distributed', 'auto'),
@@ -68,35 +68,35 @@ def _two_of_slurm(place):
     ]
 
 
-def _wait(place, processes, code=0):
+def _wait(root, processes, code=0):
     for process in processes:
-        assert process.wait(500) == code, _logs(place)
+        assert process.wait(500) == code, _logs(root)
 
 
-def _logs(place):
-    return '\n'.join(f'{p.name}:\n{p.read_text()}' for p in place.glob('log_*'))
+def _logs(root):
+    return '\n'.join(f'{p.name}:\n{p.read_text()}' for p in root.glob('log_*'))
 
 
-def _until(place, step, processes):
+def _until(root, step, processes):
     """Wait for the checkpoint after a step."""
     stage = dann.build(CONFIG).stages[0]
-    folder = runs.runner.checkpoints(place / 'run', 0, 0, stage)
+    folder = runs.stages.checkpoint_dir(root / 'run', 0, 0, stage)
     began = time.monotonic()
     while not any(
         int(path.name) >= step
         for path in (folder.iterdir() if folder.is_dir() else ())
         if path.name.isdigit()
     ):
-        assert time.monotonic() - began < 300, _logs(place)
-        assert all(process.poll() is None for process in processes), _logs(place)
+        assert time.monotonic() - began < 300, _logs(root)
+        assert all(process.poll() is None for process in processes), _logs(root)
         time.sleep(0.1)
 
 
-def _params(place, stages=None):
+def _params(root, stages=None):
     """Of the last state of the run, read in this process, on one device."""
     experiment = dann.build(CONFIG)
     data = experiment.data(0, None)
-    return runs.restore(experiment, place / 'run', 0, data, stages).params
+    return runs.restore(experiment, root / 'run', 0, data, stages).params
 
 
 def _same(one, two):
@@ -110,9 +110,9 @@ def _same(one, two):
 @pytest.fixture(scope='module')
 def one_device(tmp_path_factory):
     """The run on one device; its parameters."""
-    place = tmp_path_factory.mktemp('one')
-    _wait(place, [_start(place, 1)])
-    first, last = _params(place, 0), _params(place)
+    root = tmp_path_factory.mktemp('one')
+    _wait(root, [_start(root, 1)])
+    first, last = _params(root, 0), _params(root)
     moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), first, last)
     assert max(jax.tree.leaves(moved)) > 1e-3  # a hundred times what may differ
     return last
@@ -129,7 +129,7 @@ def test_a_run_goes_on_with_another_number_of_processes(one_device, tmp_path):
     """Two of four devices, then one of eight, then two again."""
     processes = _two(tmp_path)
     _until(tmp_path, 4, processes)
-    processes[1].send_signal(signal.SIGTERM)  # one of them is told: both stop
+    processes[1].send_signal(signal.SIGTERM)  # one of them gets it, both stop
     _wait(tmp_path, processes, 128 + signal.SIGTERM)
     eight = _start(tmp_path, 8)
     _until(tmp_path, STEPS // 2, [eight])
@@ -146,8 +146,8 @@ def test_a_killed_process_ends_the_other_and_the_run_goes_on(one_device, tmp_pat
     began = time.monotonic()
     assert processes[0].wait(60) != 0
     took = time.monotonic() - began
-    said = (tmp_path / 'log_4_0').read_text()
-    assert 'lost another one' in said or 'another task died' in said, said
+    output = (tmp_path / 'log_4_0').read_text()
+    assert 'lost another one' in output or 'another task died' in output, output
     print(f'the other process ended after {took:.0f} s')
     _wait(tmp_path, _two(tmp_path))
     _same(_params(tmp_path), one_device)

@@ -1,6 +1,9 @@
 """Grids of configs, and which of them share a program."""
 
 import dataclasses
+import pathlib
+import re
+from typing import Literal
 
 import pytest
 
@@ -16,6 +19,10 @@ class Config:
     weight: float | None = None
     batch: int = 32
     layers: tuple[int, ...] = ()
+    pair: tuple[str, float] = ('a', 1.0)
+    scale: Literal['small', 'large'] | None = None
+    shuffle: bool = True
+    folder: pathlib.Path | None = None
 
 
 def test_a_grid_is_every_combination_the_last_axis_fastest():
@@ -35,6 +42,27 @@ def test_a_field_that_may_be_none_takes_both():
     assert [config.weight for config in made] == [None, 0.5]
 
 
+def test_spaces_separate_the_items_of_a_tuple():
+    made = grid.configs(Config(), ['config.layers=5 10,20 30 -1,7,'])
+    assert [config.layers for config in made] == [(5, 10), (20, 30, -1), (7,), ()]
+    made = grid.configs(Config(), ['pair=b 2,c 1e-3'])
+    assert [config.pair for config in made] == [('b', 2.0), ('c', 0.001)]
+
+
+def test_booleans_choices_and_paths():
+    axes = ['shuffle=True,False', 'scale=small,None', 'folder=a/b c']
+    made = grid.configs(Config(), axes)
+    assert [(config.shuffle, config.scale) for config in made] == [
+        (shuffle, scale) for shuffle in (True, False) for scale in ('small', None)
+    ]
+    assert made[0].folder == pathlib.Path('a/b c')
+
+
+def test_a_string_is_taken_as_it_is():
+    made = grid.configs(Config(), ['method=a b,--help,1,None'])
+    assert [config.method for config in made] == ['a b', '--help', '1', 'None']
+
+
 @pytest.mark.parametrize(
     'axis, message',
     [
@@ -42,12 +70,22 @@ def test_a_field_that_may_be_none_takes_both():
         ('rate', 'write FIELD=VALUE,VALUE'),
         ('rate=fast', "'rate' takes float, not 'fast'"),
         ('batch=1.5', "'batch' takes int, not '1.5'"),
-        ('layers=3', "'layers' takes"),
+        ('batch=', "'batch' takes int, not ''"),
+        ('batch=1 2', "'batch' takes int, not '1 2'"),
+        ('rate=--help', "'rate' takes float, not '--help'"),
+        ('weight=x', "'weight' takes float | None, not 'x'"),
+        ('layers=3,x', "'layers' takes tuple[int, ...], not 'x'"),
+        ('layers=3 x', "'layers' takes tuple[int, ...], not '3 x'"),
+        ('pair=3', "'pair' takes tuple[str, float], not '3'"),
+        ('scale=tiny', "Literal['small', 'large']"),
+        ('shuffle=maybe', "'shuffle' takes bool, not 'maybe'"),
     ],
 )
-def test_an_axis_that_makes_no_sense_is_named(axis, message):
-    with pytest.raises(ValueError, match=message):
+def test_an_axis_that_makes_no_sense_is_named(axis, message, capfd):
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
         grid.configs(Config(), [axis])
+    assert '\n' not in str(error.value)
+    assert capfd.readouterr() == ('', '')
 
 
 def test_an_axis_given_twice_is_refused():

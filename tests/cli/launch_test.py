@@ -1,4 +1,4 @@
-"""What a user gets wrong: one clear message, exit code 2, no traceback."""
+"""Mistakes of a user: one clear message, exit code 2, no traceback."""
 
 import os
 import pathlib
@@ -19,7 +19,7 @@ FAKE = ['--config.pair', 'fake_to_fake_shifted']
 
 @pytest.fixture
 def call(monkeypatch, capsys, tmp_path):
-    """call(*flags) -> (exit code, what was said), of `python -m ....dann *flags`."""
+    """call(*flags) -> (exit code, output) of `python -m ....dann *flags`."""
     monkeypatch.chdir(tmp_path)
 
     def run(*flags):
@@ -32,25 +32,25 @@ def call(monkeypatch, capsys, tmp_path):
     return run
 
 
-def _images(place, classes, size=28):
+def _images(root, classes, size=28):
     """A folder with two images of each class."""
     rng = np.random.default_rng(0)
     for name in classes:
-        (place / name).mkdir(parents=True)
+        (root / name).mkdir(parents=True)
         for i in range(2):
             image = rng.integers(0, 255, (size, size, 3), dtype=np.uint8)
-            Image.fromarray(image).save(place / name / f'{i}.png')
-    return place
+            Image.fromarray(image).save(root / name / f'{i}.png')
+    return root
 
 
 def _check(answer, *words, lines=1):
-    code, said = answer
-    assert code == 2, said
-    assert 'Traceback' not in said
+    code, output = answer
+    assert code == 2, output
+    assert 'Traceback' not in output
     for word in words:
-        assert word in said, (word, said)
+        assert word in output, (word, output)
     if lines:
-        assert len(said.strip().splitlines()) == lines, said
+        assert len(output.strip().splitlines()) == lines, output
 
 
 def test_an_unknown_flag(call):
@@ -67,10 +67,11 @@ def test_the_usage_names_the_command_and_no_path(monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', [dann.__file__, '--help'])
     with pytest.raises(SystemExit) as stop:
         cli.main(dann.Config, dann.build)
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert stop.value.code == 0
-    assert 'python -m experiments.adaptation.dann' in said
-    assert str(ROOT) not in said and str(pathlib.Path.home()) + os.sep not in said
+    assert 'python -m experiments.adaptation.dann' in output
+    assert str(ROOT) not in output
+    assert str(pathlib.Path.home()) + os.sep not in output
 
 
 def test_an_unknown_pair(call):
@@ -91,6 +92,23 @@ def test_an_unknown_protocol_or_network(call):
     _check(call(*FAKE, '--config.network', 'n'), "no network 'n'", 'svhn')
 
 
+@pytest.mark.parametrize(
+    'field, value, message',
+    [
+        ('steps', 0, 'steps is 0: give 1 or more'),
+        ('steps', -5, 'steps is -5: give 1 or more'),
+        ('seeds', 0, 'seeds is 0: give 1 or more'),
+        ('batch', 1, 'batch is 1: give 2 or more'),
+        ('rate', 0, 'rate is 0.0: give a positive learning rate'),
+        ('rate', -1, 'rate is -1.0: give a positive learning rate'),
+        ('rate', 'nan', 'rate is nan: give a positive learning rate'),
+    ],
+)
+def test_a_number_that_cannot_be(call, tmp_path, field, value, message):
+    _check(call(*FAKE, f'--config.{field}', value), message)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_batch_larger_than_a_domain(call):
     _check(call(*FAKE, '--config.batch', 1000), 'batch of 500', '256')
 
@@ -103,9 +121,9 @@ def test_an_empty_folder(call, tmp_path):
 
 
 def test_a_corrupt_image_is_named(call, tmp_path):
-    place = _images(tmp_path / 'mine', ['a', 'b'])
-    (place / 'b' / '1.png').write_bytes(b'no image')
-    spec = f'folder:{place}'
+    root = _images(tmp_path / 'mine', ['a', 'b'])
+    (root / 'b' / '1.png').write_bytes(b'no image')
+    spec = f'folder:{root}'
     answer = call('--config.source', spec, '--config.target', spec)
     _check(answer, str(pathlib.Path('b', '1.png')))
 
@@ -124,6 +142,17 @@ def test_a_missing_data_set_says_how_to_get_it(call, tmp_path):
     answer = call(*flags)
     _check(answer, 'mnist is missing', 'experiments.data prepare mnist', lines=None)
     assert str(tmp_path) in answer[1].replace('\n', '')
+
+
+def test_a_start_without_its_data_leaves_no_folder_that_refuses(call, tmp_path):
+    run_dir = tmp_path / 'run'
+    flags = ['--data-dir', tmp_path, '--run-dir', run_dir]
+    answer = call('--config.pair', 'mnist_to_usps', *flags)
+    _check(answer, 'mnist is missing', lines=None)
+    assert not run_dir.exists()
+    corrected = dann.Config(pair='fake_to_fake_shifted')
+    with folder.claim(run_dir, 'adaptation.dann', corrected):
+        pass
 
 
 def test_a_run_folder_that_cannot_be_written(call, tmp_path):

@@ -13,7 +13,7 @@ def pytest_configure(config):
 
 @pytest.fixture
 def data_dir():
-    """`data_dir(name, ...)`: the search path, where all the named sets are on it."""
+    """`data_dir(name, ...)`: the search path, if all the named sets are on it."""
 
     def search_path(*names: str) -> str:
         path = os.environ.get(files.VARIABLE)

@@ -73,13 +73,13 @@ def test_blended_digits_are_crops_of_their_own_split(split):
             np.lib.stride_tricks.sliding_window_view(photo, (12, 12), (0, 1))
             for photo in photos
         ]
-        place = [
+        position = [
             (w[..., blank] == blended.image[index * copies][blank].T)
             .all((-1, -2))
             .any()
             for w in windows
         ]
-        assert any(place)
+        assert any(position)
 
 
 def test_blended_digits_are_always_the_same():

@@ -190,7 +190,7 @@ def test_svhn_is_read_from_tfds(tmp_path, monkeypatch):
     )
 
 
-def test_importing_the_data_room_loads_nothing_heavy():
+def test_importing_the_data_package_loads_nothing_heavy():
     heavy = 'jax tensorflow tensorflow_datasets grain sklearn matplotlib scipy PIL'
     script = (
         'import sys, transfer_jax.data\n'

@@ -1,4 +1,4 @@
-"""The fake domains: classes and shift are plain to see."""
+"""The fake domains: their classes and their shift are visible."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Tables of features: how they are read, normalised, drawn and batched."""
+"""Feature vectors: reading, normalisation, draws and batches."""
 
 import os
 
@@ -13,11 +13,11 @@ COUNTS = np.array([[1, 3, 0], [2, 2, 0], [3, 1, 0], [0, 0, 0]], np.uint8)
 
 
 def write(folder, counts=COUNTS, labels=(1, 2, 10, 3), name='amazon_SURF_L10.mat'):
-    place = folder / 'office_caltech10' / 'surf'
-    place.mkdir(parents=True)
+    directory = folder / 'office_caltech10' / 'surf'
+    directory.mkdir(parents=True)
     content = {'fts': counts, 'labels': np.array(labels, np.uint8)[:, None]}
-    io.savemat(place / name, content)
-    return place / name
+    io.savemat(directory / name, content)
+    return directory / name
 
 
 def test_histograms_are_shares_standardised_over_their_domain(tmp_path):
@@ -32,13 +32,13 @@ def test_histograms_are_shares_standardised_over_their_domain(tmp_path):
     assert table.classes[9] == 'projector'
 
 
-def test_later_folders_of_the_search_path_are_looked_at(tmp_path):
+def test_later_folders_of_the_search_path_are_searched(tmp_path):
     write(tmp_path / 'b')
     both = f'{tmp_path / "a"}{os.pathsep}{tmp_path / "b"}'
     assert len(features.office_caltech10('amazon', both)) == 4
 
 
-def test_an_absent_file_is_named_with_its_place_and_origin(tmp_path):
+def test_a_missing_file_is_named_with_its_path_and_origin(tmp_path):
     with pytest.raises(files.MissingData) as caught:
         features.office_caltech10('dslr', tmp_path)
     message = str(caught.value)

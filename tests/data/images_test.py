@@ -11,11 +11,13 @@ from transfer_jax.data import images
 
 def test_grey_is_replicated_and_colour_becomes_its_luminance():
     grey = np.arange(8, dtype=np.uint8).reshape(1, 2, 4, 1)
-    np.testing.assert_array_equal(images.as_channels(grey, 3), np.repeat(grey, 3, -1))
+    np.testing.assert_array_equal(
+        images.convert_channels(grey, 3), np.repeat(grey, 3, -1)
+    )
     colour = np.array([[[[255, 0, 0], [0, 255, 0], [0, 0, 255]]]], np.uint8)
-    assert images.as_channels(colour, 1).ravel().tolist() == [76, 150, 29]
+    assert images.convert_channels(colour, 1).ravel().tolist() == [76, 150, 29]
     with pytest.raises(ValueError, match='1 or 3'):
-        images.as_channels(grey, 4)
+        images.convert_channels(grey, 4)
 
 
 def test_resizing_is_bilinear_per_channel():

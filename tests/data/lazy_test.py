@@ -10,7 +10,7 @@ from transfer_jax.data import lazy, sources, transforms
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two classes of three photographs, each of a size of its own."""
+    """Two classes of three photographs, all of different sizes."""
     rng = np.random.default_rng(0)
     for name in ('cat', 'dog'):
         (tmp_path / name).mkdir()
@@ -32,7 +32,7 @@ def test_files_are_those_of_the_folder_in_the_order_of_their_bytes(folder):
 
 
 def test_threads_change_nothing(folder):
-    """Several decode at a time; which item is where, and its draws, stay the same."""
+    """Items are decoded in parallel; their positions and draws do not change."""
     change = transforms.chain(transforms.zoom(0.2, size=8), transforms.flip())
     streams = [
         data.labelled(

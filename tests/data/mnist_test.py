@@ -1,4 +1,4 @@
-"""MNIST from idx files, and MNIST-M made of it."""
+"""MNIST from idx files, and MNIST-M made from it."""
 
 import gzip
 import struct
@@ -79,7 +79,7 @@ def test_labels_play_no_part_in_the_blending(tiny):
     np.testing.assert_array_equal(before.train.image, after.train.image)
 
 
-def test_photographs_may_lie_without_the_train_folder(tiny):
+def test_photographs_may_lie_outside_a_train_folder(tiny):
     for path in (tiny / 'bsds500' / 'train').glob('*.jpg'):
         path.rename(tiny / 'bsds500' / path.name)
     assert len(mnist.photos(domains.data_dirs(tiny))) == 2

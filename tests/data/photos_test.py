@@ -44,14 +44,14 @@ def test_a_file_without_a_split_is_named(tmp_path):
         data.load('caltech101', size=8, data_dir=str(tmp_path))
 
 
-def test_a_domain_in_one_piece_is_cut_without_a_look_at_labels(tmp_path):
-    """Files moved between classes stay on the side of the cut where they were."""
+def test_a_domain_without_a_split_is_cut_independently_of_labels(tmp_path):
+    """Files moved between classes stay in the same part."""
 
     def build(root, turn):
         for domain in ('amazon', 'caltech10', 'dslr', 'webcam'):
             for i, name in enumerate(features.OFFICE_CALTECH10):
-                place = (i + turn) % 10
-                other = features.OFFICE_CALTECH10[place]
+                label = (i + turn) % 10
+                other = features.OFFICE_CALTECH10[label]
                 folder = root / 'office_caltech10' / 'images' / domain
                 save(folder / other / f'{name}.jpg', 25 * i)
         return data.load('office_dslr', size=8, data_dir=str(root))
@@ -72,14 +72,14 @@ def test_coil_views_alternate(tmp_path):
     assert set(domain.test.image[:, 0, 0, 0].tolist()) == {15, 45}
 
 
-def test_a_set_that_is_not_there_is_named_without_a_command(tmp_path):
-    with pytest.raises(data.MissingData, match='PACS') as told:
+def test_a_missing_set_read_as_published_is_named_without_a_command(tmp_path):
+    with pytest.raises(data.MissingData, match='PACS') as error:
         data.load('pacs_photo', size=8, data_dir=str(tmp_path))
-    assert 'prepare' not in str(told.value).lower()
+    assert 'prepare' not in str(error.value).lower()
 
 
-def test_the_middle_square_is_kept():
-    """60 x 20: the shorter side becomes 8, columns 8 to 16 of 24 are kept."""
+def test_the_central_square_is_cropped():
+    """60 x 20: the shorter side becomes 8, and columns 8 to 16 of 24 remain."""
     page = np.zeros((20, 60, 3), np.uint8)
     page[:, 20:40] = 200
     content = png(Image.fromarray(page))

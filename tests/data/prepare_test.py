@@ -18,10 +18,10 @@ def test_usps_is_converted_from_an_unpacked_folder(tmp_path):
         with gzip.open(source / f'zip.{split}.gz', 'wt') as file:
             file.write('3 ' + '-1.000 ' * 256 + '\n')
     home = tmp_path / 'data'
-    places = prepare.prepare('usps', data_dir=str(home), unpacked=str(source))
-    assert places == [home / 'usps']
+    folders = prepare.prepare('usps', data_dir=str(home), unpacked=str(source))
+    assert folders == [home / 'usps']
     assert domains.load('usps', size=16, data_dir=home).train.label.tolist() == [3]
-    assert prepare.prepare('usps', data_dir=str(home)) == places  # there already
+    assert prepare.prepare('usps', data_dir=str(home)) == folders  # there already
 
 
 def test_photographs_of_mnist_m_are_copied(tmp_path):
@@ -31,24 +31,24 @@ def test_photographs_of_mnist_m_are_copied(tmp_path):
         picture = Image.fromarray(np.zeros((40, 40, 3), np.uint8))
         picture.save(source / split / f'{split}_1.jpg')
     prepare.prepare('bsds500', data_dir=str(tmp_path / 'd'), unpacked=str(tmp_path))
-    found = files.find('bsds500', (tmp_path / 'd',))
-    assert found == [tmp_path / 'd' / 'bsds500' / 'train' / 'train_1.jpg']
+    paths = files.find('bsds500', (tmp_path / 'd',))
+    assert paths == [tmp_path / 'd' / 'bsds500' / 'train' / 'train_1.jpg']
 
 
 def test_synthetic_digits_are_generated_once(tmp_path, monkeypatch):
     monkeypatch.setattr(syn_digits, 'TRAIN', 2)
     monkeypatch.setattr(syn_digits, 'TEST', 1)
-    places = prepare.prepare('syn_digits', data_dir=str(tmp_path))
-    assert places == [tmp_path / 'syn_digits']
+    folders = prepare.prepare('syn_digits', data_dir=str(tmp_path))
+    assert folders == [tmp_path / 'syn_digits']
     assert syn_digits.stored((tmp_path,)) is not None
 
 
-def test_what_cannot_be_fetched_says_what_to_get(tmp_path):
+def test_errors_say_which_files_to_get(tmp_path):
     with pytest.raises(files.MissingData, match='zip.train.gz'):
         prepare.prepare('usps', data_dir=str(tmp_path))
     with pytest.raises(ValueError, match='holds no 000NN/TTTTT_FFFFF.ppm'):
         prepare.prepare('gtsrb', data_dir=str(tmp_path), unpacked=str(tmp_path))
-    with pytest.raises(ValueError, match='lacks train-images'):
+    with pytest.raises(ValueError, match='has no train-images'):
         prepare.prepare('mnist', data_dir=str(tmp_path), unpacked=str(tmp_path))
     with pytest.raises(ValueError, match='no such folder'):
         prepare.prepare('usps', data_dir=str(tmp_path), unpacked=str(tmp_path / 'x'))

@@ -1,4 +1,4 @@
-"""Composite scenes: their boxes, labels and masks say what is in the image."""
+"""Composite scenes: boxes, labels and masks agree with the image."""
 
 import numpy as np
 import pytest
@@ -35,17 +35,17 @@ def test_a_scene_depends_on_seed_and_index_alone():
 
 
 def test_shapes_and_types():
-    found = made(3)
-    assert found.image.shape == (3, 96, 96, 3) and found.image.dtype == np.uint8
-    assert found.mask.shape == (3, 96, 96) and found.mask.dtype == np.uint8
-    assert found.label.shape == (3, 3) and found.label.dtype == np.int32
-    assert found.boxes[0].dtype == np.float32 and found.boxes[0].shape[1] == 4
+    result = made(3)
+    assert result.image.shape == (3, 96, 96, 3) and result.image.dtype == np.uint8
+    assert result.mask.shape == (3, 96, 96) and result.mask.dtype == np.uint8
+    assert result.label.shape == (3, 3) and result.label.dtype == np.int32
+    assert result.boxes[0].dtype == np.float32 and result.boxes[0].shape[1] == 4
 
 
 def test_the_mask_has_the_class_that_is_seen():
-    """On black, a pixel well inside of a disc has the colour of its class."""
-    found = made()
-    for image, mask in zip(found.image, found.mask, strict=True):
+    """On black, a pixel well inside a disc has the colour of its class."""
+    result = made()
+    for image, mask in zip(result.image, result.mask, strict=True):
         # less than half of each of two discs at most: below 3 / 4 of 255
         assert (image[mask == 0].max(-1) < 192).all()
         for kind, colour in enumerate(COLOURS):
@@ -56,22 +56,24 @@ def test_the_mask_has_the_class_that_is_seen():
 
 
 def test_labels_and_boxes_are_of_what_the_mask_shows():
-    found = made(20)
-    for i, (boxes, labels) in enumerate(zip(found.boxes, found.labels, strict=True)):
-        assert set(np.unique(found.mask[i])) - {0} == set(labels + 1)
-        np.testing.assert_array_equal(np.flatnonzero(found.label[i]), np.unique(labels))
+    result = made(20)
+    for i, (boxes, labels) in enumerate(zip(result.boxes, result.labels, strict=True)):
+        assert set(np.unique(result.mask[i])) - {0} == set(labels + 1)
+        np.testing.assert_array_equal(
+            np.flatnonzero(result.label[i]), np.unique(labels)
+        )
         for kind in np.unique(labels):
-            rows, columns = np.nonzero(found.mask[i] == kind + 1)
-            own = boxes[labels == kind]
+            rows, columns = np.nonzero(result.mask[i] == kind + 1)
+            of_class = boxes[labels == kind]
             np.testing.assert_array_equal(
-                [*own[:, :2].min(0), *own[:, 2:].max(0)],
+                [*of_class[:, :2].min(0), *of_class[:, 2:].max(0)],
                 [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1],
             )
 
 
 def test_a_single_object_is_as_large_as_asked():
-    found = made(10, count=(1, 1), size=(30, 30))
-    for (box,) in found.boxes:
+    result = made(10, count=(1, 1), size=(30, 30))
+    for (box,) in result.boxes:
         # a disc of 30 pixels; its outermost rows may be less than half covered
         assert (np.abs(box[2:] - box[:2] - 30) <= 2).all()
         assert 0 <= box.min() and box.max() <= 96
@@ -80,12 +82,12 @@ def test_a_single_object_is_as_large_as_asked():
 
 
 def test_objects_stay_visible_by_sixty_per_cent():
-    """In a small scene most places are taken; discs of 24 pixels are equal in area."""
-    found = made(30, side=48, size=(24, 24), count=(3, 5))
+    """In a small scene discs must overlap; discs of 24 pixels are equal in area."""
+    result = made(30, side=48, size=(24, 24), count=(3, 5))
     alone = made(1, side=48, size=(24, 24), count=(1, 1))
     area = np.count_nonzero(alone.mask)
     crowded = 0
-    for mask, labels in zip(found.mask, found.labels, strict=True):
+    for mask, labels in zip(result.mask, result.labels, strict=True):
         if len(set(labels)) == len(labels):  # then a class is an object
             areas = np.bincount(mask.ravel(), minlength=4)[labels + 1]
             assert (areas >= 0.6 * area - 0.5).all()
@@ -100,37 +102,37 @@ def test_the_number_of_objects_is_in_its_range():
 
 
 def test_what_cannot_fit_is_left_out():
-    found = made(2, side=20, size=(20, 20), count=(5, 5))
-    assert [len(labels) for labels in found.labels] == [1, 1]
+    result = made(2, side=20, size=(20, 20), count=(5, 5))
+    assert [len(labels) for labels in result.labels] == [1, 1]
 
 
 def test_the_edge_of_an_object_takes_no_colour_from_its_background():
-    """A white disc on black in its picture, on white: all of the scene is white."""
+    """A white disc from a black picture, pasted on white: the scene is all white."""
     sprite = discs()[0][0]
     white = 255 * sprite.mask[..., None].repeat(3, 2).astype(np.uint8)
-    found = scenes.scene(
+    result = scenes.scene(
         np.random.default_rng(0),
         [np.full((64, 64, 3), 255, np.uint8)],
         [[scenes.Sprite(white, sprite.mask)]],
         side=64,
         size=(20, 45),
     )
-    assert found.mask.any()
-    assert found.image.min() >= 253
+    assert result.mask.any()
+    assert result.image.min() >= 253
 
 
 def test_photographs_are_cropped_and_small_ones_enlarged():
     ramp = np.zeros((40, 200, 3), np.uint8)
     ramp[..., 0] = np.arange(200)
-    found = scenes.scene(
+    result = scenes.scene(
         np.random.default_rng(0), [ramp], discs(), side=40, count=(1, 1), size=(4, 4)
     )
-    row = found.image[np.flatnonzero(~found.mask.any(1))[-1], :, 0].astype(int)
+    row = result.image[np.flatnonzero(~result.mask.any(1))[-1], :, 0].astype(int)
     assert (np.diff(row) == 1).all()
-    found = scenes.scene(
+    result = scenes.scene(
         np.random.default_rng(0), [ramp], discs(), side=80, count=(1, 1), size=(4, 4)
     )
-    row = found.image[np.flatnonzero(~found.mask.any(1))[-1], :, 0].astype(int)
+    row = result.image[np.flatnonzero(~result.mask.any(1))[-1], :, 0].astype(int)
     assert 38 <= row[-1] - row[0] <= 41 or row[0] == 0
 
 
@@ -148,8 +150,8 @@ def test_generated_parts_differ():
 
 def test_generated_scenes_need_no_files():
     photos, sprites = scenes.generated_photos(2, 0), scenes.generated_sprites(5, 0)
-    found = scenes.scenes(2, 0, photos, sprites, side=128)
-    assert found.image.shape == (2, 128, 128, 3) and found.label.shape == (2, 5)
+    result = scenes.scenes(2, 0, photos, sprites, side=128)
+    assert result.image.shape == (2, 128, 128, 3) and result.label.shape == (2, 5)
     assert all(photo.std() > 20 for photo in photos)
 
 
@@ -157,9 +159,13 @@ def test_embedded_digits_of_the_parts_differ():
     train, test = (
         scenes.digit_sprites(part, embedded=True, per_class=5) for part in scenes.PARTS
     )
-    assert [len(own) for own in train] == [5] * 10
-    known = {sprite.mask.tobytes() for own in train for sprite in own}
-    assert not known & {sprite.mask.tobytes() for own in test for sprite in own}
+    assert [len(class_sprites) for class_sprites in train] == [5] * 10
+    known = {
+        sprite.mask.tobytes() for class_sprites in train for sprite in class_sprites
+    }
+    assert not known & {
+        sprite.mask.tobytes() for class_sprites in test for sprite in class_sprites
+    }
     assert train[3][0].mask.max() <= 1 and train[3][0].image.max() >= 250
     assert (train[0][0].image != train[0][1].image).any()
 
@@ -190,20 +196,20 @@ def test_views_of_objects_alternate(tmp_path):
             page[6:18, 6:18] = 100 + degrees + number
             Image.fromarray(page).save(folder / f'obj{number}__{degrees}.png')
     train, test = (scenes.coil_sprites(part, 2, str(tmp_path)) for part in scenes.PARTS)
-    assert [[int(s.image.max()) for s in own] for own in train] == [
+    assert [[int(s.image.max()) for s in class_sprites] for class_sprites in train] == [
         [107, 137],
         [112, 142],
     ]
-    assert [[int(s.image.max()) for s in own] for own in test] == [
+    assert [[int(s.image.max()) for s in class_sprites] for class_sprites in test] == [
         [122, 152],
         [127, 157],
     ]
     assert train[0][0].mask.sum() == 144 - 4  # the square without its corners
-    with pytest.raises(ValueError, match='objects 4: there are 1 to 3'):
+    with pytest.raises(ValueError, match='objects 4: must be 1 to 3'):
         scenes.coil_sprites('train', 4, str(tmp_path))
 
 
-def test_photographs_of_the_parts_are_others(tmp_path):
+def test_photographs_of_the_parts_differ(tmp_path):
     folder = tmp_path / 'bsds500' / 'train'
     folder.mkdir(parents=True)
     for i in range(8):
@@ -239,6 +245,6 @@ def test_what_cannot_be_made_is_named(change, culprit):
         scenes.scene(np.random.default_rng(0), **{**options, **change})
 
 
-def test_a_part_that_is_none_is_named():
+def test_an_unknown_part_is_named():
     with pytest.raises(ValueError, match="part 'val': choose from train, test"):
         scenes.generated_photos(1, 0, 'val')

@@ -1,4 +1,4 @@
-"""Traffic signs: splits that keep tracks apart and do not look at classes."""
+"""Traffic signs: splits keep tracks together and are independent of classes."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from PIL import Image
 from transfer_jax.data import domains, signs
 
 
-def _publish(root, tracks, moved=0):
+def _publish(root, tracks, relabelled=0):
     """Writes GTSRB's folders: `tracks` tracks of 3 frames; the last few relabelled."""
     rng = np.random.default_rng(0)
     for track in range(tracks):
-        number = (track + 1) % 5 if track >= tracks - moved else track % 5
+        number = (track + 1) % 5 if track >= tracks - relabelled else track % 5
         folder = root / 'Final_Training' / 'Images' / f'{number:05d}'
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f'GT-{number:05d}.csv').write_text('Filename;Width\n')
@@ -36,7 +36,7 @@ def test_the_43_classes_have_their_official_numbers():
         assert signs.CLASSES[number] == name
 
 
-def test_the_publishers_tracks_are_kept_whole(tmp_path):
+def test_no_track_is_in_both_parts(tmp_path):
     _publish(tmp_path / 'GTSRB', tracks=20)
     path = tmp_path / 'gtsrb' / 'gtsrb_40x40.npz'
     signs.convert_gtsrb(tmp_path / 'GTSRB', path, size=8)
@@ -51,11 +51,11 @@ def test_the_publishers_tracks_are_kept_whole(tmp_path):
     )
 
 
-def test_the_split_of_tracks_does_not_look_at_classes(tmp_path):
+def test_the_split_of_tracks_is_independent_of_classes(tmp_path):
     parts = []
-    for moved in (0, 8):
-        root = tmp_path / str(moved)
-        _publish(root / 'GTSRB', tracks=20, moved=moved)
+    for relabelled in (0, 8):
+        root = tmp_path / str(relabelled)
+        _publish(root / 'GTSRB', tracks=20, relabelled=relabelled)
         path = root / 'gtsrb' / 'gtsrb_40x40.npz'
         signs.convert_gtsrb(root / 'GTSRB', path, size=8)
         parts.append(domains.load('gtsrb', size=8, data_dir=root))

@@ -1,4 +1,4 @@
-"""Arrays and the three kinds of files they are read from."""
+"""Arrays, and reading them from folders, .npz files and TFDS."""
 
 import hashlib
 import pathlib
@@ -75,7 +75,7 @@ def test_npz_with_splits_names_the_classes_of_both(tmp_path):
     [
         ({'images': _images()}, 'needs image and label, or train_x'),
         ({'image': _images() / 255, 'label': np.zeros(12, int)}, 'uint8'),
-        ({'image': _images(), 'label': np.full(12, -1)}, 'labels must lie in'),
+        ({'image': _images(), 'label': np.full(12, -1)}, 'labels must be'),
         ({'image': _images(), 'label': np.zeros(12)}, 'whole numbers'),
         ({'image': _images(), 'label': np.zeros(5, int)}, 'labels of shape'),
         (
@@ -91,7 +91,7 @@ def test_npz_errors_name_the_file_and_the_fault(tmp_path, content, message):
     assert 'wrong.npz' in str(error.value)
 
 
-def test_npz_that_is_none_or_holds_objects_is_refused(tmp_path):
+def test_an_invalid_npz_and_one_with_objects_are_refused(tmp_path):
     (tmp_path / 'text.npz').write_text('hello')
     np.savez(tmp_path / 'objects.npz', image=np.array([{}], object), label=[0])
     for name in ('text.npz', 'objects.npz'):
@@ -116,9 +116,9 @@ def test_a_folder_is_ordered_by_the_digest_of_its_files(tmp_path):
 
 def test_files_moved_between_classes_leave_the_unlabelled_stream(tmp_path):
     image, labels = _images(), np.arange(12) % 3
-    moved = np.random.default_rng(1).permutation(labels)
+    permuted = np.random.default_rng(1).permutation(labels)
     _write_folder(tmp_path / 'a', image, labels)
-    _write_folder(tmp_path / 'b', image, moved)
+    _write_folder(tmp_path / 'b', image, permuted)
     first, second = (sources.from_folder(tmp_path / name) for name in 'ab')
     assert (first.label != second.label).any()
     one, two = (
@@ -167,7 +167,7 @@ def test_images_of_several_sizes_need_a_size(tmp_path):
 
 
 class _FakeTfds(list):
-    """What `tfds.data_source` returns, with one class more than it shows."""
+    """The result of `tfds.data_source`, with one class that no item has."""
 
     class dataset_info:
         class label:
@@ -214,16 +214,16 @@ def test_tfds_of_other_things_is_refused_in_one_line(tmp_path, monkeypatch):
 @pytest.mark.real_data
 def test_tfds_is_read_without_tensorflow(data_dir):
     dirs = files.data_dirs(data_dir())
-    found = [path for folder in dirs for path in folder.glob('mnist/3.*/*-test.*')]
-    if not found:
+    paths = [path for folder in dirs for path in folder.glob('mnist/3.*/*-test.*')]
+    if not paths:
         pytest.skip('no prepared tensorflow-datasets mnist on the search path')
     script = (
         'import sys\n'
         'from transfer_jax.data import sources\n'
-        f'a = sources.from_tfds("mnist", "test[:50]", {str(found[0].parents[2])!r})\n'
+        f'a = sources.from_tfds("mnist", "test[:50]", {str(paths[0].parents[2])!r})\n'
         'assert a.image.shape == (50, 28, 28, 1), a.image.shape\n'
         'assert a.classes == tuple("0123456789")\n'
-        f'splits = sources.tfds_splits("mnist", {str(found[0].parents[2])!r})\n'
+        f'splits = sources.tfds_splits("mnist", {str(paths[0].parents[2])!r})\n'
         'assert set(splits) == {"train", "test"}\n'
         'assert "tensorflow" not in sys.modules and "jax" not in sys.modules\n'
     )

@@ -1,4 +1,4 @@
-"""Streams: pure in (seed, step), complete in every epoch, shared by rows."""
+"""Streams: pure in (seed, step), complete in every epoch, sharded by rows."""
 
 import gc
 import threading
@@ -57,7 +57,7 @@ def test_every_epoch_is_complete_and_shuffled_anew(size, batch_size):
     assert len({tuple(epoch) for epoch in [*epochs, range(size)]}) == 5
 
 
-def test_seeds_and_names_part_the_draws():
+def test_seeds_and_names_give_different_draws():
     data = _numbered(200)
     orders = [
         _labels(streams.labelled(data, batch_size=50, seed=seed, name=name), range(8))
@@ -128,7 +128,7 @@ def test_the_rows_of_all_processes_are_the_batch_of_one(transform):
         _assert_equal(joined, make(None)[step])
 
 
-def test_transforms_draw_by_seed_and_place():
+def test_transforms_draw_by_seed_and_position():
     data = sources.Arrays(
         np.full((10, 4, 4, 1), 128, np.uint8), np.arange(10, dtype=np.int32)
     )
@@ -221,7 +221,7 @@ def test_closing_ends_the_thread_at_once():
         next(reader)
 
 
-def test_a_reader_that_is_forgotten_ends_its_thread():
+def test_a_freed_reader_ends_its_thread():
     reader = streams.Stream(lambda step: step).read(0, None)
     next(reader)
     thread = _threads()[0]
@@ -257,7 +257,7 @@ def test_no_items_make_no_evaluation_batches():
 
 
 def test_the_parts_of_processes_are_the_whole_batch():
-    """However a stream was made: by rows where it can be, else cut from the whole."""
+    """For streams that read only their rows, and streams cut from whole batches."""
     source = data.Arrays(
         np.arange(40, dtype=np.uint8).reshape(10, 2, 2, 1), np.arange(10)
     )
@@ -267,7 +267,7 @@ def test_the_parts_of_processes_are_the_whole_batch():
     ).map(data.normalise(np.zeros(1, np.float32)))
     cut = data.Stream(lambda t: both[t])
     for stream in (both, cut):
-        parts = [stream.of_process(i, 2) for i in (0, 1)]
+        parts = [stream.process_shard(i, 2) for i in (0, 1)]
         for t in range(3):
             whole, halves = both[t], [part[t] for part in parts]
             for domain in whole:
@@ -275,4 +275,4 @@ def test_the_parts_of_processes_are_the_whole_batch():
                     joined = np.concatenate([half[domain][name] for half in halves])
                     np.testing.assert_array_equal(joined, rows)
     with pytest.raises(ValueError, match='cannot be shared evenly by 3 processes'):
-        cut.of_process(0, 3)[0]
+        cut.process_shard(0, 3)[0]

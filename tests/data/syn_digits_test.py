@@ -1,4 +1,4 @@
-"""Synthetic digits: pure in (seed, index), in many faces, with a label to be seen."""
+"""Synthetic digits: pure in (seed, index), in many faces, with a visible label."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Domains in the plane: how they differ, and what stays the same."""
+"""Two-dimensional domains: how they differ, and what they share."""
 
 import numpy as np
 import pytest
@@ -24,12 +24,12 @@ def test_the_target_is_turned_to_the_left(draw):
     np.testing.assert_allclose(turned.x, expected, atol=1e-6)
 
 
-def test_blobs_have_the_means_and_deviations_that_they_say():
+def test_blobs_have_the_documented_means_and_deviations():
     x, label = toy.rotation(0, 20_000)[0].x, toy.rotation(0, 20_000)[0].label
     for value, centre in enumerate(([-2, 0], [2, 0])):
-        own = x[label == value]
-        np.testing.assert_allclose(own.mean(0), centre, atol=0.04)
-        np.testing.assert_allclose(own.std(0), [0.5, 1], rtol=0.03)
+        examples = x[label == value]
+        np.testing.assert_allclose(examples.mean(0), centre, atol=0.04)
+        np.testing.assert_allclose(examples.std(0), [0.5, 1], rtol=0.03)
 
 
 def test_moons_lie_on_half_circles():
@@ -40,7 +40,7 @@ def test_moons_lie_on_half_circles():
         assert (shift[:, 1] >= -1e-6).all()
 
 
-def test_covariate_shift_keeps_the_boundary_and_moves_the_examples():
+def test_covariate_shift_shares_the_boundary_and_shifts_the_examples():
     pair = toy.covariate_shift(0, 4000)
     for part in pair:
         above = part.x[:, 1] > 0.5 * part.x[:, 0] ** 2

@@ -76,11 +76,11 @@ def test_invert_happens_as_often_as_asked():
 def test_shift_moves_by_whole_pixels_and_fills():
     image = np.zeros((7, 7, 1), np.uint8)
     image[3, 3] = 255
-    places = set()
+    positions = set()
     for seed in range(200):
-        moved = transforms.shift(1)({'image': image}, np.random.default_rng(seed))
-        places.add(tuple(np.argwhere(moved['image'][..., 0])[0].tolist()))
-    assert places == {(y, x) for y in (2, 3, 4) for x in (2, 3, 4)}
+        shifted = transforms.shift(1)({'image': image}, np.random.default_rng(seed))
+        positions.add(tuple(np.argwhere(shifted['image'][..., 0])[0].tolist()))
+    assert positions == {(y, x) for y in (2, 3, 4) for x in (2, 3, 4)}
     flat = {'image': np.full((4, 4, 1), 7, np.uint8)}
     for seed in range(5):
         rng = np.random.default_rng(seed)
@@ -120,12 +120,12 @@ def test_flip_turns_left_to_right():
     rng = np.random.default_rng(0)
     turned = transforms.flip(1.0)({'image': image}, rng)['image']
     np.testing.assert_array_equal(turned, image[:, ::-1])
-    kept = transforms.flip(0.0)({'image': image}, rng)['image']
-    np.testing.assert_array_equal(kept, image)
+    unflipped = transforms.flip(0.0)({'image': image}, rng)['image']
+    np.testing.assert_array_equal(unflipped, image)
 
 
 def test_zoom_shows_a_part_of_at_least_the_given_share():
-    """On a ramp from 0 to 252 the columns seen span what the part is wide."""
+    """On a ramp from 0 to 252 the range of values is the width of the part."""
     ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8)[None, :, None], (64, 1, 3))
     spans = []
     for seed in range(50):

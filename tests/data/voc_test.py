@@ -1,4 +1,4 @@
-"""Photographs with boxes: what is read of a folder and of TFDS, and what is refused."""
+"""Photographs with boxes from a folder and from TFDS, and errors for invalid files."""
 
 import numpy as np
 import pytest
@@ -14,14 +14,14 @@ OBJECT = (
 )
 
 
-def write(root, name, objects, size=(20, 10), split='train', said=None):
+def write(root, name, objects, size=(20, 10), split='train', stated_size=None):
     """An image (width, height) with objects (class, difficult, four corners)."""
     for folder in ('JPEGImages', 'Annotations', 'ImageSets/Main'):
         (root / folder).mkdir(parents=True, exist_ok=True)
     picture = Image.new('RGB', size, (100, 0, 0))
     picture.paste((0, 200, 0), (0, 0, size[0] // 2, size[1]))
     picture.save(root / 'JPEGImages' / f'{name}.png')
-    width, height = said or size
+    width, height = stated_size or size
     lines = ''.join(OBJECT.format(*entry) for entry in objects)
     (root / 'Annotations' / f'{name}.xml').write_text(
         f'<annotation><size><width>{width}</width><height>{height}</height></size>'
@@ -42,18 +42,18 @@ def folder(tmp_path):
 
 
 def test_corners_counted_from_one_become_edges_counted_from_zero(folder):
-    found = voc.read(folder)
-    assert found.classes == ('cat', 'dog')
-    assert [path.stem for path in found.files] == ['a', 'b', 'c']
-    np.testing.assert_array_equal(found.sizes, [[16, 8], [10, 20], [10, 20]])
-    np.testing.assert_array_equal(found.boxes[0], [[1, 2, 8, 9]])
+    annotated = voc.read(folder)
+    assert annotated.classes == ('cat', 'dog')
+    assert [path.stem for path in annotated.files] == ['a', 'b', 'c']
+    np.testing.assert_array_equal(annotated.sizes, [[16, 8], [10, 20], [10, 20]])
+    np.testing.assert_array_equal(annotated.boxes[0], [[1, 2, 8, 9]])
     np.testing.assert_array_equal(
-        found.boxes[1], [[0, 0, 20, 10], [2, 1, 4, 3], [4, 4, 5, 5]]
+        annotated.boxes[1], [[0, 0, 20, 10], [2, 1, 4, 3], [4, 4, 5, 5]]
     )
-    assert found.boxes[1].dtype == np.float32
-    assert found.boxes[2].shape == (0, 4)
-    np.testing.assert_array_equal(found.label[1], [1, 1, 0])
-    np.testing.assert_array_equal(found.difficult[1], [False, True, True])
+    assert annotated.boxes[1].dtype == np.float32
+    assert annotated.boxes[2].shape == (0, 4)
+    np.testing.assert_array_equal(annotated.label[1], [1, 1, 0])
+    np.testing.assert_array_equal(annotated.difficult[1], [False, True, True])
 
 
 def test_a_split_holds_its_images(folder):
@@ -74,9 +74,9 @@ def test_a_class_whose_instances_are_all_difficult_is_left_out(folder):
 
 
 def test_classes_that_are_given_number_the_labels(folder):
-    found = voc.read(folder, classes=('dog', 'bird', 'cat'))
-    np.testing.assert_array_equal(found.label[1], [0, 0, 2])
-    assert voc.multi_hot(found).shape == (3, 3)
+    annotated = voc.read(folder, classes=('dog', 'bird', 'cat'))
+    np.testing.assert_array_equal(annotated.label[1], [0, 0, 2])
+    assert voc.multi_hot(annotated).shape == (3, 3)
 
 
 def test_rows_are_taken_in_order(folder):
@@ -90,14 +90,14 @@ def test_rows_are_taken_in_order(folder):
 
 
 def test_images_and_boxes_are_stretched_alike(folder):
-    found = voc.read(folder)
-    assert found.load_image(1).shape == (10, 20, 3)
-    squares = voc.as_squares(found, 40)
+    annotated = voc.read(folder)
+    assert annotated.load_image(1).shape == (10, 20, 3)
+    squares = voc.square_images(annotated, 40)
     assert squares.shape == (3, 40, 40, 3) and squares.dtype == np.uint8
     # the left half is green: columns 0 .. 20 of 40 but for the blend at the seam
     np.testing.assert_array_equal(squares[1, :, :18], [[[0, 200, 0]] * 18] * 40)
     np.testing.assert_array_equal(squares[1, :, 22:], [[[100, 0, 0]] * 18] * 40)
-    boxes = voc.scaled_boxes(found, 40)
+    boxes = voc.scaled_boxes(annotated, 40)
     np.testing.assert_array_equal(boxes[0], [[5, 5, 40, 22.5]])
     np.testing.assert_array_equal(boxes[1][1], [4, 4, 8, 12])
     assert boxes[2].shape == (0, 4)
@@ -110,11 +110,11 @@ def test_masks_keep_their_numbers(folder):
     picture = Image.fromarray(mask)
     picture.putpalette([255 - value // 3 for value in range(768)])
     picture.save(folder / 'SegmentationClass' / 'b.png')
-    found = voc.read(folder)
-    assert [path is not None for path in found.masks] == [False, True, False]
-    np.testing.assert_array_equal(found.load_mask(1), mask)
+    annotated = voc.read(folder)
+    assert [path is not None for path in annotated.masks] == [False, True, False]
+    np.testing.assert_array_equal(annotated.load_mask(1), mask)
     with pytest.raises(ValueError, match=r'a\.png: has no mask'):
-        found.load_mask(0)
+        annotated.load_mask(0)
     picture.resize((20, 11)).save(folder / 'SegmentationClass' / 'b.png')
     with pytest.raises(ValueError, match=r'b\.png: a mask \(11, 20\) .* \(10, 20\)'):
         voc.read(folder)
@@ -149,10 +149,12 @@ def test_sizes_that_do_not_fit_are_named(folder):
     with pytest.raises(ValueError, match=r'a\.png: \(16, 8\).*shorter than 9'):
         voc.read(folder, min_side=9)
     assert len(voc.read(folder, min_side=8).files) == 3
-    write(folder, 'd', [], said=(0, 0))  # some files do not say it
+    write(folder, 'd', [], stated_size=(0, 0))  # some files do not say it
     assert len(voc.read(folder).files) == 4
-    write(folder, 'e', [], said=(20, 11))
-    with pytest.raises(ValueError, match=r'e\.xml: says \(11, 20\) .* \(10, 20\)'):
+    write(folder, 'e', [], stated_size=(20, 11))
+    with pytest.raises(
+        ValueError, match=r'e\.xml: gives the size \(11, 20\), not \(10, 20\)'
+    ):
         voc.read(folder)
 
 
@@ -169,19 +171,19 @@ def test_a_folder_without_lists_is_named(tmp_path):
 
 
 def test_a_photograph_that_lies_on_its_side(folder):
-    """Sizes are those of the image as it is loaded, which EXIF may turn."""
+    """Sizes are those of the loaded image, which EXIF may rotate."""
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new('RGB', (20, 10)).save(folder / 'JPEGImages' / 'c.png', exif=exif)
     write_said = (folder / 'Annotations' / 'c.xml').read_text()
     turned = write_said.replace('>20<', '>x<').replace('>10<', '>20<')
     (folder / 'Annotations' / 'c.xml').write_text(turned.replace('>x<', '>10<'))
-    found = voc.read(folder)
-    assert tuple(found.sizes[2]) == found.load_image(2).shape[:2] == (20, 10)
+    annotated = voc.read(folder)
+    assert tuple(annotated.sizes[2]) == annotated.load_image(2).shape[:2] == (20, 10)
 
 
 class DataSource:
-    """As tfds.data_source('voc/2007') gives it."""
+    """In the form of tfds.data_source('voc/2007')."""
 
     def __init__(self, labels=(1, 0)):
         self.labels = labels
@@ -207,15 +209,15 @@ class DataSource:
 
 
 def test_boxes_of_tfds_are_those_of_the_folder():
-    found = voc.from_tfds(DataSource(), ('cat', 'dog'))
-    assert found.classes == ('cat', 'dog')
-    np.testing.assert_array_equal(found.boxes[0], [[2, 1, 30, 20], [0, 0, 50, 40]])
-    assert found.boxes[1].shape == (0, 4)
-    np.testing.assert_array_equal(voc.multi_hot(found), [[-1, 1], [0, 0]])
-    assert [str(path) for path in found.files] == ['0.jpg', '1.jpg']
-    np.testing.assert_array_equal(found.sizes, [[40, 50]] * 2)
-    assert (found.load_image(1) == 1).all()
-    assert voc.as_squares(found, 8).shape == (2, 8, 8, 3)
+    annotated = voc.from_tfds(DataSource(), ('cat', 'dog'))
+    assert annotated.classes == ('cat', 'dog')
+    np.testing.assert_array_equal(annotated.boxes[0], [[2, 1, 30, 20], [0, 0, 50, 40]])
+    assert annotated.boxes[1].shape == (0, 4)
+    np.testing.assert_array_equal(voc.multi_hot(annotated), [[-1, 1], [0, 0]])
+    assert [str(path) for path in annotated.files] == ['0.jpg', '1.jpg']
+    np.testing.assert_array_equal(annotated.sizes, [[40, 50]] * 2)
+    assert (annotated.load_image(1) == 1).all()
+    assert voc.square_images(annotated, 8).shape == (2, 8, 8, 3)
     with pytest.raises(ValueError, match=r'0\.jpg: a label is not in 0\.\.1'):
         voc.from_tfds(DataSource((2, 0)), ('cat', 'dog'))
 
@@ -239,8 +241,8 @@ def test_fruit_that_is_missing_says_where_to_get_it(tmp_path):
 @pytest.mark.real_data
 def test_the_fruit(data_dir):
     path = data_dir('fruit_voc')
-    found = voc.fruit(data_dir=path)
-    assert found.classes == ('apple', 'banana', 'orange')
-    assert np.bincount(np.concatenate(found.label)).tolist() == [191, 209, 182]
+    annotated = voc.fruit(data_dir=path)
+    assert annotated.classes == ('apple', 'banana', 'orange')
+    assert np.bincount(np.concatenate(annotated.label)).tolist() == [191, 209, 182]
     assert len(voc.fruit('train', path).files) == 240
     assert len(voc.fruit('test', path).files) == 60

@@ -68,7 +68,7 @@ def test_there_are_eight():
 
 
 def test_dann_on_a_sharded_batch(dann, wide, first, one):
-    state, stream = parallel.spread(first, wide)
+    state, stream = parallel.shard(first, wide)
     seen = []
 
     def hook(t, state, metrics):
@@ -90,10 +90,10 @@ def test_dann_under_pmap(dann, wide, first, one):
 def test_a_batch_that_does_not_divide_is_refused(dann, batch):
     few = batch(0, 12)
     state = jax.eval_shape(dann.init, jax.random.key(0), few)
-    with pytest.raises(ValueError, match='12 does not divide by 8 devices'):
+    with pytest.raises(ValueError, match='12 is not divisible by 8 devices'):
         parallel.pmapped(dann).step(state, few, KEY)
-    with pytest.raises(ValueError, match='12 does not divide by 8 devices'):
-        parallel.spread(state, [few])
+    with pytest.raises(ValueError, match='12 is not divisible by 8 devices'):
+        parallel.shard(state, [few])
 
 
 def test_reverse_gradient_under_pmap():
@@ -143,7 +143,7 @@ def test_runs_over_devices_equal_single_runs(dann, batch, how):
 
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
     many = parallel.over_runs(lambda: dann, how=how, devices=4)
-    found = whole(many)(*jax.device_put((keys, stacked), parallel.by_runs(4)))
+    found = whole(many)(*jax.device_put((keys, stacked), parallel.run_sharding(4)))
     kernel = found[0].params['encoder']['conv_1']['kernel']
     assert len(kernel.sharding.device_set) == 4
     alone, differ = whole(dann), []
@@ -156,8 +156,8 @@ def test_runs_over_devices_equal_single_runs(dann, batch, how):
     assert abs(np.asarray(differ[0]) - np.asarray(differ[1])).max() > 1e-2
 
 
-def test_a_group_is_spread_over_the_devices(tiny, tmp_path):
-    """Nine seeds: eight of them at once, then one; each as in a run of its own."""
+def test_a_group_is_sharded_over_the_devices(tiny, tmp_path):
+    """Nine seeds: eight of them at once, then one; each as in a single run."""
     seeds = tuple(range(9))
     experiment = tiny(stages=tiny().stages[:1], seeds=seeds, evaluations=1)
     run = vectorised.Run(experiment, tmp_path / 'group')

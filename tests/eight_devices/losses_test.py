@@ -67,7 +67,11 @@ LOSSES = {
     'cmd': (losses.cmd, _sum(losses.cmd), False),
     'transport_cost': (_transport, None, False),
     'transport_through': (functools.partial(_transport, through=True), None, False),
-    'class_confusion': (lambda s, t: losses.class_confusion(t[:, :C]), None, False),
+    'minimum_class_confusion': (
+        lambda s, t: losses.minimum_class_confusion(t[:, :C]),
+        None,
+        False,
+    ),
     'nuclear_norm': (lambda s, t: losses.nuclear_norm(t[:, :C]), None, False),
     'difference': (losses.difference, None, False),
     'weighted_bce': (_weighted, None, False),
@@ -119,7 +123,7 @@ class Found:
             s = jnp.asarray(rng.normal(size=(ROWS, D)), dtype)
             t = jnp.asarray(rng.normal(0.5, 1.5, (ROWS, D)), dtype)
             self.one = jax.device_get(jax.jit(_all)(s, t))
-            rows = parallel.by_rows(parallel.mesh())
+            rows = parallel.row_sharding(parallel.mesh())
             many = jax.device_put((s, t), rows)
             assert len(many[0].sharding.device_set) == 8
             self.sharded = jax.device_get(jax.jit(_all)(*many))

@@ -38,7 +38,7 @@ def test_three_steps(name, networks, batch):
     moved = jax.tree.map(lambda a, b: abs(a - b).max(), one[0].params, first.params)
     assert max(float(leaf) for leaf in jax.tree.leaves(moved)) > 1e-2
 
-    rows = parallel.by_rows(parallel.mesh())
+    rows = parallel.row_sharding(parallel.mesh())
     replicated = parallel.replicated(first, parallel.mesh())
     sharded = three(
         jax.jit(method.step), replicated, lambda batch: jax.device_put(batch, rows)

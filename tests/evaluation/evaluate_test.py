@@ -41,14 +41,14 @@ def test_padding_does_not_count(batches):
     metric = metrics.accuracy()
     for domain, expected in [('target', 1.0), ('source', 2 / 7)]:
         predict = evaluation.bind(method, _state(1.0), domain)
-        found = evaluation.evaluate(predict, batches, metric)
-        assert found == {'accuracy': expected, 'count': 7}
+        result = evaluation.evaluate(predict, batches, metric)
+        assert result == {'accuracy': expected, 'count': 7}
 
 
 def test_one_compilation_serves_all_states(batches):
     traces = []
     method = _method(traces)
-    found = [
+    result = [
         evaluation.evaluate(
             evaluation.bind(method, _state(scale), 'target'),
             batches,
@@ -56,7 +56,7 @@ def test_one_compilation_serves_all_states(batches):
         )['accuracy']
         for scale in (1.0, 2.0, -1.0)
     ]
-    assert found[0] == found[1] == 1 and found[2] < 0.5
+    assert result[0] == result[1] == 1 and result[2] < 0.5
     assert traces == ['target']
     for scale in (1.0, 2.0):
         predict = evaluation.bind(method, _state(scale), 'target')
@@ -66,10 +66,10 @@ def test_one_compilation_serves_all_states(batches):
 
 def test_extract_keeps_order_and_drops_padding(batches):
     predict = evaluation.bind(_method([]), _state(3.0), 'target')
-    found = evaluation.extract(predict, batches)
-    assert set(found) == {'logits', 'features'}
-    np.testing.assert_array_equal(found['logits'], 3.0 * np.eye(3)[LABEL])
-    assert all(isinstance(value, np.ndarray) for value in found.values())
+    result = evaluation.extract(predict, batches)
+    assert set(result) == {'logits', 'features'}
+    np.testing.assert_array_equal(result['logits'], 3.0 * np.eye(3)[LABEL])
+    assert all(isinstance(value, np.ndarray) for value in result.values())
 
 
 def test_extract_without_labels():
@@ -80,21 +80,21 @@ def test_extract_without_labels():
 
 def test_a_missing_layer_is_named_with_those_there_are(batches):
     predict = evaluation.bind(_method([]), _state(1.0), 'target')
-    with pytest.raises(ValueError, match=r"'conv_9'; there are: \['features', 'log"):
+    with pytest.raises(ValueError, match=r"'conv_9'; choose from \['features', 'log"):
         evaluation.extract(predict, batches, ['logits', 'conv_9'])
 
 
 def test_a_layer_may_be_missing_where_it_is_said(batches):
     predict = evaluation.bind(_method([]), _state(1.0), 'target')
     layers = ['features', 'conv_9']
-    found = evaluation.extract(predict, batches, ['logits'], where_given=layers)
-    assert set(found) == {'logits', 'features'}
+    result = evaluation.extract(predict, batches, ['logits'], optional_layers=layers)
+    assert set(result) == {'logits', 'features'}
 
 
-def test_a_closed_form_predict_goes_through_the_same_call(batches):
+def test_a_shallow_predict_goes_through_the_same_call(batches):
     def predict(weights, batch):
         return {'logits': batch['image'][:, 0, 0].astype(jnp.float32) @ weights}
 
     fitted = jax.tree_util.Partial(predict, jnp.eye(3))
-    found = evaluation.evaluate(fitted, batches, metrics.accuracy())
-    assert found['accuracy'] == 1
+    result = evaluation.evaluate(fitted, batches, metrics.accuracy())
+    assert result['accuracy'] == 1

@@ -20,11 +20,13 @@ def _answers(weight, batch):
     return {'logits': x.mean((1, 2)) * weight, 'block/1': x[:, ::2]}
 
 
-def _extract(images=IMAGE, weight=2.0, batch=5, layers=LAYERS, into=None, wrap=None):
+def _extract(
+    images=IMAGE, weight=2.0, batch=5, layers=LAYERS, directory=None, wrap=None
+):
     predict = Partial(_answers, jnp.float32(weight))
     batches = data.batches(data.Images(images), batch)
     batches = wrap(batches) if wrap else batches
-    return evaluation.extract(predict, batches, layers, into=into)
+    return evaluation.extract(predict, batches, layers, directory=directory)
 
 
 class _Cut:
@@ -44,17 +46,17 @@ class _Cut:
 
 
 def test_files_hold_the_bits_of_memory(tmp_path, same_bits):
-    straight = _extract()
-    found = _extract(into=tmp_path / 'new' / 'folder')
-    assert all(isinstance(rows, np.memmap) for rows in found.values())
-    same_bits(straight, {k: np.asarray(v) for k, v in found.items()})
-    assert found['block/1'].shape == (23, 2, 4, 3)
+    in_memory = _extract()
+    stored = _extract(directory=tmp_path / 'new' / 'folder')
+    assert all(isinstance(rows, np.memmap) for rows in stored.values())
+    same_bits(in_memory, {k: np.asarray(v) for k, v in stored.items()})
+    assert stored['block/1'].shape == (23, 2, 4, 3)
 
 
 @pytest.mark.parametrize('torn', [False, True])
 def test_killed_half_way_and_resumed_is_straight(tmp_path, torn, same_bits):
     with pytest.raises(KeyboardInterrupt):
-        _extract(into=tmp_path, wrap=lambda b: _Cut(b, 2))
+        _extract(directory=tmp_path, wrap=lambda b: _Cut(b, 2))
     if torn:  # killed between the rows and the word that they count
         with open(tmp_path / 'logits.npy', 'ab') as file:
             file.write(b'half a row')
@@ -64,10 +66,10 @@ def test_killed_half_way_and_resumed_is_straight(tmp_path, torn, same_bits):
         seen.append(_Cut(batches, -1))
         return seen[0]
 
-    found = _extract(into=tmp_path, wrap=watched)
-    same_bits(_extract(), {k: np.asarray(v) for k, v in found.items()})
+    stored = _extract(directory=tmp_path, wrap=watched)
+    same_bits(_extract(), {k: np.asarray(v) for k, v in stored.items()})
     assert seen[0].read[2:] == [2, 3, 4]  # after the two that the digest reads
-    again = _extract(into=tmp_path, wrap=watched)
+    again = _extract(directory=tmp_path, wrap=watched)
     same_bits(_extract(), {k: np.asarray(v) for k, v in again.items()})
 
 
@@ -82,16 +84,16 @@ def test_killed_half_way_and_resumed_is_straight(tmp_path, torn, same_bits):
     ],
 )
 def test_a_folder_of_other_features_is_refused(tmp_path, other):
-    _extract(into=tmp_path)
+    _extract(directory=tmp_path)
     with pytest.raises(ValueError, match='other images, layers or parameters') as error:
-        _extract(into=tmp_path, **other)
+        _extract(directory=tmp_path, **other)
     assert '\n' not in str(error.value)
 
 
 def test_a_folder_with_files_of_someone_else_is_refused(tmp_path):
     np.save(tmp_path / 'logits.npy', np.zeros(3))
     with pytest.raises(ValueError, match='no progress.json'):
-        _extract(into=tmp_path)
+        _extract(directory=tmp_path)
     np.testing.assert_array_equal(np.load(tmp_path / 'logits.npy'), 0)
 
 
@@ -121,8 +123,10 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     evaluation.extract(Partial(answers), data.batches(data.Images(IMAGE), 10), ['wide'])
     jax.clear_caches()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found = evaluation.extract(Partial(answers), Endless(), ['wide'], into=tmp_path)
+    stored = evaluation.extract(
+        Partial(answers), Endless(), ['wide'], directory=tmp_path
+    )
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # KiB
-    assert found['wide'].shape == (1000, 15360)
+    assert stored['wide'].shape == (1000, 15360)
     assert grown < 30_000
-    assert found['wide'][990, 5] == 99
+    assert stored['wide'][990, 5] == 99

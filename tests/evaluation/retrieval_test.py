@@ -22,39 +22,39 @@ def scores(queries, gallery, measure):
 @pytest.mark.parametrize('measure', retrieval.MEASURES)
 @pytest.mark.parametrize('block', [1, 7, 41, 100])
 def test_blocks_give_what_the_whole_matrix_gives(measure, block):
-    found = retrieval.search(QUERIES, GALLERY, 6, measure=measure, block=block)
+    result = retrieval.search(QUERIES, GALLERY, 6, measure=measure, block=block)
     expected = scores(QUERIES, GALLERY, measure)
     order = np.argsort(-expected, 1)[:, :6]
-    np.testing.assert_array_equal(found.index, order)
+    np.testing.assert_array_equal(result.index, order)
     best = np.take_along_axis(expected, order, 1)
-    np.testing.assert_allclose(found.score, best, atol=1e-5)
+    np.testing.assert_allclose(result.score, best, atol=1e-5)
 
 
 def test_no_query_finds_itself_where_it_is_left_out():
-    own = jnp.arange(41)
-    found = retrieval.search(GALLERY, GALLERY, 41, leave_out=own, block=8)
-    assert not (np.asarray(found.index) == np.arange(41)[:, None]).any()
-    for row, answer in enumerate(np.asarray(found.index)):
+    index = jnp.arange(41)
+    result = retrieval.search(GALLERY, GALLERY, 41, leave_out=index, block=8)
+    assert not (np.asarray(result.index) == np.arange(41)[:, None]).any()
+    for row, answer in enumerate(np.asarray(result.index)):
         assert sorted(answer[:-1]) == [i for i in range(41) if i != row]
-    assert (found.index[:, -1] == -1).all() and np.isneginf(found.score[:, -1]).all()
+    assert (result.index[:, -1] == -1).all() and np.isneginf(result.score[:, -1]).all()
 
 
 def test_of_equally_near_items_the_lower_index_comes_first():
     gallery = np.tile(np.float32([[1, 0], [0, 1]]), (6, 1))
-    found = retrieval.search(np.float32([[1, 0]]), gallery, 6, block=5)
-    assert found.index[0].tolist() == [0, 2, 4, 6, 8, 10]
+    result = retrieval.search(np.float32([[1, 0]]), gallery, 6, block=5)
+    assert result.index[0].tolist() == [0, 2, 4, 6, 8, 10]
 
 
 def test_memory_follows_the_block_and_not_the_gallery():
-    def held(queries, gallery, block):
+    def temporary_bytes(queries, gallery, block):
         shapes = [jax.ShapeDtypeStruct((n, 8), jnp.float32) for n in (queries, gallery)]
         lowered = retrieval.search.lower(*shapes, 10, block=block)
         return lowered.compile().memory_analysis().temp_size_in_bytes
 
-    small = held(512, 4096, 64)
-    assert held(512, 8 * 4096, 64) < 1.1 * small + 4096
+    small = temporary_bytes(512, 4096, 64)
+    assert temporary_bytes(512, 8 * 4096, 64) < 1.1 * small + 4096
     assert small < 512 * 4096  # a quarter of the distance matrix in bytes
-    assert held(512, 4096, 256) > 4 * small
+    assert temporary_bytes(512, 4096, 256) > 4 * small
 
 
 def test_whitened_features_have_unit_covariance_before_they_are_normalised():
@@ -62,9 +62,9 @@ def test_whitened_features_have_unit_covariance_before_they_are_normalised():
     fitted = retrieval.fit_whitening(x, 4)
     white = (x - np.asarray(fitted.mean)) @ np.asarray(fitted.projection)
     np.testing.assert_allclose(np.cov(white.T, bias=True), np.eye(4), atol=1e-8)
-    found = retrieval.whiten(fitted, x)
+    result = retrieval.whiten(fitted, x)
     length = np.linalg.norm(white, axis=1, keepdims=True)
-    np.testing.assert_allclose(found, white / length, atol=1e-6)
+    np.testing.assert_allclose(result, white / length, atol=1e-6)
 
 
 def test_directions_without_variance_become_0():
@@ -80,12 +80,12 @@ def test_more_directions_than_there_are_is_refused():
 
 def test_an_expanded_query_is_the_mean_of_itself_and_its_answers():
     gallery = np.float32([[2, 0], [0, 3], [-1, 0]])
-    answers = retrieval.Answers(jnp.array([[1, 2], [0, -1]]), jnp.zeros((2, 2)))
-    found = retrieval.expand(np.float32([[5, 0], [0, 4]]), gallery, answers, 2)
+    neighbours = retrieval.Neighbours(jnp.array([[1, 2], [0, -1]]), jnp.zeros((2, 2)))
+    result = retrieval.expand(np.float32([[5, 0], [0, 4]]), gallery, neighbours, 2)
     half = np.sqrt(0.5)
-    np.testing.assert_allclose(found, [[0, 1], [half, half]], atol=1e-6)
+    np.testing.assert_allclose(result, [[0, 1], [half, half]], atol=1e-6)
     with pytest.raises(ValueError, match='count 3'):
-        retrieval.expand(gallery, gallery, answers, 3)
+        retrieval.expand(gallery, gallery, neighbours, 3)
 
 
 def test_an_unknown_measure_is_refused():

@@ -19,11 +19,11 @@ def layers(x, relu=jax.nn.relu):
 
 
 def test_the_strongest_images_and_places_are_those_of_a_search_one_by_one():
-    found = units.answers(layers, [IMAGES[:5], IMAGES[5:10], IMAGES[10:]])
+    responses = units.responses(layers, [IMAGES[:5], IMAGES[5:10], IMAGES[10:]])
     for name, every in layers(IMAGES).items():
         every = np.asarray(every)
         n, h, w, c = every.shape
-        order = units.top(found[name].value, 9)
+        order = units.top_images(responses[name].value, 9)
         assert order.shape == (c, 9)
         for unit in range(c):
             best = []
@@ -34,10 +34,10 @@ def test_the_strongest_images_and_places_are_those_of_a_search_one_by_one():
                 value, y, x = max(cells, key=lambda cell: cell[0])
                 best.append((value, image))
                 np.testing.assert_allclose(
-                    found[name].value[image, unit], value, rtol=1e-5
+                    responses[name].value[image, unit], value, rtol=1e-5
                 )
                 if value > 0:
-                    assert tuple(found[name].place[image, unit]) == (y, x)
+                    assert tuple(responses[name].position[image, unit]) == (y, x)
             expected = [image for _, image in sorted(best, key=lambda p: -p[0])[:9]]
             assert order[unit].tolist() == expected
 
@@ -50,19 +50,21 @@ def test_contrast_by_hand():
 
 def test_the_receptive_field_is_where_the_gradient_can_be():
     """Positive kernels and images: every pixel in the field counts, none outside."""
-    field = units.Field().after(3, 2).after(3, padding=1)
-    assert field == units.Field(7, 2, -2)
+    field = units.ReceptiveField().through_layer(3, 2).through_layer(3, padding=1)
+    assert field == units.ReceptiveField(7, 2, -2)
 
     def second(x):
         first = ops.convolve(x, jnp.ones((3, 3, 1, 1)), stride=2)
         return ops.convolve(first, jnp.ones((3, 3, 1, 1)), stride=1, padding=1)
 
     images = jnp.ones((3, 11, 13, 1))
-    place = np.array([[0, 0], [2, 2], [4, 5]])
-    gradient = jax.jit(lambda x: units.excitation(second, x, np.zeros(3, int), place))
+    position = np.array([[0, 0], [2, 2], [4, 5]])
+    gradient = jax.jit(
+        lambda x: units.excitation(second, x, np.zeros(3, int), position)
+    )
     for i, seen in enumerate(np.asarray(gradient(images))):
         marks = np.arange(11 * 13).reshape(11, 13, 1)
-        crop = field.crop(marks, place[i], -1)
+        crop = field.crop(marks, position[i], -1)
         assert crop.shape == (7, 7, 1)
         assert set(crop[crop >= 0]) == set(marks[seen > 0])
     middle = field.crop(marks, (2, 2), -1)[..., 0]
@@ -70,15 +72,17 @@ def test_the_receptive_field_is_where_the_gradient_can_be():
 
 
 def test_excitation_is_of_each_images_own_unit_and_place():
-    unit, place = np.array([3, 0, 4]), np.array([[0, 1], [3, 2], [2, 4]])
+    unit, position = np.array([3, 0, 4]), np.array([[0, 1], [3, 2], [2, 4]])
 
     def guided(x):
         return layers(x, ops.guided_relu)['second']
 
-    together = jax.jit(lambda x: units.excitation(guided, x, unit, place))(IMAGES[:3])
+    together = jax.jit(lambda x: units.excitation(guided, x, unit, position))(
+        IMAGES[:3]
+    )
     one = jax.jit(lambda x, u, y, z: jax.grad(lambda x: guided(x[None])[0, y, z, u])(x))
     for i in range(3):
         np.testing.assert_allclose(
-            together[i], one(IMAGES[i], unit[i], *place[i]), rtol=1e-5, atol=1e-5
+            together[i], one(IMAGES[i], unit[i], *position[i]), rtol=1e-5, atol=1e-5
         )
     assert np.abs(together).max() > 0

@@ -1,4 +1,4 @@
-"""Losses of critics, by hand, in float64, and where they are delicate."""
+"""Adversarial losses: by hand, against NumPy in float64, and at delicate points."""
 
 import itertools
 
@@ -13,9 +13,9 @@ from transfer_jax import losses
 
 def test_by_hand():
     logits = jnp.asarray([0.0, np.log(3.0), np.log(3.0)])
-    found = jax.jit(losses.binary_cross_entropy)(logits, jnp.asarray([1.0, 1.0, 0.0]))
+    actual = jax.jit(losses.binary_cross_entropy)(logits, jnp.asarray([1.0, 1.0, 0.0]))
     expected = [np.log(2), np.log(4 / 3), np.log(4)]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 def test_against_numpy_in_float64_with_soft_targets():
@@ -23,9 +23,9 @@ def test_against_numpy_in_float64_with_soft_targets():
     t = np.linspace(0, 1, 9)
     s = 1 / (1 + np.exp(-z))
     with jax.enable_x64(True):
-        found = jax.jit(losses.binary_cross_entropy)(jnp.asarray(z), jnp.asarray(t))
+        actual = jax.jit(losses.binary_cross_entropy)(jnp.asarray(z), jnp.asarray(t))
         expected = -t * np.log(s) - (1 - t) * np.log(1 - s)
-        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        np.testing.assert_allclose(actual, expected, rtol=1e-12)
         check_grads(
             lambda z: losses.binary_cross_entropy(z, jnp.asarray(t)),
             (jnp.asarray(z),),
@@ -67,9 +67,11 @@ def test_confusion(float64):
     z = np.array([0.0, np.log(3.0), -2.0])
     s = 1 / (1 + np.exp(-z))
     expected = -(np.log(s) + np.log(1 - s)) / 2
-    np.testing.assert_allclose(jax.jit(losses.confusion)(z), expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        jax.jit(losses.domain_confusion)(z), expected, rtol=1e-12
+    )
     assert np.argmin(expected) == 0 and np.isclose(expected[0], np.log(2))
-    check_grads(losses.confusion, (z,), order=1, modes=['rev'])
+    check_grads(losses.domain_confusion, (z,), order=1, modes=['rev'])
 
 
 def test_wasserstein(float64):
@@ -83,12 +85,12 @@ def test_wasserstein(float64):
 
 def test_gradient_penalty_of_a_plane(float64):
     """A critic of slope 5 everywhere."""
-    found = losses.gradient_penalty(lambda x: x @ jnp.array([3.0, 0.0, -4.0]), F)
-    np.testing.assert_allclose(found, 16, rtol=1e-12)
+    actual = losses.gradient_penalty(lambda x: x @ jnp.array([3.0, 0.0, -4.0]), F)
+    np.testing.assert_allclose(actual, 16, rtol=1e-12)
 
 
 def test_gradient_penalty(float64):
-    """Of sum_j a_j sin(x_j), whose slope is (a_j cos x_j)_j."""
+    """A critic sum_j a_j sin(x_j), whose gradient is (a_j cos x_j)_j."""
     a = jnp.array([0.5, 2.0, -1.0])
 
     def penalty(x, a):
@@ -117,10 +119,10 @@ def test_multilinear(float64):
 
 def test_random_multilinear(float64):
     maps = RNG.normal(size=(3, 5)), RNG.normal(size=(2, 5))
-    found = losses.random_multilinear(F, P, maps=maps)
+    actual = losses.random_multilinear(F, P, maps=maps)
     for i, k in np.ndindex(4, 5):
         product = sum(F[i] * maps[0][:, k]) * sum(P[i] * maps[1][:, k])
-        np.testing.assert_allclose(found[i, k], product / np.sqrt(5), rtol=1e-12)
+        np.testing.assert_allclose(actual[i, k], product / np.sqrt(5), rtol=1e-12)
     check_grads(
         lambda f, p: losses.random_multilinear(f, p, maps=maps),
         (F, P),
@@ -130,7 +132,7 @@ def test_random_multilinear(float64):
 
 
 def test_random_multilinear_keeps_inner_products_on_average(float64):
-    """Exactly so over all maps of signs, and nearly with many Gaussian ones."""
+    """Exactly for the mean over all maps of signs, nearly with many Gaussian maps."""
     signs = np.array(list(itertools.product([-1.0, 1.0], repeat=5))).T  # (5, 32)
     full = losses.multilinear(F, P)
     every = losses.random_multilinear(F, P, maps=(signs[:3], signs[3:]))
@@ -150,7 +152,7 @@ def test_certainty(float64):
 
 def test_classifier_discrepancy(float64):
     one, other = np.log([[0.5, 0.25, 0.25]]), np.log([[0.1, 0.8, 0.1]])
-    found = jax.jit(losses.classifier_discrepancy)(one, other)
-    np.testing.assert_allclose(found, [(0.4 + 0.55 + 0.15) / 3], rtol=1e-12)
+    actual = jax.jit(losses.classifier_discrepancy)(one, other)
+    np.testing.assert_allclose(actual, [(0.4 + 0.55 + 0.15) / 3], rtol=1e-12)
     np.testing.assert_array_equal(losses.classifier_discrepancy(one, one), 0)
     check_grads(losses.classifier_discrepancy, (one, other), order=1, modes=['rev'])

@@ -14,16 +14,16 @@ LABEL = np.array([0, 3, 1, 1, 2])
 
 def test_cross_entropy_by_hand():
     logits = jnp.log(jnp.asarray([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]]))
-    found = jax.jit(losses.cross_entropy)(logits, jnp.asarray([1, 1]))
-    np.testing.assert_allclose(found, [np.log(4), -np.log(0.8)], rtol=1e-6)
+    actual = jax.jit(losses.cross_entropy)(logits, jnp.asarray([1, 1]))
+    np.testing.assert_allclose(actual, [np.log(4), -np.log(0.8)], rtol=1e-6)
 
 
 def test_cross_entropy_and_its_gradient_in_float64():
     p = np.exp(Z) / np.exp(Z).sum(-1, keepdims=True)
     with jax.enable_x64(True):
         z, label = jnp.asarray(Z), jnp.asarray(LABEL)
-        found = jax.jit(losses.cross_entropy)(z, label)
-        np.testing.assert_allclose(found, -np.log(p[range(5), LABEL]), rtol=1e-12)
+        actual = jax.jit(losses.cross_entropy)(z, label)
+        np.testing.assert_allclose(actual, -np.log(p[range(5), LABEL]), rtol=1e-12)
         gradient = jax.grad(lambda z: losses.cross_entropy(z, label).sum())(z)
         np.testing.assert_allclose(gradient, p - np.eye(4)[LABEL], atol=1e-12)
         check_grads(lambda z: losses.cross_entropy(z, label), (z,), 1, modes=['rev'])
@@ -46,15 +46,15 @@ def test_misshapen_arguments_are_refused():
 def test_several_labels_by_hand():
     logits = jnp.array([[0.0, 2.0, -1.0], [1.0, 5.0, 9.0]])
     label = jnp.array([[1, 0, 1], [1, -1, -1]])  # -1 is not counted
-    found = jax.jit(losses.multi_label_logistic)(logits, label)
+    actual = jax.jit(losses.multi_label_logistic)(logits, label)
     one = np.log([2, 1 + np.exp(2), 1 + np.exp(1)]).mean()
-    np.testing.assert_allclose(found, [one, np.log(1 + np.exp(-1))], rtol=1e-6)
+    np.testing.assert_allclose(actual, [one, np.log(1 + np.exp(-1))], rtol=1e-6)
     assert np.isfinite(losses.multi_label_logistic(1e4 * logits, label)).all()
 
 
 def test_pixels_by_hand():
     logits = jnp.array([[[[0.0, 0.0], [0.0, np.log(3.0)]]], [[[1.0, 2.0]] * 2]])
     label = jnp.array([[[0, 1]], [[255, 255]]])
-    found = jax.jit(losses.pixel_cross_entropy)(logits, label)
+    actual = jax.jit(losses.pixel_cross_entropy)(logits, label)
     expected = [(np.log(2) - np.log(0.75)) / 2, 0]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Discrepancies of two samples in float64: closed forms, loops, promises."""
+"""Discrepancies of two samples in float64: closed forms, loops, properties."""
 
 import functools
 import itertools
@@ -18,7 +18,7 @@ VARIANCE = 1.7
 
 
 def kernel(x, y):
-    """A function, not an array made at import, where numbers have 32 bits."""
+    """A function, because an array made at import would have 32 bits."""
     return ops.gaussian_kernel(jnp.asarray([VARIANCE], x.dtype))(x, y)
 
 
@@ -27,13 +27,13 @@ def k(x, y):
 
 
 def multi(source, target, estimator=losses.mmd_biased):
-    """As DAN uses it: widths from the pooled sample."""
+    """The MMD of DAN: widths from the pooled sample."""
     pooled = ops.multi_kernel(jnp.concatenate([source, target]))
     return estimator(source, target, kernel=pooled)
 
 
 def joint(source, target):
-    """The two first columns and the third as two layers."""
+    """The first two columns and the third as two layers."""
     return losses.joint_mmd(
         [source[:, :2], source[:, 2:]],
         [target[:, :2], target[:, 2:]],
@@ -57,20 +57,20 @@ each = pytest.mark.parametrize('loss', ALL.values(), ids=ALL)
 
 @each
 def test_order_of_rows_does_not_count(loss):
-    found, other = loss(S, T), loss(S[[3, 1, 0, 5, 4, 2]], T[[2, 0, 3, 1]])
-    np.testing.assert_allclose(found, other, rtol=1e-11)
-    np.testing.assert_allclose(found, loss(T, S), rtol=1e-11)
-    assert abs(found) > 1e-3
+    actual, other = loss(S, T), loss(S[[3, 1, 0, 5, 4, 2]], T[[2, 0, 3, 1]])
+    np.testing.assert_allclose(actual, other, rtol=1e-11)
+    np.testing.assert_allclose(actual, loss(T, S), rtol=1e-11)
+    assert abs(actual) > 1e-3
 
 
 @each
 def test_gradient(loss):
-    if loss is multi:  # the width is a constant in gradients: so it must be here
+    if loss is multi:  # fix the width, which is a constant in gradients
         fixed = ops.multi_kernel(jnp.concatenate([S, T]))
         plain = functools.partial(losses.mmd_biased, kernel=fixed)
         check_grads(plain, (S, T), order=1, modes=['rev'])
-        found, expected = (jax.grad(f, (0, 1))(S, T) for f in (multi, plain))
-        for a, b in zip(found, expected, strict=True):
+        actual, expected = (jax.grad(f, (0, 1))(S, T) for f in (multi, plain))
+        for a, b in zip(actual, expected, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-10)
     else:
         check_grads(loss, (S, T), order=1, modes=['rev'])
@@ -85,7 +85,8 @@ def test_zero_on_equal_samples_whatever_their_size(name):
         for gradient in gradients:
             np.testing.assert_allclose(gradient, 0, atol=1e-12)
     if name not in ('coral', 'multi'):
-        # Twice each example is the same distribution (but divisors n - 1 and medians).
+        # Duplicated examples have the same distribution, except for divisors n - 1 and
+        # medians.
         np.testing.assert_allclose(ALL[name](S, np.tile(S, (2, 1))), 0, atol=1e-12)
 
 
@@ -96,7 +97,7 @@ WIDE = {
 
 
 @pytest.mark.parametrize('loss', WIDE.values(), ids=WIDE)
-@pytest.mark.parametrize('d', [3, 300])  # of CORAL's two branches one each
+@pytest.mark.parametrize('d', [3, 300])  # one for each branch of CORAL
 @pytest.mark.parametrize('dtype', [np.float32, np.float64])
 def test_constant_samples_have_a_finite_value_and_gradient(loss, d, dtype):
     row = np.linspace(0.1, 3.7, d).astype(dtype)
@@ -104,8 +105,8 @@ def test_constant_samples_have_a_finite_value_and_gradient(loss, d, dtype):
     value, gradients = jax.jit(jax.value_and_grad(loss, (0, 1)))(one, one)
     assert value.dtype == dtype
     np.testing.assert_allclose(value, 0, atol=1e-4 if dtype == np.float32 else 1e-10)
-    # Rounding is not blown up to a push, not even where a width is estimated. Only CMD
-    # has a corner at zero, where rounding may decide.
+    # Rounding must not cause a gradient, not even where a width is estimated. Only CMD
+    # has a corner at zero, where rounding may decide the gradient.
     for gradient in gradients:
         assert abs(gradient).max() < (1 if loss is losses.cmd else 1e-3)
     value, gradients = jax.value_and_grad(loss, (0, 1))(one, one + 1)
@@ -115,8 +116,8 @@ def test_constant_samples_have_a_finite_value_and_gradient(loss, d, dtype):
 @pytest.mark.parametrize('loss', [BIASED, UNBIASED, LINEAR])
 def test_mmd_of_two_points(loss):
     a, b = RNG.normal(size=(2, 3))
-    found = loss(np.tile(a, (4, 1)), np.tile(b, (4, 1)))
-    np.testing.assert_allclose(found, 2 - 2 * k(a, b), rtol=1e-12)
+    actual = loss(np.tile(a, (4, 1)), np.tile(b, (4, 1)))
+    np.testing.assert_allclose(actual, 2 - 2 * k(a, b), rtol=1e-12)
 
 
 def test_mmd_biased():
@@ -147,7 +148,7 @@ def test_mmd_linear_takes_the_examples_two_by_two():
 
 
 def test_unbiased_estimates_are():
-    """The mean over all samples from five and four points is what all of them give."""
+    """The mean over all subsamples of five and four points is the value of all."""
     rows = [list(some) for some in itertools.combinations(range(5), 3)]
     columns = [list(some) for some in itertools.combinations(range(4), 2)]
 
@@ -159,16 +160,16 @@ def test_unbiased_estimates_are():
     assert mean(jax.jit(BIASED)) > whole + 0.1
 
     orders = [list(order) for order in itertools.permutations(range(4))]
-    found = jax.jit(
+    actual = jax.jit(
         jax.vmap(jax.vmap(LINEAR, (None, 0)), (0, None))
     )(S[:4][np.array(orders)], T[np.array(orders)])  # fmt: skip
-    np.testing.assert_allclose(np.mean(found), UNBIASED(S[:4], T), rtol=1e-12)
+    np.testing.assert_allclose(np.mean(actual), UNBIASED(S[:4], T), rtol=1e-12)
 
 
 def test_mmd_with_the_linear_kernel_is_the_distance_of_the_means():
-    found = losses.mmd_biased(S, T, kernel=ops.linear_kernel)
+    actual = losses.mmd_biased(S, T, kernel=ops.linear_kernel)
     expected = sum((S.mean(0) - T.mean(0)) ** 2)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
 
 
 def test_joint_mmd_multiplies_the_layers():
@@ -182,12 +183,12 @@ def test_joint_mmd_multiplies_the_layers():
 
 
 def test_joint_mmd_sees_what_the_layers_alone_do_not():
-    """Equal marginals, but the layers go together in one domain only."""
+    """The marginals are equal, but the layers are correlated in one domain only."""
     a, b = np.array([[0.0], [0], [1], [1]]), np.array([[0.0], [1], [0], [1]])
     for source, target in ((a, a), (a, b)):
         np.testing.assert_allclose(BIASED(source, target), 0, atol=1e-12)
-    found = losses.joint_mmd([a, a], [a, b], kernels=[kernel, kernel])
-    assert found > 0.01
+    actual = losses.joint_mmd([a, a], [a, b], kernels=[kernel, kernel])
+    assert actual > 0.01
 
 
 def test_coral_of_diagonal_covariances():
@@ -198,8 +199,8 @@ def test_coral_of_diagonal_covariances():
 
     a, b = np.array([1.0, 2.0]), np.array([3.0, 0.5])
     expected = sum((2 * a**2 / 3 - 2 * b**2 / 3) ** 2) / (4 * 2**2)
-    found = jax.jit(losses.coral)(cross(a) + 7, cross(b) - 5)  # means do not count
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    actual = jax.jit(losses.coral)(cross(a) + 7, cross(b) - 5)  # means do not count
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize('d', [2, 9, 10, 11, 40])
@@ -212,7 +213,7 @@ def test_coral_on_both_sides_of_its_branch(d):
 
 
 def test_the_branches_of_coral_agree():
-    """Features that are always zero change the divisor and the branch, no more."""
+    """Features that are always zero change only the divisor and the branch."""
     pad = functools.partial(np.pad, pad_width=((0, 0), (0, 97)))
     both = jax.value_and_grad(losses.coral, (0, 1))
     few, gradients = both(S, T)
@@ -234,8 +235,8 @@ def test_cmd(moments, bounds):
             for x in (S, T)
         ]
         expected += np.linalg.norm(moment[0] - moment[1]) / width**order
-    found = losses.cmd(S, T, moments=moments, bounds=bounds)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    actual = losses.cmd(S, T, moments=moments, bounds=bounds)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
 
 
 def test_cmd_of_a_shift_is_its_length():

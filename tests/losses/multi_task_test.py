@@ -10,8 +10,8 @@ from transfer_jax import losses
 def test_examples_without_a_label_have_no_loss_and_no_gradient():
     logits = jnp.asarray([[0.0, 0.0], [jnp.log(3.0), 0.0], [5.0, -5.0]])
     label = jnp.asarray([1, 0, losses.UNKNOWN])
-    found = jax.jit(losses.known_cross_entropy)(logits, label)
-    np.testing.assert_allclose(found, [np.log(2), np.log(4 / 3), 0.0], rtol=1e-6)
+    actual = jax.jit(losses.known_cross_entropy)(logits, label)
+    np.testing.assert_allclose(actual, [np.log(2), np.log(4 / 3), 0.0], rtol=1e-6)
     slope = jax.grad(lambda x: losses.known_cross_entropy(x, label).sum())(logits)
     np.testing.assert_allclose(slope[0], [0.5, -0.5], rtol=1e-6)
     np.testing.assert_array_equal(slope[2], 0)
@@ -19,10 +19,10 @@ def test_examples_without_a_label_have_no_loss_and_no_gradient():
 
 def test_uncertainty_by_hand():
     loss, s = jnp.asarray([0.5, 0.5, 2.0]), jnp.asarray([0.0, np.log(2.0), -0.5])
-    found = losses.uncertainty_weighted(loss, s)
+    actual = losses.uncertainty_weighted(loss, s)
     # s = log 2: a quarter of the loss, and log 2
     expected = [0.5, 0.125 + np.log(2), 2 * np.e - 0.5]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 def test_the_best_variance_is_twice_the_loss():

@@ -30,8 +30,8 @@ def test_jdot_cost():
             source, target, label, logits, feature_weight=0.3, label_weight=0.7
         )
 
-    found = jax.jit(cost)(source, target, logits)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    actual = jax.jit(cost)(source, target, logits)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
     check_grads(cost, (source, target, logits), order=1, modes=['rev'])
 
 
@@ -48,7 +48,7 @@ def test_the_plan_is_the_entropic_optimum(epsilon, solve, tolerance):
     rest = np.log(plan) + COST / (epsilon * COST.mean())
     rest = rest - rest.mean(0) - rest.mean(1, keepdims=True) + rest.mean()
     np.testing.assert_allclose(rest, 0, atol=1e-10)
-    # In units of the mean cost: another currency, the same plan.
+    # Epsilon is in units of the mean cost, so scaled costs have the same plan.
     other = solve(100 * COST, epsilon=epsilon)
     np.testing.assert_allclose(other, plan, rtol=1e-8)
 
@@ -57,20 +57,20 @@ def test_the_plan_is_the_entropic_optimum(epsilon, solve, tolerance):
 def test_for_small_epsilon_the_plan_is_the_assignment(solve):
     cost = np.array([[0.0, 1.0, 3.0], [0.2, 3.0, 3.0], [3.0, 3.0, 0.5]])
     rows, columns = scipy.optimize.linear_sum_assignment(cost)
-    assert (columns != cost.argmin(1)).any()  # two rows want the first column
+    assert (columns != cost.argmin(1)).any()  # two rows are closest to column 0
     plan = solve(cost, epsilon=0.05)
     expected = np.zeros((3, 3))
     expected[rows, columns] = 1 / 3
-    # A plan with zeros is approached as one over the number of iterations.
+    # The error of a plan with zeros falls as one over the number of iterations.
     np.testing.assert_allclose(plan, expected, atol=2e-3)
-    found = jax.jit(losses.transport_cost)(cost, epsilon=0.05)
-    np.testing.assert_allclose(found, cost[rows, columns].mean(), rtol=1e-2)
+    actual = jax.jit(losses.transport_cost)(cost, epsilon=0.05)
+    np.testing.assert_allclose(actual, cost[rows, columns].mean(), rtol=1e-2)
 
 
 def test_order_of_rows_and_columns_does_not_count():
-    found = losses.transport_cost(COST)
+    actual = losses.transport_cost(COST)
     other = losses.transport_cost(COST[[3, 0, 4, 1, 2]][:, [2, 0, 3, 1]])
-    np.testing.assert_allclose(other, found, rtol=1e-10)
+    np.testing.assert_allclose(other, actual, rtol=1e-10)
 
 
 def test_the_gradient_with_the_plan_fixed_is_the_plan():
@@ -81,8 +81,10 @@ def test_the_gradient_with_the_plan_fixed_is_the_plan():
 
 
 def test_the_gradient_through_the_plan():
-    """By finite differences, along changes that leave the mean cost as it is: the
-    regularisation is measured in it, and is a constant in gradients."""
+    """Compared with finite differences along changes that keep the mean cost.
+
+    The mean cost is the unit of the regularisation and a constant in gradients.
+    """
     direction = RNG.normal(size=COST.shape)
     direction -= direction.mean()
 

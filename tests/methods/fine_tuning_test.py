@@ -1,4 +1,4 @@
-"""Fine-tuning: where it starts, what pulls it back, which layers are copied."""
+"""Fine-tuning: starting points, the L2-SP penalty, copies of layers."""
 
 import jax
 import jax.numpy as jnp
@@ -26,13 +26,13 @@ def make(networks):
 
 @pytest.fixture(scope='module')
 def states(make, batch):
-    """Two fresh states of other draws."""
+    """Two initial states from different keys."""
     init = jax.jit(make().init)
     return init(jax.random.key(0), batch()), init(jax.random.key(1), batch())
 
 
 def _encoder(state):
-    """What a checkpoint of the encoder holds, as NumPy arrays."""
+    """Parameters and collections of the encoder as NumPy arrays, as in a checkpoint."""
     params = {'encoder': jax.tree.map(np.asarray, state.params['encoder'])}
     return params, {'encoder': jax.tree.map(np.asarray, state.model_state['encoder'])}
 
@@ -73,7 +73,7 @@ def test_what_does_not_fit_is_named(states):
     bent = {'encoder': {**params['encoder'], 'conv_1': {'kernel': np.ones(3)}}}
     bent['encoder']['conv_1']['bias'] = params['encoder']['conv_1']['bias']
     for given, options, message in (
-        (wide, {}, 'no place for .*encoder/fc/kernel'),
+        (wide, {}, 'unexpected .*encoder/fc/kernel'),
         (few, {}, 'missing .*encoder/conv_1/bias'),
         (bent, {}, r'encoder/conv_1/kernel has shape \(3,\)'),
         ({'encodr': {}}, {}, "no network 'encodr'"),
@@ -85,7 +85,7 @@ def test_what_does_not_fit_is_named(states):
 
 
 def test_l2_sp_pulls_towards_the_pretrained_start(make, states, stream, same_bits):
-    """With a weight that outdoes the labels it hardly leaves the start."""
+    """With a weight that dominates the labels, it hardly leaves the start."""
     strong = make(alpha=optim.constant(10.0))
     fresh = jax.jit(strong.init)(jax.random.key(0), stream[0])
     start = methods.start_from(*_encoder(states[1]))(fresh, None)
@@ -106,7 +106,7 @@ def test_l2_sp_pulls_towards_the_pretrained_start(make, states, stream, same_bit
 
 
 def test_beta_shrinks_the_head_by_hand(make, stream):
-    """One step: the head differs from that without beta by -rate beta w'."""
+    """After a step the head differs from that without beta by -rate beta w'."""
     ends = []
     for beta in (0.0, 0.4):
         method = make(alpha=optim.constant(0.0), beta=optim.constant(beta))
@@ -135,7 +135,7 @@ def test_unfrozen_layers_go_on_from_the_stage_before(networks, stream, same_bits
     ends, state = [], None
     for method in stages:
         fresh = jax.jit(method.init)(jax.random.key(0), stream[0])
-        state = fresh if state is None else methods.go_on(fresh, state)
+        state = fresh if state is None else methods.continue_from_previous(fresh, state)
         state = fit(method, state, stream, key=KEY, steps=2)
         ends.append((fresh, state))
     first, moved = ends[0]

@@ -1,4 +1,4 @@
-"""Localisation: where gradients go, several scales, boxes of an image, void pixels."""
+"""Localisation: several labels, several scales, boxes of an image, void pixels."""
 
 import functools
 
@@ -32,7 +32,7 @@ def image_labels(pool=ops.global_max):
 def test_several_labels_of_an_image_are_learned():
     method = image_labels(ops.global_average)
     image = images(n=8)
-    label = (image.mean((1, 2)) > 0).astype(np.int32)  # of each colour by itself
+    label = (image.mean((1, 2)) > 0).astype(np.int32)  # for each colour separately
     batch = {'source': {'image': image, 'label': label}}
     state = jax.jit(method.init)(KEY, batch)
     step = jax.jit(method.step)
@@ -42,9 +42,9 @@ def test_several_labels_of_an_image_are_learned():
         first = metrics['train/loss'] if first is None else first
     assert first == pytest.approx(np.log(2), rel=1e-5)  # scores begin as 0
     assert metrics['train/loss'] < 0.8 * first
-    found = jax.jit(method.predict)(state, {'source': {'image': image}})['source']
-    assert found['maps'].shape == (8, 4, 4, 3)
-    np.testing.assert_allclose(found['maps'].mean((1, 2)), found['logits'], atol=1e-5)
+    actual = jax.jit(method.predict)(state, {'source': {'image': image}})['source']
+    assert actual['maps'].shape == (8, 4, 4, 3)
+    np.testing.assert_allclose(actual['maps'].mean((1, 2)), actual['logits'], atol=1e-5)
 
 
 def test_scores_of_several_sizes_are_averaged():
@@ -56,15 +56,15 @@ def test_scores_of_several_sizes_are_averaged():
     whole = {'image': images(1)}
     same = methods.at_scales(predict, [(8, 8)])(whole)
     np.testing.assert_allclose(same['logits'], predict(whole)['logits'])
-    found = jax.jit(methods.at_scales(predict, [(8, 8), (16, 12)]))(whole)
+    actual = jax.jit(methods.at_scales(predict, [(8, 8), (16, 12)]))(whole)
     larger = {'image': jax.image.resize(whole['image'], (4, 16, 12, 3), 'bilinear')}
     expected = (predict(whole)['logits'] + predict(larger)['logits']) / 2
-    np.testing.assert_allclose(found['logits'], expected, atol=1e-5)
-    assert found['maps'].shape == (4, 8, 6, 3)
+    np.testing.assert_allclose(actual['logits'], expected, atol=1e-5)
+    assert actual['maps'].shape == (4, 8, 6, 3)
     highest = methods.at_scales(
         predict, [(8, 8), (16, 12)], combine=lambda s: jnp.max(s, 0)
     )(whole)
-    assert (highest['logits'] >= found['logits'] - 1e-6).all()
+    assert (highest['logits'] >= actual['logits'] - 1e-6).all()
     with pytest.raises(ValueError, match='at least one'):
         methods.at_scales(predict, [])
 
@@ -85,14 +85,14 @@ def test_pronet_scores_an_image_by_its_best_box():
     batch = {'source': {'image': boxes, 'label': np.eye(4, 3, dtype=np.int32)}}
     state = jax.jit(method.init)(KEY, batch)
     state, _ = jax.jit(method.step)(state, batch, KEY)
-    found = jax.jit(method.predict)(state, batch)['source']
-    assert found['boxes'].shape == (4, 3, 3)
-    assert found['maps'].shape == (4, 3, 4, 4, 3)
-    np.testing.assert_allclose(found['logits'], found['boxes'].max(1))
+    actual = jax.jit(method.predict)(state, batch)['source']
+    assert actual['boxes'].shape == (4, 3, 3)
+    assert actual['maps'].shape == (4, 3, 4, 4, 3)
+    np.testing.assert_allclose(actual['logits'], actual['boxes'].max(1))
     turned = {'source': {**batch['source'], 'image': boxes[:, ::-1]}}
     other = jax.jit(method.predict)(state, turned)['source']
-    np.testing.assert_allclose(other['logits'], found['logits'], atol=1e-6)
-    with pytest.raises(ValueError, match=r'images of boxes are \(n, b, h, w, c\)'):
+    np.testing.assert_allclose(other['logits'], actual['logits'], atol=1e-6)
+    with pytest.raises(ValueError, match=r'images of boxes must be \(n, b, h, w, c\)'):
         method.predict(state, {'source': {'image': images()}})
 
 

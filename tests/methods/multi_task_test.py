@@ -1,4 +1,4 @@
-"""Multi-task: what a batch without labels of a task moves, and what the weights do."""
+"""Multi-task: batches without labels of a task, and the weighting of tasks."""
 
 import flax.linen as nn
 import jax
@@ -16,7 +16,7 @@ FIXED = {'classifier': optim.constant(1.0), 'odd': optim.constant(0.5)}
 
 
 class Normed(nn.Module):
-    """A head with batch statistics of its own."""
+    """A head with batch statistics."""
 
     @nn.compact
     def __call__(self, x, *, train, domain=None):
@@ -39,7 +39,7 @@ def make(networks):
 
 @pytest.fixture(scope='module')
 def labels(batch):
-    """labels(classifier, odd): a batch with those that are not None."""
+    """labels(classifier, odd): a batch with the labels that are not None."""
 
     def make(seed=0, **without):
         image, label = (batch(seed)['source'][k] for k in ('image', 'label'))
@@ -53,7 +53,7 @@ def labels(batch):
 
 @pytest.fixture(scope='module')
 def weighed(make):
-    """{arm: (step, first state)}"""
+    """{weighting: (step, first state)}"""
     return {
         'fixed': jax.jit(make(FIXED).step),
         'uncertainty': jax.jit(make().step),
@@ -84,7 +84,7 @@ def test_a_task_without_a_label_adds_nothing_and_moves_nothing(
     if arm == 'uncertainty':
         moved = state.params['uncertainty']
         assert moved['odd'] == 0 != moved['classifier']
-    # With no label at all, nothing but the trunk's statistics.
+    # Without any label, nothing changes but the trunk's statistics.
     state, metrics = step(first, labels(odd=True, classifier=True), KEY)
     assert metrics['train/loss'] == 0
     same_bits(state.params, first.params)
@@ -106,7 +106,7 @@ def test_the_first_task_alone_is_supervised_bit_for_bit(
 
 
 def test_an_unknown_label_is_left_out_of_the_mean(make, labels, networks):
-    """The loss of a head without norm is the mean over the labels that are known."""
+    """The loss of a head without norm is the mean over the known labels."""
     encoder, classifier, _ = networks(0.0, None)
     method = methods.multi_task(
         encoder,
@@ -132,10 +132,10 @@ def test_weights_and_uncertainties_enter_as_they_say(weighed, firsts, labels):
     first = firsts['uncertainty']
     s = {'classifier': jnp.asarray(0.3), 'odd': jnp.asarray(-0.2)}
     first = first.replace(params={**first.params, 'uncertainty': s})
-    state, found = weighed['uncertainty'](first, batch, KEY)
+    state, actual = weighed['uncertainty'](first, batch, KEY)
     expected = np.exp(-0.6) * one + 0.3 + np.exp(0.4) * two - 0.2
-    np.testing.assert_allclose(found['train/loss'], expected, rtol=1e-5)
-    np.testing.assert_allclose(found['train/odd_weight'], np.exp(0.4), rtol=1e-6)
+    np.testing.assert_allclose(actual['train/loss'], expected, rtol=1e-5)
+    np.testing.assert_allclose(actual['train/odd_weight'], np.exp(0.4), rtol=1e-6)
     moved = state.params['uncertainty']['odd']  # down the slope 1 - 2 exp(-2 s) loss
     np.testing.assert_allclose(moved, -0.2 - 0.1 * (1 - 2 * np.exp(0.4) * two), 1e-5)
 

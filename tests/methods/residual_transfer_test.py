@@ -1,4 +1,4 @@
-"""Residual transfer: what the target's parameters are, and how their rank falls."""
+"""Residual transfer: the target's parameters, and how the rank of residuals falls."""
 
 import flax.linen as nn
 import jax
@@ -14,7 +14,7 @@ NAMES = ('encoder', 'classifier', 'discriminator', 'residual')
 
 
 class Dense(nn.Module):
-    """An encoder of two layers and a norm that compiles at once."""
+    """An encoder of two layers and a norm that compiles fast."""
 
     @nn.compact
     def __call__(self, x, *, train, domain=None):
@@ -44,22 +44,6 @@ def make(networks):
     return make
 
 
-@pytest.fixture(scope='module')
-def supervised(networks):
-    _, classifier, _ = networks(0.5)
-    tx = optim.sgd(optim.constant(0.05), momentum=0.0)
-    return methods.supervised(Dense(), classifier, txs={n: tx for n in NAMES[:2]})
-
-
-def _train(method, batch, steps, state=None):
-    state = jax.jit(method.init)(jax.random.key(0), batch) if state is None else state
-    step, seen = jax.jit(method.step), []
-    for _ in range(steps):
-        state, metrics = step(state, batch, KEY)
-        seen.append({name: float(value) for name, value in metrics.items()})
-    return state, seen
-
-
 def _theta(params):
     """(6, 4) of the first layer: a row per output, the bias in the last column."""
     layer = params['encoder']['dense_1']
@@ -67,13 +51,13 @@ def _theta(params):
 
 
 def _residual(params):
-    own = {k: np.asarray(v) for k, v in params['residual']['dense_1'].items()}
-    inner = own['a1'].T @ _theta(params) @ own['a2'] + own['d']
-    return own['b1'] @ np.tanh(inner) @ own['b2'].T, inner
+    factors = {k: np.asarray(v) for k, v in params['residual']['dense_1'].items()}
+    inner = factors['a1'].T @ _theta(params) @ factors['a2'] + factors['d']
+    return factors['b1'] @ np.tanh(inner) @ factors['b2'].T, inner
 
 
 def test_the_target_is_the_source_plus_the_residual(make, batch):
-    """Against an encoder whose parameters NumPy moved."""
+    """Compared with an encoder whose parameters NumPy has changed."""
     method = make()
     state = jax.jit(method.init)(jax.random.key(0), batch())
     params = state.params
@@ -90,24 +74,25 @@ def test_the_target_is_the_source_plus_the_residual(make, batch):
     }
     image = batch()['source']['image']
     predict = jax.jit(method.predict)
-    found = predict(state, {d: {'image': image} for d in ('source', 'target')})
+    actual = predict(state, {d: {'image': image} for d in ('source', 'target')})
     by_hand = predict(
         state.replace(params={**params, 'encoder': moved}), {'source': {'image': image}}
     )
-    one, other = found['target']['logits'], by_hand['source']['logits']
+    one, other = actual['target']['logits'], by_hand['source']['logits']
     np.testing.assert_allclose(one, other, atol=1e-5)
-    assert abs(one - found['source']['logits']).max() > 1e-3
+    assert abs(one - actual['source']['logits']).max() > 1e-3
 
 
 def test_without_weight_it_is_source_only_bit_for_bit(
     make, supervised, batch, same_bits
 ):
-    """On a batch without a target: the source stream sees none."""
+    """Compared with a batch without a target, because the source stream sees none."""
     method = make(weight=0.0, rank_weight=10.0)
     first = jax.jit(method.init)(jax.random.key(0), batch())
     alone = [{'source': batch(t)['source']} for t in range(3)]
-    start = jax.jit(supervised.init)(jax.random.key(0), batch())
-    expected = fit(supervised, start, alone, key=KEY, steps=3)
+    source_only = supervised(Dense())
+    start = jax.jit(source_only.init)(jax.random.key(0), batch())
+    expected = fit(source_only, start, alone, key=KEY, steps=3)
     end = fit(method, first, [batch(t) for t in range(3)], key=KEY, steps=3)
     for name in ('encoder', 'classifier'):
         same_bits(expected.params[name], end.params[name])
@@ -116,10 +101,10 @@ def test_without_weight_it_is_source_only_bit_for_bit(
         same_bits(first.params[name], end.params[name])
 
 
-def test_the_proximal_step_drops_rows_and_columns_for_good(make, batch):
-    free, _ = _train(make(), batch(), 1)
+def test_the_proximal_step_drops_rows_and_columns_for_good(make, train_on, batch):
+    free, _ = train_on(make(), batch(), 1)
     method = make(rank_weight=1.5, momentum=0.9)
-    state, seen = _train(method, batch(), 12)
+    state, seen = train_on(method, batch(), 12)
     ranks = [one['train/rank_dense_1'] for one in seen]
     assert ranks[0] <= 4 and ranks[-1] < ranks[0]
     assert ranks == sorted(ranks, reverse=True)
@@ -131,31 +116,31 @@ def test_the_proximal_step_drops_rows_and_columns_for_good(make, batch):
     assert (np.abs(inner).max(0) > 0).sum() <= columns
     # Without the proximal step none is dropped.
     assert (np.abs(_residual(free.params)[1]).max(0) > 0).all()
-    # Gone for good: many more steps without shrinking bring none back.
-    _, later = _train(make(momentum=0.9), batch(), 5, state)
+    # Permanently: many more steps without shrinking restore none.
+    _, later = train_on(make(momentum=0.9), batch(), 5, state)
     assert later[-1]['train/rank_dense_1'] == ranks[-1]
 
 
-def test_the_proximal_step_is_that_of_columns_then_of_rows(make, batch):
+def test_the_proximal_step_is_that_of_columns_then_of_rows(make, train_on, batch):
     """T after a step with it is the shrunk T after the same step without it."""
     amount = 2 * 0.05 * 0.05
-    _, inner = _residual(_train(make(), batch(), 1)[0].params)
-    c, n = _theta(_train(make(), batch(), 0)[0].params).shape
+    _, inner = _residual(train_on(make(), batch(), 1)[0].params)
+    c, n = _theta(train_on(make(), batch(), 0)[0].params).shape
 
     def shrink(x, threshold, axis):
         length = np.linalg.norm(x, axis=axis, keepdims=True)
         return x * np.maximum(0, 1 - threshold / length)
 
     expected = shrink(shrink(inner, amount * np.sqrt(n), 0), amount * np.sqrt(c), 1)
-    _, found = _residual(_train(make(rank_weight=0.05), batch(), 1)[0].params)
+    _, actual = _residual(train_on(make(rank_weight=0.05), batch(), 1)[0].params)
     assert abs(expected - inner).max() > 1e-4
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
-def test_proximal_steps_are_taken_every_so_often(make, batch, same_bits):
-    often, _ = _train(make(rank_weight=0.2), batch(), 1)
-    seldom, _ = _train(make(rank_weight=0.2, every=2), batch(), 1)
-    never, _ = _train(make(), batch(), 1)
+def test_proximal_steps_are_taken_every_so_often(make, train_on, batch, same_bits):
+    often, _ = train_on(make(rank_weight=0.2), batch(), 1)
+    seldom, _ = train_on(make(rank_weight=0.2, every=2), batch(), 1)
+    never, _ = train_on(make(), batch(), 1)
     same_bits(seldom.params, never.params)
     assert (
         abs(
@@ -166,8 +151,8 @@ def test_proximal_steps_are_taken_every_so_often(make, batch, same_bits):
     )
 
 
-def test_no_rank_is_left_and_training_goes_on(make, batch):
-    state, seen = _train(make(rank_weight=100.0), batch(), 3)
+def test_no_rank_is_left_and_training_goes_on(make, train_on, batch):
+    state, seen = train_on(make(rank_weight=100.0), batch(), 3)
     assert seen[-1]['train/rank_dense_1'] == seen[-1]['train/rank_dense_2'] == 0
     assert seen[-1]['train/residual'] == 0
     assert all(np.isfinite(value) for value in seen[-1].values())
@@ -175,19 +160,15 @@ def test_no_rank_is_left_and_training_goes_on(make, batch):
     np.testing.assert_array_equal(_residual(state.params)[0], 0)
 
 
-def test_the_stream_loss_holds_the_size_of_the_residual_near_one(make, batch):
-    first, last = (
-        abs(one['train/residual'] - 1)
-        for one in (lambda seen: (seen[0], seen[-1]))(
-            _train(make(stream_weight=2.0, rate=0.02), batch(), 30)[1]
-        )
-    )
+def test_the_stream_loss_holds_the_size_of_the_residual_near_one(make, train_on, batch):
+    _, seen = train_on(make(stream_weight=2.0, rate=0.02), batch(), 30)
+    first, last = (abs(seen[i]['train/residual'] - 1) for i in (0, -1))
     assert last < 0.5 * first
 
 
-def test_shared_layers_have_no_residual(make, batch):
+def test_shared_layers_have_no_residual(make, train_on, batch):
     method = make(shared=['dense_2/.*'])
-    state, seen = _train(method, batch(), 1)
+    state, seen = train_on(method, batch(), 1)
     assert set(state.params['residual']) == {'dense_1'}
     assert 'train/rank_dense_2' not in seen[0]
     with pytest.raises(ValueError, match='conv_9'):
@@ -195,8 +176,9 @@ def test_shared_layers_have_no_residual(make, batch):
 
 
 def test_start_from_a_trained_source(make, supervised, batch, same_bits):
-    trained = jax.jit(supervised.init)(jax.random.key(7), batch())
-    trained, _ = jax.jit(supervised.step)(trained, batch(), KEY)
+    source_only = supervised(Dense())
+    trained = jax.jit(source_only.init)(jax.random.key(7), batch())
+    trained, _ = jax.jit(source_only.step)(trained, batch(), KEY)
     fresh = jax.jit(make().init)(jax.random.key(0), batch())
     start = methods.start_residual(fresh, trained)
     assert jax.tree.structure(start) == jax.tree.structure(fresh)
@@ -206,9 +188,9 @@ def test_start_from_a_trained_source(make, supervised, batch, same_bits):
     same_bits(start.model_state['residual'], trained.model_state['encoder'])
 
 
-def test_constant_images_give_finite_training(make, batch):
+def test_constant_images_give_finite_training(make, train_on, batch):
     flat = jax.tree.map(lambda x: np.ones_like(x), batch())
-    state, seen = _train(make(rank_weight=0.1), flat, 2)
+    state, seen = train_on(make(rank_weight=0.1), flat, 2)
     assert all(np.isfinite(value) for value in seen[-1].values())
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
 
@@ -222,11 +204,3 @@ def test_half_precision_encoders_of_convolutions(make, batch):
     for name, value in metrics.items():
         assert value.dtype == jnp.float32 and np.isfinite(value), name
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(new.params))
-
-
-def test_images_of_unequal_sizes_are_refused(make, batch):
-    method, both = make(), batch()
-    state = jax.eval_shape(method.init, jax.random.key(0), both)
-    smaller = {'image': both['target']['image'][:, :4, :4]}
-    with pytest.raises(ValueError, match='one size'):
-        jax.eval_shape(method.step, state, {**both, 'target': smaller}, KEY)

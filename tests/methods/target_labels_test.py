@@ -1,4 +1,4 @@
-"""Labelled target images: a stream of their own name, counted as the source's are."""
+"""Labelled target images: a separate stream whose labels count like the source's."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ def make(networks):
 
 
 def test_labelled_targets_alone_are_a_batch(batch, networks, same_bits):
-    """As the same images would be under the name of the source."""
+    """They are trained on like the same images under the name of the source."""
     method = make(networks)
     source = batch()['source']
     key = jax.random.key(0)
@@ -39,5 +39,5 @@ def test_together_they_are_one_mean(batch, networks):
     _, metrics = method.step(state, both, jax.random.key(0))
     whole = {name: np.concatenate([source[name], other[name]]) for name in source}
     _, expected = method.step(state, {'source': whole}, jax.random.key(0))
-    found, wanted = (m['train/loss'] for m in (metrics, expected))
-    assert jnp.allclose(found, wanted, rtol=1e-6)
+    actual, wanted = (m['train/loss'] for m in (metrics, expected))
+    assert jnp.allclose(actual, wanted, rtol=1e-6)

@@ -31,11 +31,11 @@ def test_accuracy_of_nothing_is_zero_of_zero():
 
 
 def test_confusion_has_the_truth_in_rows():
-    found = _over(metrics.confusion(4), [slice(0, 2), slice(2, 5)])
-    assert found['confusion'] == [
+    result = _over(metrics.confusion_matrix(4), [slice(0, 2), slice(2, 5)])
+    assert result['confusion'] == [
         [1, 0, 1, 0],
         [0, 1, 0, 0],
         [0, 1, 0, 0],
         [0, 0, 0, 0],
     ]
-    np.testing.assert_array_equal(found['per_class'], [0.5, 1, 0, np.nan])
+    np.testing.assert_array_equal(result['per_class'], [0.5, 1, 0, np.nan])

@@ -17,8 +17,8 @@ SCORES = np.array([[0.9, 0.1], [0.8, 0.7], [0.7, 0.9], [0.1, 0.3]])
 POINTS = np.array(
     [
         [[55, 55], [0, 0]],  # class 0: in its second box
-        [[30, 30], [30, 30]],  # class 0 is not there: a false positive
-        [[15, 5], [5, 5]],  # class 0: 5 pixels beside; class 1: in a box of class 0
+        [[30, 30], [30, 30]],  # class 0 is absent: a false positive
+        [[15, 5], [5, 5]],  # class 0: 5 pixels outside; class 1: in a box of class 0
         [[5, 5], [5, 5]],
     ],
     float,
@@ -26,11 +26,11 @@ POINTS = np.array(
 
 
 def test_pointwise_average_precision_by_hand():
-    """Class 0: right, wrong, right of 2; class 1: wrong, right of 2."""
-    found = metrics.pointwise_average_precision(
+    """Class 0: correct, wrong, correct of 2; class 1: wrong, correct of 2."""
+    result = metrics.pointwise_average_precision(
         SCORES, POINTS, BOXES, LABEL, tolerance=5
     )
-    np.testing.assert_allclose(found, [(1 + 2 / 3) / 2, (1 / 2) / 2])
+    np.testing.assert_allclose(result, [(1 + 2 / 3) / 2, (1 / 2) / 2])
     strict = metrics.pointwise_average_precision(
         SCORES, POINTS, BOXES, LABEL, tolerance=4.9
     )
@@ -40,35 +40,36 @@ def test_pointwise_average_precision_by_hand():
 def test_the_tolerance_is_eighteen_pixels():
     at = POINTS.copy()
     at[2, 0] = [10 + 18, 5]
-    found = metrics.pointwise_average_precision(SCORES, at, BOXES, LABEL)
-    np.testing.assert_allclose(found[0], (1 + 2 / 3) / 2)
+    result = metrics.pointwise_average_precision(SCORES, at, BOXES, LABEL)
+    np.testing.assert_allclose(result[0], (1 + 2 / 3) / 2)
     at[2, 0] = [10 + 18.1, 5]
-    found = metrics.pointwise_average_precision(SCORES, at, BOXES, LABEL)
-    np.testing.assert_allclose(found[0], 1 / 2)
+    result = metrics.pointwise_average_precision(SCORES, at, BOXES, LABEL)
+    np.testing.assert_allclose(result[0], 1 / 2)
 
 
 def test_points_that_all_hit_measure_the_classification():
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(4, 2))
-    found = metrics.pointwise_average_precision(
+    result = metrics.pointwise_average_precision(
         scores, POINTS, BOXES, LABEL, tolerance=1e3
     )
     present = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
     expected = [
         metrics.voc_average_precision(scores[:, i], present[:, i]) for i in range(2)
     ]
-    np.testing.assert_allclose(found, expected)
+    np.testing.assert_allclose(result, expected)
 
 
-def test_difficult_instances_are_neither_right_nor_wrong():
+def test_difficult_instances_are_neither_correct_nor_wrong():
     """Class 1 of image 2 is difficult only, so its prediction is left out."""
     difficult = [np.array([False, True]), np.array([False]), np.array([False, True])]
     difficult.append(np.zeros(0, bool))
-    found = metrics.pointwise_average_precision(
+    result = metrics.pointwise_average_precision(
         SCORES, POINTS, BOXES, LABEL, tolerance=5, difficult=difficult
     )
-    # Class 0: the first point lies in a difficult box: left out; wrong, right of 2.
-    np.testing.assert_allclose(found, [(1 / 2) / 2, 1])
+    # Class 0: the first point lies in a difficult box and is left out; then wrong,
+    # correct of 2.
+    np.testing.assert_allclose(result, [(1 / 2) / 2, 1])
     rate = metrics.hit_rate(POINTS, BOXES, LABEL, 5, difficult=difficult)
     np.testing.assert_allclose(rate, [1, 1])
 
@@ -92,7 +93,7 @@ def test_iou_by_hand():
 
 
 def test_box_of_a_map_by_hand():
-    """Of two parts above a fifth of the maximum the larger is taken."""
+    """Of two regions above a fifth of the maximum the box encloses the larger."""
     score_map = np.full((10, 12), 3.0)  # the minimum, which becomes 0
     score_map[2:5, 1:4] = 3.3  # above 0.2, a part of 9 pixels with the next
     score_map[5, 4] = 3.3  # touches at a corner
@@ -139,18 +140,18 @@ def test_a_constant_map_gives_the_whole_image():
         (np.eye(2), 1.0, 'threshold 1.0'),
     ],
 )
-def test_a_map_that_is_none_is_named(score_map, threshold, culprit):
+def test_an_invalid_map_or_threshold_is_named(score_map, threshold, culprit):
     with pytest.raises(ValueError, match=culprit):
         metrics.box_of_map(score_map, (4, 4), threshold)
 
 
 def found_boxes():
-    found = np.zeros((4, 2, 4))
-    found[0, 0] = [50, 50, 60, 55]  # half of the second box
-    found[1, 1] = [20, 20, 40, 29]  # 9 / 20
-    found[2, 0] = [30, 30, 50, 50]  # a box of the other class
-    found[2, 1] = [30, 30, 50, 50]
-    return found
+    result = np.zeros((4, 2, 4))
+    result[0, 0] = [50, 50, 60, 55]  # half of the second box
+    result[1, 1] = [20, 20, 40, 29]  # 9 / 20
+    result[2, 0] = [30, 30, 50, 50]  # a box of the other class
+    result[2, 1] = [30, 30, 50, 50]
+    return result
 
 
 def test_corloc_by_hand():
@@ -161,7 +162,7 @@ def test_corloc_by_hand():
 
 
 def test_top1_localization_by_hand():
-    """Image 0 right; 1 has another class, 2 right; 3 has no box and is left out."""
+    """Images 0 and 2 are correct, 1 has another class, 3 has no box: left out."""
     assert metrics.top1_localization(
         SCORES, found_boxes(), BOXES, LABEL
     ) == pytest.approx(2 / 3)
@@ -176,7 +177,7 @@ def test_top1_localization_by_hand():
 
 
 def test_annotations_that_do_not_fit_are_named():
-    with pytest.raises(ValueError, match='4 images, boxes of 3'):
+    with pytest.raises(ValueError, match='4 images, but boxes of 3'):
         metrics.hit_rate(POINTS, BOXES[:3], LABEL)
     with pytest.raises(ValueError, match='image 1: class 5 is not in 0..1'):
         metrics.hit_rate(POINTS, BOXES, [LABEL[0], np.array([5]), *LABEL[2:]])
@@ -192,14 +193,14 @@ def test_peaks_are_the_middles_of_the_largest_cells():
     maps[0, 2, 1, 0] = maps[0, 2, 3, 0] = 1
     maps[1, ..., 1] = -1
     maps[1, 0, 3, 1] = -0.5
-    found = metrics.peaks(maps, np.array([[30, 80], [3, 4]]))
+    result = metrics.peaks(maps, np.array([[30, 80], [3, 4]]))
     expected = [[[30, 25], [10, 5]], [[0.5, 0.5], [3.5, 0.5]]]
-    np.testing.assert_allclose(found, expected)
+    np.testing.assert_allclose(result, expected)
 
 
 def test_centres_are_points_x_y():
-    found = metrics.centres(np.array([[30, 80], [3, 4]]), 2)
-    np.testing.assert_allclose(found, [[[40, 15]] * 2, [[2, 1.5]] * 2])
+    result = metrics.centres(np.array([[30, 80], [3, 4]]), 2)
+    np.testing.assert_allclose(result, [[[40, 15]] * 2, [[2, 1.5]] * 2])
 
 
 def test_a_map_larger_than_its_image_has_a_box():
@@ -210,11 +211,11 @@ def test_a_map_larger_than_its_image_has_a_box():
 def test_boxes_of_maps_are_those_of_each_map():
     maps = np.random.default_rng(2).normal(size=(2, 5, 6, 3))
     sizes = np.array([[40, 60], [30, 20]])
-    found = metrics.boxes_of_maps(maps, sizes, 0.5)
-    assert found.shape == (2, 3, 4)
+    result = metrics.boxes_of_maps(maps, sizes, 0.5)
+    assert result.shape == (2, 3, 4)
     for i, k in np.ndindex(2, 3):
         one = metrics.box_of_map(maps[i, ..., k], sizes[i], 0.5)
-        np.testing.assert_array_equal(found[i, k], one)
+        np.testing.assert_array_equal(result[i, k], one)
 
 
 def test_a_map_seen_at_image_size_has_its_maximum_in_the_cell_of_the_peak():

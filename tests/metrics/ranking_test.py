@@ -12,26 +12,26 @@ LISTS = jnp.array([[1, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0]])
 
 
 def test_average_precision_by_hand():
-    found = jax.jit(metrics.average_precision)(LISTS)
-    np.testing.assert_allclose(found, [(1 + 2 / 3) / 2, 1 / 4, np.nan, 1], rtol=1e-6)
+    result = jax.jit(metrics.average_precision)(LISTS)
+    np.testing.assert_allclose(result, [(1 + 2 / 3) / 2, 1 / 4, np.nan, 1], rtol=1e-6)
     mean = metrics.mean_average_precision(LISTS)
     np.testing.assert_allclose(mean, (5 / 6 + 1 / 4 + 1) / 3, rtol=1e-6)
 
 
-def test_items_beyond_a_list_cut_short_count_as_not_found():
-    found = metrics.average_precision(LISTS, jnp.array([3, 1, 2, 4]))
-    np.testing.assert_allclose(found, [(1 + 2 / 3) / 3, 1 / 4, 0, 2 / 4], rtol=1e-6)
+def test_items_beyond_a_truncated_list_count_as_not_retrieved():
+    result = metrics.average_precision(LISTS, jnp.array([3, 1, 2, 4]))
+    np.testing.assert_allclose(result, [(1 + 2 / 3) / 3, 1 / 4, 0, 2 / 4], rtol=1e-6)
 
 
 def test_average_precision_is_that_of_scikit_learn():
     rng = np.random.default_rng(0)
     score, relevant = rng.normal(size=(6, 40)), rng.random((6, 40)) < 0.2
     order = np.argsort(-score, 1)
-    found = metrics.average_precision(np.take_along_axis(relevant, order, 1))
+    result = metrics.average_precision(np.take_along_axis(relevant, order, 1))
     expected = [
         average_precision_score(*pair) for pair in zip(relevant, score, strict=True)
     ]
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
 def test_recall_and_precision_by_hand():
@@ -49,20 +49,20 @@ def test_class_accuracy_counts_every_class_alike():
     }
     sums = metric.update(metric.init(), {'logits': logits}, batch)
     batch['mask'] = jnp.array([0.0, 1.0, 0.0, 0.0, 0.0])
-    found = metric.compute(metric.update(sums, {'logits': logits}, batch))
-    assert found == {'class_accuracy': 0.75, 'accuracy': 5 / 6, 'count': 6}
+    result = metric.compute(metric.update(sums, {'logits': logits}, batch))
+    assert result == {'class_accuracy': 0.75, 'accuracy': 5 / 6, 'count': 6}
 
 
 SCORES = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
-RIGHT = np.array([1, 0, 0, 1, 1])  # precision 1, 1/2, 1/3, 2/4, 3/5; envelope 1, 3/5
+RELEVANT = np.array([1, 0, 0, 1, 1])  # precision 1, 1/2, 1/3, 2/4, 3/5; envelope 1, 3/5
 
 
 def test_voc_average_precision_by_hand():
-    assert metrics.voc_average_precision(SCORES, RIGHT) == pytest.approx(
+    assert metrics.voc_average_precision(SCORES, RELEVANT) == pytest.approx(
         (1 + 3 / 5 + 3 / 5) / 3
     )
     # recall 0 .. 0.3 is reached at precision 1, 0.4 .. 1 at 3/5
-    assert metrics.voc_average_precision(SCORES, RIGHT, points=11) == pytest.approx(
+    assert metrics.voc_average_precision(SCORES, RELEVANT, points=11) == pytest.approx(
         (4 + 7 * 3 / 5) / 11
     )
 
@@ -71,50 +71,50 @@ def test_voc_average_precision_does_not_depend_on_the_order_of_examples():
     order = np.array([3, 0, 4, 2, 1])
     for points in ('all', 11):
         assert metrics.voc_average_precision(
-            SCORES[order], RIGHT[order], points=points
-        ) == metrics.voc_average_precision(SCORES, RIGHT, points=points)
+            SCORES[order], RELEVANT[order], points=points
+        ) == metrics.voc_average_precision(SCORES, RELEVANT, points=points)
 
 
 def test_a_recall_of_three_tenths_counts_at_the_point_three_tenths():
-    """Of 10 positives 3 are found, all first: 0, 0.1, 0.2 and 0.3 have precision 1."""
-    found = metrics.voc_average_precision(
+    """The first 3 of 10 positives: recall 0, 0.1, 0.2 and 0.3 have precision 1."""
+    result = metrics.voc_average_precision(
         np.array([3.0, 2.0, 1.0]), np.ones(3), points=11, total=10
     )
-    assert found == pytest.approx(4 / 11)
+    assert result == pytest.approx(4 / 11)
 
 
-def test_positives_that_a_list_lacks_are_never_found():
-    found = metrics.voc_average_precision(SCORES, RIGHT, total=6)
-    assert found == pytest.approx((1 + 3 / 5 + 3 / 5) / 6)
-    assert metrics.voc_average_precision(SCORES, 0 * RIGHT, total=2) == 0
+def test_positives_missing_from_a_list_count_as_never_retrieved():
+    result = metrics.voc_average_precision(SCORES, RELEVANT, total=6)
+    assert result == pytest.approx((1 + 3 / 5 + 3 / 5) / 6)
+    assert metrics.voc_average_precision(SCORES, 0 * RELEVANT, total=2) == 0
 
 
 @pytest.mark.parametrize('points', ['all', 11])
 def test_ignored_examples_are_as_if_not_there(points):
     ignored = np.array([False, True, False, True, False])
     without = metrics.voc_average_precision(
-        SCORES[~ignored], RIGHT[~ignored], points=points
+        SCORES[~ignored], RELEVANT[~ignored], points=points
     )
     marked = metrics.voc_average_precision(
-        SCORES, RIGHT, ignored=ignored, points=points
+        SCORES, RELEVANT, ignored=ignored, points=points
     )
     negative = metrics.voc_average_precision(
-        SCORES, np.where(ignored, -1, RIGHT), points=points
+        SCORES, np.where(ignored, -1, RELEVANT), points=points
     )
     assert without == marked == negative
-    assert without != metrics.voc_average_precision(SCORES, RIGHT, points=points)
+    assert without != metrics.voc_average_precision(SCORES, RELEVANT, points=points)
 
 
 def test_equal_scores_rank_in_the_order_of_the_examples():
-    same = np.zeros(2)
-    assert metrics.voc_average_precision(same, np.array([1, 0])) == 1
-    assert metrics.voc_average_precision(same, np.array([0, 1])) == 0.5
+    tied = np.zeros(2)
+    assert metrics.voc_average_precision(tied, np.array([1, 0])) == 1
+    assert metrics.voc_average_precision(tied, np.array([0, 1])) == 0.5
 
 
 def test_voc_mean_leaves_out_classes_without_a_positive():
     scores = np.stack([SCORES, SCORES, SCORES], 1)
-    relevant = np.stack([RIGHT, 0 * RIGHT, np.ones(5)], 1)
-    assert np.isnan(metrics.voc_average_precision(SCORES, 0 * RIGHT))
+    relevant = np.stack([RELEVANT, 0 * RELEVANT, np.ones(5)], 1)
+    assert np.isnan(metrics.voc_average_precision(SCORES, 0 * RELEVANT))
     mean = metrics.voc_mean_average_precision(scores, relevant)
     assert mean == pytest.approx((11 / 15 + 1) / 2)
     marked = np.zeros((5, 3), bool)
@@ -135,4 +135,6 @@ def test_voc_mean_leaves_out_classes_without_a_positive():
 )
 def test_voc_average_precision_names_what_is_wrong(change, culprit):
     with pytest.raises(ValueError, match=culprit):
-        metrics.voc_average_precision(**{'scores': SCORES, 'relevant': RIGHT, **change})
+        metrics.voc_average_precision(
+            **{'scores': SCORES, 'relevant': RELEVANT, **change}
+        )

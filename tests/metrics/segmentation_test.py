@@ -21,22 +21,22 @@ def measure(metric, truth, outputs, mask, parts):
 
 
 def test_mean_iou_by_hand():
-    """Image 1 is padding. Truth 0: 3 pixels, 1 right; truth 1: 2 pixels, both right.
+    """Image 1 is padding. Truth 0: 3 pixels, 1 correct; truth 1: 2 pixels, 2 correct.
 
-    Class 0: 1 / 3; 1: 2 / 3; 2: predicted once and never there, 0; 3: only where the
-    truth is void, so in neither: NaN.
+    Class 0: 1 / 3; 1: 2 / 3; 2: predicted once but absent from the truth, 0; 3: only
+    where the truth is void, so in neither: NaN.
     """
-    found = measure(
+    result = measure(
         metrics.mean_iou(4),
         TRUTH,
         {'prediction': PREDICTION},
         np.array([1.0, 0.0]),
         [slice(None)],
     )
-    np.testing.assert_allclose(found['iou'], [1 / 3, 2 / 3, 0, np.nan], rtol=1e-12)
-    assert found['mean_iou'] == pytest.approx((1 / 3 + 2 / 3 + 0) / 3)
-    assert found['pixel_accuracy'] == pytest.approx(3 / 5)
-    assert found['class_accuracy'] == pytest.approx((1 / 3 + 1) / 2)
+    np.testing.assert_allclose(result['iou'], [1 / 3, 2 / 3, 0, np.nan], rtol=1e-12)
+    assert result['mean_iou'] == pytest.approx((1 / 3 + 2 / 3 + 0) / 3)
+    assert result['pixel_accuracy'] == pytest.approx(3 / 5)
+    assert result['class_accuracy'] == pytest.approx((1 / 3 + 1) / 2)
 
 
 def test_any_split_of_the_data_gives_the_same():
@@ -69,18 +69,18 @@ def test_the_same_metric_is_the_same_function():
 
 
 def test_label_confusion_by_hand():
-    found = metrics.label_confusion(TRUTH[0], PREDICTION[0], 4)
+    result = metrics.label_confusion(TRUTH[0], PREDICTION[0], 4)
     expected = np.zeros((4, 4), int)
     expected[0, :3] = 1
     expected[1, 1] = 2
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(result, expected)
     whole = metrics.label_confusion(np.array([255, 0]), np.array([0, 0]), 256, None)
     assert whole[255, 0] == whole[0, 0] == 1
 
 
 @pytest.mark.parametrize('truth, prediction', [(4, 0), (0, 4), (-1, 0)])
 def test_a_pixel_that_is_no_class_is_named(truth, prediction):
-    """Not even one that another pixel's pair of classes would be mistaken for."""
+    """Even if its pair of labels has the index of another, valid pair."""
     truth, prediction = np.full((1, 1, 2), truth), np.full((1, 1, 2), prediction)
     with pytest.raises(ValueError, match='2 pixels .* not in 0..3 .* not 255'):
         metrics.label_confusion(truth, prediction, 4)
@@ -95,9 +95,9 @@ def test_a_pixel_that_is_no_class_is_named(truth, prediction):
 
 
 def test_maps_of_another_size_are_named():
-    with pytest.raises(ValueError, match=r'\(1, 2\) of labels \(2, 2\)'):
+    with pytest.raises(ValueError, match=r'\(1, 2\) for labels \(2, 2\)'):
         metrics.label_confusion(np.zeros((2, 2)), np.zeros((1, 2)), 2)
     batch = {'label': jnp.zeros((1, 2, 2), int), 'mask': jnp.ones(1)}
-    with pytest.raises(ValueError, match=r'\(1, 4, 4\) of labels'):
+    with pytest.raises(ValueError, match=r'\(1, 4, 4\) for labels'):
         metric = metrics.mean_iou(2)
         metric.update(metric.init(), {'logits': jnp.zeros((1, 4, 4, 2))}, batch)

@@ -10,7 +10,7 @@ import pytest
 from transfer_jax import models, tree
 from transfer_jax.models import layers, weights
 
-# name: (network, its parameters with the usual classes, d of its feature vector)
+# {name: (network, its parameters with the default classes, d of its feature vector)}
 NETWORKS = {
     'squeezenet': (models.SqueezeNet(), 1_235_496, 512),
     'mobilenet_v1': (models.MobileNetV1(), 4_231_976, 1024),
@@ -26,7 +26,7 @@ NETWORKS = {
     'resnet34': (models.ResNet(depth=34), 21_797_672, 512),
     'resnet50': (models.ResNet(), 25_557_032, 2048),
 }
-# name: {layer: its activation for an image of 224 (32)}
+# {name: {layer: shape of its activation for an image of 224 (32)}}
 TAPS = {
     'squeezenet': {
         'conv1': (111, 111, 64),
@@ -77,7 +77,7 @@ def _trace(module, *shape):
 
 
 def _drawn(shapes, seed=0):
-    """Variables of these shapes with activations of unit size, soon made."""
+    """Variables of these shapes, made fast, that give activations of unit size."""
     rng = np.random.default_rng(seed)
 
     def draw(leaf):
@@ -90,7 +90,7 @@ def _drawn(shapes, seed=0):
 
 
 def _quick(function):
-    """Compiled with little care, which takes half the time."""
+    """The function compiled with few optimisations, which takes half the time."""
     return jax.jit(function, compiler_options={'xla_backend_optimization_level': 0})
 
 
@@ -133,7 +133,7 @@ def test_one_layer_after_another_is_the_whole_network(name):
         _, own, layer = _trace(part, *inputs[start_after].shape)
         assert layer == [end_at]
         seen += tree.paths(own)
-    assert sorted(seen) == sorted(tree.paths(shapes))  # each in one part
+    assert sorted(seen) == sorted(tree.paths(shapes))  # each belongs to one part
 
     @_quick
     def both(variables, x):
@@ -144,39 +144,39 @@ def test_one_layer_after_another_is_the_whole_network(name):
             taps.update(own)
         return whole.apply(variables, x, train=False), (y, taps)
 
-    expected, found = both(_drawn(shapes), x)
+    expected, actual = both(_drawn(shapes), x)
     assert np.ptp(expected[0]) > 0
     same = functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
-    jax.tree.map(same, found, expected)
+    jax.tree.map(same, actual, expected)
 
 
 def test_names_that_are_no_layers():
     x = jnp.zeros((1, 8, 8, 3))
-    for fields, said in (
+    for fields, message in (
         (
             {'end_at': 'fire10'},
-            r"end_at='fire10' is no layer; there is \['conv1', 'pool1'",
+            r"end_at='fire10' is no layer; choose from \['conv1', 'pool1'",
         ),
         ({'start_after': 'fc7'}, "start_after='fc7' is no layer"),
         ({'start_after': 'fire3', 'end_at': 'fire2'}, 'no layer lies between'),
         ({'start_after': 'logits'}, 'no layer lies between'),
     ):
         module = models.SqueezeNet(**fields)
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             module.init(jax.random.key(0), x, train=False)
-    for module, said in (
-        (models.ResNet(depth=20), r'depth=20: there is \[18, 34, 50\]'),
+    for module, message in (
+        (models.ResNet(depth=20), r'depth=20: choose from \[18, 34, 50\]'),
         (models.ResNet(output_stride=4), 'output_stride=4 is not 8, 16 or 32'),
         (models.CifarResNet(depth=21), r'depth=21 is not 6 n \+ 2'),
-        (models.VGG(depth=11), r'depth=11: there is \[16, 19\]'),
+        (models.VGG(depth=11), r'depth=11: choose from \[16, 19\]'),
     ):
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             module.init(jax.random.key(0), x, train=False)
 
 
 @pytest.mark.parametrize('depth', [18, 50])
 def test_a_dilated_map_holds_the_strided_one(depth):
-    """Its every second or fourth place, on the same parameters."""
+    """As every second or fourth position, with the same parameters."""
     strided = models.ResNet(
         depth=depth, start_after='block2_2', end_at='block4_1', norm=None
     )
@@ -193,8 +193,8 @@ def test_a_dilated_map_holds_the_strided_one(depth):
     small, middle, large = maps(_drawn(shapes), x)
     assert (small.shape[1], middle.shape[1], large.shape[1]) == (2, 4, 8)
     scale = np.abs(small).max()
-    for found in (middle[:, ::2, ::2], large[:, ::4, ::4]):
-        np.testing.assert_allclose(found, small, rtol=0, atol=1e-5 * scale)
+    for actual in (middle[:, ::2, ::2], large[:, ::4, ::4]):
+        np.testing.assert_allclose(actual, small, rtol=0, atol=1e-5 * scale)
 
 
 @pytest.mark.parametrize('build, side', [(models.AlexNet, 6), (models.VGG, 7)])
@@ -224,7 +224,7 @@ def test_the_convolutional_form_is_the_dense_one(build, side):
 
 @pytest.mark.parametrize('same', [True, False])
 def test_mobilenets_pad_as_tensorflow_or_pytorch(same):
-    """A unit kernel at the centre reads place 2 i + 1 of an even image, or 2 i."""
+    """A unit kernel at the centre reads position 2 i + 1 of an even image, or 2 i."""
     x = _images(6, 1)
     module = models.MobileNetV1(end_at='conv1', norm=None, same=same)
     kernel = np.zeros((3, 3, 3, 32), np.float32)
@@ -237,15 +237,15 @@ def test_mobilenets_pad_as_tensorflow_or_pytorch(same):
 
 
 def test_norm_is_told_its_epsilon_where_the_network_has_its_own():
-    told = []
+    options = []
 
     def norm(name, **fields):
-        told.append(fields)
+        options.append(fields)
         return models.BatchNorm(name=name, **fields)
 
     for module in (models.MobileNetV1, models.MobileNetV2, models.GoogLeNet):
         _trace(module(end_at='conv1', norm=norm), 1, 8, 8, 3)
-    assert told == [{'epsilon': 1e-3}, {}, {'epsilon': 1e-3}]
+    assert options == [{'epsilon': 1e-3}, {}, {'epsilon': 1e-3}]
 
 
 def test_statistics_move_in_training():
@@ -302,8 +302,8 @@ def test_blocks_computed_again_keep_less_and_have_the_same_gradients():
             return jnp.sum(jnp.square(logits)), moved
 
         gradient = jax.grad(loss, has_aux=True)
-        kept = jax.vjp(lambda p: loss(p)[0], variables['params'])[1]
-        size = sum(leaf.size for leaf in jax.tree.leaves(kept))
+        saved = jax.vjp(lambda p: loss(p)[0], variables['params'])[1]
+        size = sum(leaf.size for leaf in jax.tree.leaves(saved))
         return _quick(gradient)(variables['params']), size
 
     (plain, large), (again, small) = of(False), of(True)

@@ -1,4 +1,4 @@
-"""Decoders: sizes, and a code that comes back as the image it stands for."""
+"""Decoders: sizes, and the dependence of the image on the code."""
 
 import jax
 import jax.numpy as jnp

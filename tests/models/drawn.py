@@ -1,4 +1,4 @@
-"""Weights that anyone can draw from a seed and a tensor's name, NumPy alone.
+"""Weights drawn from a seed and a tensor's name, by NumPy only.
 
 `tools.golden` fills the PyTorch references with them, `golden_test` our networks, so
 neither needs the other's library and no file of weights is kept.
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def tensor(seed: int, name: str, shape: Sequence[int], gain: float) -> np.ndarray:
-    """A tensor of a checkpoint, by what its name says that it is.
+    """A tensor of a checkpoint, drawn by the kind that its name implies.
 
     Kernels (O, I, ...) of PyTorch or (..., I, O) of Keras have variance 2 / fan-in (He
     et al. 2015), uniform. Scales of norms are in gain [0.75, 1.25], variances in

@@ -13,7 +13,7 @@ from transfer_jax.models import fcn, layers
 
 
 class Backbone(nn.Module):
-    """Maps of stride 2, 4 and 8."""
+    """A backbone with maps of stride 2, 4 and 8."""
 
     @nn.compact
     def __call__(self, x, *, train, domain=None):
@@ -50,11 +50,11 @@ def test_upsampling_begins_as_bilinear_interpolation():
     double = nn.ConvTranspose(
         2, (4, 4), (2, 2), use_bias=False, kernel_init=fcn._bilinear
     )
-    found, _ = double.init_with_output(jax.random.key(0), x)
+    actual, _ = double.init_with_output(jax.random.key(0), x)
     expected = jax.image.resize(x, (1, 10, 12, 2), 'bilinear')
     inner = slice(1, -1)  # beyond the border there are zeros
     np.testing.assert_allclose(
-        found[:, inner, inner], expected[:, inner, inner], atol=1e-5
+        actual[:, inner, inner], expected[:, inner, inner], atol=1e-5
     )
 
 

@@ -22,11 +22,11 @@ from transfer_jax import models
 from transfer_jax.models import vgg, weights
 
 FOLDER = pathlib.Path(__file__).parent / 'golden'
-TOLERANCE = 1e-4  # of the logits' spread, and of each norm
+TOLERANCE = 1e-4  # relative to the logits' range, and to each norm
 
 
 class Ours(NamedTuple):
-    """The network of an architecture, under the names of its checkpoint's map."""
+    """The network of an architecture, for the mapping of its checkpoint's names."""
 
     module: Callable[..., nn.Module]
     mapping: str
@@ -97,7 +97,7 @@ NETWORKS = {
     'vgg16': _vgg(16),
     'vgg19': _vgg(19),
 }
-# Of the same code as another, or with 138 million parameters.
+# They share their code with another, or have 138 million parameters.
 HEAVY = ('resnet34', 'resnet32_cifar', 'resnet56_cifar', 'vgg16', 'vgg19')
 
 
@@ -118,7 +118,7 @@ def test_the_network_answers_as_its_reference(name):
     golden, module = _golden(name), build()
     named = drawn.tensors(golden['seed'], golden['tensors'], golden['gain'])
 
-    # Compiled with little care, which takes half the time.
+    # Compiled with few optimisations, which takes half the time.
     @functools.partial(jax.jit, compiler_options={'xla_backend_optimization_level': 0})
     def forward(variables, x):
         logits, taps = module.apply(variables, x, train=False)

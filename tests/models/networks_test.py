@@ -97,6 +97,15 @@ def test_encoders(name):
     assert all(path.split('/')[0] in layers for path in tree.paths(variables['params']))
 
 
+def test_networks_of_equal_fields_are_one_static_argument():
+    for make in (models.GaninMnist, models.GaninSvhn, models.LeNet, models.SmallNet):
+        assert make() == make() and hash(make()) == hash(make())
+        half = make().clone(dtype=jnp.bfloat16)
+        assert half != make() and half == make(dtype=jnp.bfloat16)
+    assert models.GaninMnist() != models.LeNet()
+    assert models.SmallNet(4) != models.SmallNet()
+
+
 def test_lenet_has_the_size_of_caffes():
     """431,080 parameters for grey images, in lenet.prototxt of Caffe."""
     (output, _), encoder = _shapes(models.LeNet(), (1, 28, 28, 1))
@@ -131,7 +140,7 @@ def test_conv_against_numpy():
     module = models.Conv(3, 3, stride=2, padding=1)
     params = module.init(KEY, x)['params']
     params = {**params, 'bias': jnp.asarray([1.0, 2.0, 3.0])}
-    found = jax.jit(module.apply)({'params': params}, x)
+    actual = jax.jit(module.apply)({'params': params}, x)
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     kernel = np.asarray(params['kernel'])
     expected = np.zeros((1, 3, 3, 3))
@@ -139,7 +148,7 @@ def test_conv_against_numpy():
         for j in range(3):
             patch = padded[0, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3]
             expected[0, i, j] = np.tensordot(patch, kernel, 3) + params['bias']
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -163,9 +172,9 @@ def test_dropout_is_on_in_training_only(module):
     np.testing.assert_array_equal(off, hidden(keys[1], train=False))
     on = hidden(keys[0], train=True)
     assert not np.array_equal(on, hidden(keys[1], train=True))
-    kept = on > 0
-    assert 0.3 < (kept.sum() / (off > 0).sum()) < 0.7
-    np.testing.assert_allclose(on[kept], 2 * off[kept], rtol=1e-6)
+    on_units = on > 0
+    assert 0.3 < (on_units.sum() / (off > 0).sum()) < 0.7
+    np.testing.assert_allclose(on[on_units], 2 * off[on_units], rtol=1e-6)
 
 
 def test_a_discriminator_may_leak():

@@ -173,7 +173,7 @@ def test_source_statistics_normalise_the_target_too():
 
 
 def test_adabn_predicts_a_target_as_it_was_seen_in_training():
-    """Two layers: the second one's statistics are of what the first one gives."""
+    """Two layers: the second layer's statistics are of the first layer's output."""
     layers = [models.BatchNorm(2, momentum=0.0) for _ in range(2)]
 
     def run(x, states, train):
@@ -200,7 +200,7 @@ def test_source_statistics_without_source_examples_are_the_running_ones():
 
 
 def _dial(dial, x=X, domain=DOMAIN, train=True):
-    """(y, moved statistics) of AutoDial with this parameter."""
+    """(y, new statistics) of AutoDial with this parameter."""
     params = {'scale': SCALE, 'shift': SHIFT, 'dial': dial}
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), params)
     y, moved = models.AutoDial().apply(
@@ -220,8 +220,10 @@ def test_autodial_starts_at_three_quarters():
 
 @pytest.mark.parametrize('dial', [-1.0, 0.0, 2.0])
 def test_autodial_normalises_by_the_mixture(dial):
-    """Weighted moments of all positions: alpha over the own domain's, the rest over
-    the other's."""
+    """Weighted moments of all positions.
+
+    The weights of the example's domain sum to alpha, those of the other to 1 - alpha.
+    """
     alpha = (1 + 1 / (1 + np.exp(-dial))) / 2
     y, after = _dial(dial)
     _moved(after)

@@ -15,7 +15,7 @@ def features(seed=0):
 
 
 def drawn(head, x, seed=0):
-    """Its parameters, with maps that are not 0."""
+    """Parameters of the head, with maps that are not 0."""
     params = head.init(jax.random.key(0), x, train=False)['params']
     kernel = params['maps']['kernel']
     assert (kernel == 0).all()

@@ -52,7 +52,7 @@ def test_the_classifier_slides_over_the_map(build, side, channels):
 
 @pytest.mark.parametrize(('build', 'side'), [(models.AlexNet, 6), (models.VGG, 7)])
 def test_on_the_training_size_it_is_the_dense_network(build, side):
-    """From pixels: at 224 the map is one place."""
+    """From pixels: at 224 the map has one position."""
     dense = build(classes=3, hidden=16)
     x = np.random.default_rng(2).normal(size=(1, 224, 224, 3)).astype(np.float32)
     init = functools.partial(dense.init, train=False)
@@ -72,7 +72,7 @@ def test_on_the_training_size_it_is_the_dense_network(build, side):
 
 
 def test_a_larger_image_has_a_score_for_every_window():
-    """From pixels: AlexNet at 256, two by two windows of its own pool5 map."""
+    """From pixels: AlexNet at 256, with two by two windows of its pool5 map."""
     whole = models.AlexNet(classes=3, hidden=16, convolutional=True)
     below = models.AlexNet(classes=0, end_at='pool5')
     above = models.AlexNet(classes=3, hidden=16, start_after='pool5')

@@ -1,4 +1,4 @@
-"""Over the axis 'data' where it is bound; nothing where it is not."""
+"""Collectives over the axis 'data' if it is bound; the identity if it is not."""
 
 import jax
 import jax.numpy as jnp
@@ -33,8 +33,8 @@ def test_over_the_axis():
     np.testing.assert_array_equal(over(collective.gather), [X.ravel()] * 3)
 
     assert (over(lambda x: jnp.asarray(collective.devices())) == 3).all()
-    own = over(lambda x: collective.own_rows(collective.gather(x)))
-    np.testing.assert_array_equal(own, X)
+    rows = over(lambda x: collective.own_rows(collective.gather(x)))
+    np.testing.assert_array_equal(rows, X)
 
     def draw(x):
         return jax.random.uniform(collective.own_key(jax.random.key(0)))

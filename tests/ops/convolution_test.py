@@ -10,7 +10,7 @@ import pytest
 from transfer_jax.ops import convolution
 
 FORMS = [convolution.by_xla, convolution.by_patches]
-# (h, w, c, kh, kw, k, stride, padding); c = 3 and c = 6 take different ways
+# (h, w, c, kh, kw, k, stride, padding); c = 3 and c = 6 use different code paths
 SHAPES = [
     (7, 9, 3, 3, 3, 4, 1, 0),
     (7, 9, 6, 3, 3, 4, 1, 2),
@@ -48,7 +48,7 @@ def _sum(x, kernel, stride, padding):
 
 
 def _gradients(x, kernel, g, stride, padding):
-    """Of sum(g * y) by x and by the kernel, position by position."""
+    """Gradients of sum(g * y) by x and by the kernel, position by position."""
     kh, kw, _, _ = kernel.shape
     wide = np.pad(x, [(0, 0), (padding, padding), (padding, padding), (0, 0)])
     by_x, by_kernel = np.zeros_like(wide), np.zeros_like(kernel)
@@ -114,14 +114,16 @@ def test_second_and_forward_derivatives_exist():
 def _places(x, kernel, stride, sides, dilation, groups):
     """The definition with padding of each side, dilation and groups."""
     x = np.pad(x, [(0, 0), *sides, (0, 0)])
-    kh, kw, own, k = kernel.shape
+    kh, kw, group_channels, k = kernel.shape
     rows = (x.shape[1] - (kh - 1) * dilation - 1) // stride + 1
     columns = (x.shape[2] - (kw - 1) * dilation - 1) // stride + 1
     y = np.zeros((len(x), rows, columns, k))
     for i, j, a, b, out in np.ndindex(rows, columns, kh, kw, k):
-        first = out // (k // groups) * own
+        first = out // (k // groups) * group_channels
         read = x[:, i * stride + a * dilation, j * stride + b * dilation]
-        y[:, i, j, out] += read[:, first : first + own] @ kernel[a, b, :, out]
+        y[:, i, j, out] += (
+            read[:, first : first + group_channels] @ kernel[a, b, :, out]
+        )
     return y
 
 

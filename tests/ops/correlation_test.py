@@ -12,11 +12,11 @@ def test_against_numpy_in_float64():
     x, y = rng.normal(size=(9, 3)), rng.normal(size=(9, 4))
     expected = np.corrcoef(x.T, y.T)[:3, 3:]
     with jax.enable_x64(True):
-        found = jax.jit(ops.cross_correlation)(jnp.asarray(x), jnp.asarray(y))
-        np.testing.assert_allclose(found, expected, atol=1e-12)
+        actual = jax.jit(ops.cross_correlation)(jnp.asarray(x), jnp.asarray(y))
+        np.testing.assert_allclose(actual, expected, atol=1e-12)
 
 
 def test_a_constant_feature_correlates_with_none():
     x = jnp.asarray([[1.0, 0.0], [1.0, 1.0]])
-    found = jax.jit(ops.cross_correlation)(x, x)
-    np.testing.assert_allclose(found, [[0, 0], [0, 1]], atol=1e-6)
+    actual = jax.jit(ops.cross_correlation)(x, x)
+    np.testing.assert_allclose(actual, [[0, 0], [0, 1]], atol=1e-6)

@@ -51,7 +51,7 @@ def _by_loops(unary, image, w1, alpha, beta, w2, gamma, iterations, symmetric):
 @pytest.mark.parametrize('symmetric', [True, False])
 def test_the_exact_filter_gives_what_loops_over_pairs_of_pixels_give(symmetric):
     expected = _by_loops(UNARY, IMAGE, 0.7, 3.0, 20.0, 0.4, 1.5, 4, symmetric)
-    found = exact(
+    actual = exact(
         UNARY.astype(np.float32),
         IMAGE.astype(np.float32),
         appearance_weight=0.7,
@@ -60,8 +60,8 @@ def test_the_exact_filter_gives_what_loops_over_pairs_of_pixels_give(symmetric):
         symmetric=symmetric,
         **WIDTHS,
     )
-    assert found.dtype == jnp.float32
-    np.testing.assert_allclose(found, expected, atol=2e-6)
+    assert actual.dtype == jnp.float32
+    np.testing.assert_allclose(actual, expected, atol=2e-6)
 
 
 # One pixel prefers the first label 3 : 1, the other has no preference.
@@ -69,8 +69,8 @@ PAIR = np.array([[[0, math.log(3)], [0, 0]]], np.float32)
 
 
 def test_two_pixels_without_themselves():
-    """The other hears 2 log 2 (3/4, 1/4): odds 2 : 1. The first hears both alike."""
-    found = exact(
+    """The second's message is 2 log 2 (3/4, 1/4): odds 2 : 1. The first's is even."""
+    actual = exact(
         PAIR,
         np.zeros((1, 2, 3), np.float32),
         appearance_weight=0.0,
@@ -79,13 +79,13 @@ def test_two_pixels_without_themselves():
         iterations=1,
         symmetric=False,
     )
-    np.testing.assert_allclose(found, [[[3 / 4, 1 / 4], [2 / 3, 1 / 3]]], rtol=1e-6)
+    np.testing.assert_allclose(actual, [[[3 / 4, 1 / 4], [2 / 3, 1 / 3]]], rtol=1e-6)
 
 
 def test_two_pixels_normalised_with_themselves():
-    """Rows of the kernel are (1, k) / (1 + k): the first hears its own 1/2 more."""
+    """Rows of the kernel are (1, k) / (1 + k): a pixel also gets its own message."""
     k = math.exp(-1 / 2)
-    found = exact(
+    actual = exact(
         PAIR,
         np.zeros((1, 2, 3), np.float32),
         appearance_weight=0.0,
@@ -94,13 +94,13 @@ def test_two_pixels_normalised_with_themselves():
         iterations=1,
     )
     odds = [3 * 2 ** (1 / k), 2]
-    np.testing.assert_allclose(found[0, :, 0] / found[0, :, 1], odds, rtol=1e-5)
+    np.testing.assert_allclose(actual[0, :, 0] / actual[0, :, 1], odds, rtol=1e-5)
 
 
-def test_a_third_pixel_of_another_colour_neither_hears_nor_is_heard():
+def test_a_third_pixel_of_another_colour_exchanges_no_messages():
     image = np.zeros((1, 3, 3), np.float32)
     image[0, 2] = 255
-    found = exact(
+    actual = exact(
         np.concatenate([PAIR, [[[5, 0]]]], 1).astype(np.float32),
         image,
         appearance_weight=2 * math.log(2) * math.exp(1 / 2),
@@ -111,15 +111,15 @@ def test_a_third_pixel_of_another_colour_neither_hears_nor_is_heard():
     )
     apart = 1 / (1 + math.exp(5))
     expected = [[[3 / 4, 1 / 4], [2 / 3, 1 / 3], [apart, 1 - apart]]]
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize('filter', [ops.exact_filter, ops.lattice_filter])
 def test_without_kernels_the_marginals_are_those_of_the_unary(filter):
-    found = ops.mean_field(
+    actual = ops.mean_field(
         UNARY, IMAGE, appearance_weight=0.0, smoothness_weight=0.0, filter=filter
     )
-    np.testing.assert_allclose(found, _softmax(-UNARY), atol=1e-6)
+    np.testing.assert_allclose(actual, _softmax(-UNARY), atol=1e-6)
 
 
 def test_on_a_constant_image_both_kernels_are_one():
@@ -133,13 +133,13 @@ def test_on_a_constant_image_both_kernels_are_one():
 
 @pytest.mark.parametrize('filter', [ops.exact_filter, ops.lattice_filter])
 def test_classes_are_exchangeable_and_marginals_sum_to_one(filter):
-    found = ops.mean_field(UNARY, IMAGE, filter=filter)
+    actual = ops.mean_field(UNARY, IMAGE, filter=filter)
     order = np.array([2, 0, 1])
     other = ops.mean_field(UNARY[..., order], IMAGE, filter=filter)
-    np.testing.assert_allclose(other, found[..., order], atol=1e-5)
-    np.testing.assert_allclose(found.sum(-1), 1, atol=1e-6)
+    np.testing.assert_allclose(other, actual[..., order], atol=1e-5)
+    np.testing.assert_allclose(actual.sum(-1), 1, atol=1e-6)
     lifted = ops.mean_field(UNARY + 7.0, IMAGE, filter=filter)
-    np.testing.assert_allclose(lifted, found, atol=1e-5)
+    np.testing.assert_allclose(lifted, actual, atol=1e-5)
 
 
 def _scene(h, w):
@@ -154,19 +154,19 @@ def _scene(h, w):
 def test_an_edge_of_the_image_becomes_that_of_the_labels():
     unary, image, side = _scene(18, 24)
     noisy = np.argmin(unary, -1) == np.where(side, 1, 0)
-    found = np.argmax(ops.mean_field(unary, image), -1) == np.where(side, 1, 0)
-    assert noisy.mean() < 0.7 and found.mean() == 1
+    actual = np.argmax(ops.mean_field(unary, image), -1) == np.where(side, 1, 0)
+    assert noisy.mean() < 0.7 and actual.mean() == 1
 
 
 @pytest.mark.parametrize('settings', [{}, {'theta_alpha': 6.0, 'theta_beta': 40.0}])
 def test_the_lattice_gives_about_what_the_exact_filter_gives(settings):
     unary, image, _ = _scene(18, 24)
     settings = {'appearance_weight': 2.0, 'smoothness_weight': 0.5, **settings}
-    found = ops.mean_field(unary, image, **settings)
+    actual = ops.mean_field(unary, image, **settings)
     expected = exact(unary, image, **settings)
     assert np.abs(_softmax(-unary) - expected).max() > 0.3  # they have something to do
-    np.testing.assert_allclose(found, expected, atol=0.03)
-    assert np.abs(found - expected).mean() < 0.005
+    np.testing.assert_allclose(actual, expected, atol=0.03)
+    assert np.abs(actual - expected).mean() < 0.005
 
 
 def test_gradient_with_the_exact_filter():
@@ -212,8 +212,8 @@ def test_the_exact_filter_takes_some_rows_at_a_time(monkeypatch):
     kernel = np.exp(-np.square(f[:, None] - f).sum(-1) / 2)
     monkeypatch.setattr(crf, 'ENTRIES', 23 * 5)  # five rows; the last chunk has three
     with jax.enable_x64(True):
-        found = jax.jit(lambda f, v: crf.exact_filter(f)(v))(f, v)
-    np.testing.assert_allclose(found, kernel @ v, rtol=1e-9)
+        actual = jax.jit(lambda f, v: crf.exact_filter(f)(v))(f, v)
+    np.testing.assert_allclose(actual, kernel @ v, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_the_exact_filter_takes_some_rows_at_a_time(monkeypatch):
         ({'theta_alpha': 0.0}, 'theta_alpha 0.0: a width must be positive'),
         ({'theta_beta': -1.0}, 'theta_beta -1.0: a width'),
         ({'theta_gamma': float('nan')}, 'theta_gamma nan: a width'),
-        ({'iterations': 0}, 'iterations 0: at least one'),
+        ({'iterations': 0}, 'iterations 0: must be at least one'),
     ],
 )
 def test_bad_input_is_refused(settings, message):
@@ -234,8 +234,10 @@ def test_bad_input_is_refused(settings, message):
 
 def test_values_of_the_image_are_known_where_only_the_unary_is_traced():
     image = jnp.asarray(IMAGE)
-    found = jax.jit(lambda u: ops.mean_field(u, image, **WIDTHS))(UNARY)
-    np.testing.assert_allclose(found, ops.mean_field(UNARY, IMAGE, **WIDTHS), atol=1e-5)
+    actual = jax.jit(lambda u: ops.mean_field(u, image, **WIDTHS))(UNARY)
+    np.testing.assert_allclose(
+        actual, ops.mean_field(UNARY, IMAGE, **WIDTHS), atol=1e-5
+    )
 
 
 def test_the_lattice_refuses_an_image_that_is_traced():

@@ -1,4 +1,4 @@
-"""Generalised means between average and maximum; directions; signed powers."""
+"""Generalised means between average and maximum; normalisation; signed powers."""
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +19,10 @@ def test_gem_goes_from_the_average_to_the_maximum():
 
 def test_gem_takes_a_p_for_each_channel_and_is_differentiable_in_it():
     p = jnp.array([1.0, 2.0, 3.0, 4.0, 50.0])
-    found = ops.gem_pool(X, p)
+    actual = ops.gem_pool(X, p)
     for c in range(5):
         alone = ops.gem_pool(X[..., c : c + 1], p[c])
-        np.testing.assert_allclose(found[:, c : c + 1], alone, rtol=1e-5)
+        np.testing.assert_allclose(actual[:, c : c + 1], alone, rtol=1e-5)
     slope = jax.grad(lambda p: ops.gem_pool(X, p).sum())(p)
     assert (slope > 0).all()  # a power mean rises with its power
 

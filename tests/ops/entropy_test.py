@@ -15,9 +15,9 @@ def _softmax(z):
 
 def test_entropy_by_hand():
     logits = jnp.log(jnp.asarray([[0.5, 0.25, 0.25], [1 / 3] * 3]))
-    found = jax.jit(ops.entropy)(logits)
+    actual = jax.jit(ops.entropy)(logits)
     expected = [1.5 * np.log(2), np.log(3)]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 def test_entropy_of_a_sure_prediction_is_zero_with_a_finite_gradient():
@@ -32,18 +32,18 @@ def test_entropy_in_float64():
     z = np.random.default_rng(0).normal(0, 3, (6, 5))
     p = _softmax(z)
     with jax.enable_x64(True):
-        found = jax.jit(ops.entropy)(jnp.asarray(z))
-        np.testing.assert_allclose(found, -(p * np.log(p)).sum(-1), rtol=1e-12)
+        actual = jax.jit(ops.entropy)(jnp.asarray(z))
+        np.testing.assert_allclose(actual, -(p * np.log(p)).sum(-1), rtol=1e-12)
         check_grads(ops.entropy, (jnp.asarray(z),), order=1, modes=['rev'])
 
 
 def test_mutual_information_by_hand():
-    sure = 1000 * jnp.eye(4)  # confident and spread over all classes: log 4
+    sure = 1000 * jnp.eye(4)  # confident, and all classes are predicted: log 4
     same = jnp.tile(1000 * jnp.eye(4)[:1], (4, 1))  # confident, one class: 0
-    blank = jnp.zeros((4, 4))  # says nothing: 0
+    blank = jnp.zeros((4, 4))  # uninformative: 0
     for logits, expected in [(sure, np.log(4)), (same, 0.0), (blank, 0.0)]:
-        found = jax.jit(ops.mutual_information)(logits)
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+        actual = jax.jit(ops.mutual_information)(logits)
+        np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
 def test_mutual_information_without_a_class_has_a_finite_gradient():
@@ -60,5 +60,5 @@ def test_mutual_information_against_numpy_and_mask():
     m = p.mean(0)
     expected = -(m * np.log(m)).sum() + (p * np.log(p)).sum(-1).mean()
     with jax.enable_x64(True):
-        found = jax.jit(ops.mutual_information)(jnp.asarray(z), jnp.asarray(mask))
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+        actual = jax.jit(ops.mutual_information)(jnp.asarray(z), jnp.asarray(mask))
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)

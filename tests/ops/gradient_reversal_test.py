@@ -1,4 +1,4 @@
-"""The identity, whose gradient comes back multiplied by -strength: exactly."""
+"""Gradient reversal: the identity, with a gradient multiplied by -strength exactly."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The rectifier of guided backpropagation, against gradients worked by hand."""
+"""The rectifier of guided backpropagation, against gradients by hand."""
 
 import jax
 import jax.numpy as jnp

@@ -20,15 +20,15 @@ def _distances(x, y):
 
 
 def test_squared_distances():
-    found = jax.jit(ops.squared_distances)(X, Y)
-    np.testing.assert_allclose(found, _distances(X, Y), rtol=1e-12)
+    actual = jax.jit(ops.squared_distances)(X, Y)
+    np.testing.assert_allclose(actual, _distances(X, Y), rtol=1e-12)
     check_grads(ops.squared_distances, (X, Y), order=1, modes=['rev'])
 
 
 def test_distances_of_equal_rows_are_not_negative():
     x = RNG.normal(100, 1, (64, 50)).astype(np.float32)
-    found = jax.jit(ops.squared_distances)(x, x)
-    assert found.dtype == jnp.float32 and (found >= 0).all()
+    actual = jax.jit(ops.squared_distances)(x, x)
+    assert actual.dtype == jnp.float32 and (actual >= 0).all()
 
 
 def test_linear_kernel():
@@ -52,9 +52,9 @@ def test_median_variance_is_half_the_lower_median_of_the_pairs(n):
     pairs = [sum((a - b) ** 2) for a, b in itertools.combinations(x, 2)]
     lower = np.median(pairs + [0.0]) if len(pairs) % 2 == 0 else np.median(pairs)
     np.testing.assert_allclose(jax.jit(ops.median_variance)(x), lower / 2, rtol=1e-12)
-    found = ops.median_variance(x.astype(np.float32))
-    assert found.dtype == jnp.float32
-    np.testing.assert_allclose(found, lower / 2, rtol=1e-5)
+    actual = ops.median_variance(x.astype(np.float32))
+    assert actual.dtype == jnp.float32
+    np.testing.assert_allclose(actual, lower / 2, rtol=1e-5)
 
 
 def test_median_variance_is_a_constant_in_gradients():
@@ -64,7 +64,7 @@ def test_median_variance_is_a_constant_in_gradients():
 @pytest.mark.parametrize('dtype', [np.float32, np.float64])
 @pytest.mark.parametrize('value', [0.0, 3.7, 1234.5])
 def test_the_width_of_constant_rows_is_one(value, dtype):
-    """Also where rounding leaves their distances a little over zero."""
+    """Also where rounding makes their distances slightly positive."""
     rows = np.tile(np.linspace(value, 2 * value, 200).astype(dtype), (7, 1))
     assert ops.median_variance(rows) == 1
     assert ops.median_variance(rows[:1]) == 1
@@ -81,8 +81,8 @@ def test_multi_kernel_is_centred_on_the_median_width(count, factor):
     middle = float(ops.median_variance(X))
     powers = range(-(count // 2), count // 2 + 1)
     each = [np.exp(-_distances(X, Y) / (2 * middle * factor**k)) for k in powers]
-    found = jax.jit(lambda x: ops.multi_kernel(x, count, factor)(X, Y))(X)
-    np.testing.assert_allclose(found, sum(each) / count, rtol=1e-12)
+    actual = jax.jit(lambda x: ops.multi_kernel(x, count, factor)(X, Y))(X)
+    np.testing.assert_allclose(actual, sum(each) / count, rtol=1e-12)
 
 
 @pytest.mark.parametrize('dtype', [np.float32, np.float64])
@@ -97,7 +97,7 @@ def test_order_statistic_is_what_sorting_gives(dtype):
     ).astype(dtype)
     RNG.shuffle(x)
     find = jax.jit(ops.order_statistic)
-    found = jax.jit(jax.vmap(find, (None, 0)))(x, np.arange(len(x)))
-    assert found.dtype == dtype
-    np.testing.assert_array_equal(found, np.sort(x))
+    actual = jax.jit(jax.vmap(find, (None, 0)))(x, np.arange(len(x)))
+    assert actual.dtype == dtype
+    np.testing.assert_array_equal(actual, np.sort(x))
     assert find(np.full(9, 3.5, dtype), 4) == 3.5

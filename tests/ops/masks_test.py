@@ -1,4 +1,4 @@
-"""Shares of classes and background: by hand, and what cannot be there."""
+"""Shares of classes and background: by hand, and absent classes."""
 
 import jax
 import jax.numpy as jnp
@@ -11,21 +11,21 @@ from transfer_jax import ops
 def test_a_place_by_hand():
     maps = jnp.array([[[[4.0, 1.0, 9.0], [2.0, 2.0, 9.0], [-1.0, 0.2, 9.0]]]])
     present = jnp.array([[1, 1, 0]])
-    found = jax.jit(ops.with_background)(maps, present, 0.25)[0, 0]
+    actual = jax.jit(ops.with_background)(maps, present, 0.25)[0, 0]
     expected = np.array([[0.25, 1, 0.5, 0], [0.25, 0.5, 1, 0], [0.25, 0, 0.1, 0]])
     expected /= expected.sum(1, keepdims=True)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-    assert found.argmax(1).tolist() == [1, 2, 0]
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
+    assert actual.argmax(1).tolist() == [1, 2, 0]
 
 
 def test_shares_add_up_and_a_map_without_a_positive_value_has_none():
     maps = np.random.default_rng(0).normal(size=(3, 4, 5, 2)).astype(np.float32)
     maps[1, ..., 0] = -1.0
-    found = ops.with_background(maps, np.ones((3, 2)), 0.3)
-    np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-5)
-    assert found.shape == (3, 4, 5, 3) and (found[1, ..., 1] == 0).all()
+    actual = ops.with_background(maps, np.ones((3, 2)), 0.3)
+    np.testing.assert_allclose(actual.sum(-1), 1, rtol=1e-5)
+    assert actual.shape == (3, 4, 5, 3) and (actual[1, ..., 1] == 0).all()
     scaled = ops.with_background(7 * maps, np.ones((3, 2)), 0.3)
-    np.testing.assert_allclose(scaled, found, rtol=1e-5)
+    np.testing.assert_allclose(scaled, actual, rtol=1e-5)
 
 
 @pytest.mark.parametrize('background', [0, 1, 1.5])

@@ -11,9 +11,9 @@ from transfer_jax import ops
 @pytest.mark.parametrize('axis', [0, 1, -1])
 def test_it_is_argmax(axis):
     x = np.random.default_rng(0).integers(0, 3, (7, 5)).astype(np.float32)
-    found = jax.jit(ops.argmax_first, static_argnums=1)(x, axis)
-    np.testing.assert_array_equal(found, x.argmax(axis))
-    assert found.dtype == np.int32
+    actual = jax.jit(ops.argmax_first, static_argnums=1)(x, axis)
+    np.testing.assert_array_equal(actual, x.argmax(axis))
+    assert actual.dtype == np.int32
 
 
 def test_float64_inside_a_program_of_float32():

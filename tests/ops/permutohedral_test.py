@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.mark.parametrize('d', [1, 2, 5])
 def test_a_point_lies_in_its_simplex(d):
-    """Its barycentric coordinates are not negative, sum to 1 and give it back."""
+    """Its barycentric coordinates are not negative, sum to 1 and reproduce it."""
     plane = permutohedral._plane(d)
     np.testing.assert_allclose(plane.T @ plane, np.eye(d), atol=1e-12)
     np.testing.assert_allclose(plane.sum(0), 0, atol=1e-12)
@@ -33,15 +33,15 @@ def test_points_by_vertex_are_the_vertices_of_the_points():
     x = np.concatenate([RNG.normal(size=(60, 3)), np.zeros((20, 3))])  # some coincide
     lattice = permutohedral.build(x)
     m = lattice.neighbours.shape[-1]
-    spread, owned = np.zeros((2, 80, m))
+    expected, by_vertex = np.zeros((2, 80, m))
     for k in range(4):
         np.add.at(
-            spread, (np.arange(80), lattice.vertices[:, k]), lattice.weights[:, k]
+            expected, (np.arange(80), lattice.vertices[:, k]), lattice.weights[:, k]
         )
     owners = np.repeat(lattice.owners, permutohedral.CHUNK)
-    np.add.at(owned, (lattice.points.ravel(), owners), lattice.shares.ravel())
-    np.testing.assert_allclose(owned, spread, atol=1e-7)
-    assert not spread[:, -1].any()
+    np.add.at(by_vertex, (lattice.points.ravel(), owners), lattice.shares.ravel())
+    np.testing.assert_allclose(by_vertex, expected, atol=1e-7)
+    assert not expected[:, -1].any()
 
 
 def test_neighbours_are_mutual_and_all_there_around_the_points():
@@ -57,14 +57,14 @@ def test_neighbours_are_mutual_and_all_there_around_the_points():
 
 @pytest.mark.parametrize('d', [1, 2, 3, 5])
 def test_sums_of_gaussians_over_many_points(d):
-    """Also their height: a lattice without its scale would miss it by far.
+    """Their height is tested too: without its scale the lattice would miss it.
 
     Where points end, the blur loses what passes beyond the lattice: not there.
     """
     x = RNG.uniform(-1.5, 1.5, (3000, d)).astype(np.float32)
     v = np.stack([np.ones(3000), 2 + np.sin(x[:, 0])], 1).astype(np.float32)
-    found = jax.jit(ops.lattice_filter(x))(v)
-    ratio = np.asarray(found / ops.exact_filter(jnp.asarray(x))(v))
+    actual = jax.jit(ops.lattice_filter(x))(v)
+    ratio = np.asarray(actual / ops.exact_filter(jnp.asarray(x))(v))
     inside = np.all(np.abs(x) < 0.7, 1)
     np.testing.assert_allclose(ratio[inside].mean(0), 1, atol=0.004)
     np.testing.assert_allclose(ratio[inside], 1, atol=0.04)
@@ -81,12 +81,14 @@ def test_the_filter_is_symmetric_and_positive_semidefinite():
 
 def test_the_filter_does_not_depend_on_order_nor_on_other_values():
     x, v = RNG.normal(size=(30, 4)), RNG.normal(size=(30, 3)).astype(np.float32)
-    found = ops.lattice_filter(x)(v)
+    actual = ops.lattice_filter(x)(v)
     order = RNG.permutation(30)
     np.testing.assert_allclose(
-        ops.lattice_filter(x[order])(v[order]), found[order], atol=1e-5
+        ops.lattice_filter(x[order])(v[order]), actual[order], atol=1e-5
     )
-    np.testing.assert_allclose(ops.lattice_filter(x)(v[:, :1]), found[:, :1], atol=1e-5)
+    np.testing.assert_allclose(
+        ops.lattice_filter(x)(v[:, :1]), actual[:, :1], atol=1e-5
+    )
 
 
 def test_gradient_of_the_filter_against_finite_differences():

@@ -95,7 +95,7 @@ def test_log_sum_exp_keeps_its_digits(r):
 
 @pytest.mark.parametrize('pool', [ops.log_sum_exp, ops.soft_pool])
 def test_a_number_for_each_class_is_learned(pool, float64):
-    """Its gradient is that of finite differences, and of its own class alone."""
+    """Its gradient agrees with finite differences and depends on its class only."""
     x = maps(12).astype(np.float64)
     each = jax.jit(jax.jacobian(lambda b: pool(x, b).sum(0)))
     start, step = np.array([0.3, 2.0]), 1e-6
@@ -129,8 +129,8 @@ def test_gradients_are_finite_differences(name, float64):
 
 
 @pytest.mark.parametrize('name', POOLINGS)
-def test_places_have_no_order(name):
-    """A permutation of places changes no score and permutes the gradient, ties too."""
+def test_positions_have_no_order(name):
+    """A permutation of positions permutes the gradient, also that of ties, only."""
     x = np.round(maps(7) * 2) / 2  # with many ties
     order = np.random.default_rng(0).permutation(20)
     other = x.reshape(3, 20, 2)[:, order].reshape(x.shape)
@@ -141,7 +141,7 @@ def test_places_have_no_order(name):
     np.testing.assert_allclose(moved, slope, atol=1e-6)
 
 
-def test_equal_places_share():
+def test_equal_positions_share():
     x = jnp.array([1.0, 1.0, 1.0, 0.0]).reshape(1, 2, 2, 1)
 
     def gradient(highest):
@@ -172,17 +172,17 @@ def test_however_many_tie_the_weights_add_up_to_one(k):
 def test_evidence_adds_up_to_the_score_and_has_its_signs():
     x = maps(8)
     how = {'highest': 3, 'lowest': 2, 'alpha': 0.7}
-    found = np.asarray(jax.jit(functools.partial(ops.evidence, **how))(x))
+    actual = np.asarray(jax.jit(functools.partial(ops.evidence, **how))(x))
     score = ops.wildcat(x, **how)
-    np.testing.assert_allclose(found.sum((1, 2)), score, rtol=1e-5, atol=1e-6)
-    assert (np.count_nonzero(found, (1, 2)) == 5).all()
-    assert (np.sign(found) * np.sign(x) >= 0).all()
+    np.testing.assert_allclose(actual.sum((1, 2)), score, rtol=1e-5, atol=1e-6)
+    assert (np.count_nonzero(actual, (1, 2)) == 5).all()
+    assert (np.sign(actual) * np.sign(x) >= 0).all()
 
 
 def test_maps_of_a_class_are_averaged():
     x = maps(9, c=6)
-    found = ops.class_wise(x, 3)
-    np.testing.assert_allclose(found[..., 1], x[..., 3:].mean(-1), rtol=1e-6)
+    actual = ops.class_wise(x, 3)
+    np.testing.assert_allclose(actual[..., 1], x[..., 3:].mean(-1), rtol=1e-6)
     assert ops.class_wise(x, 1) is x
     with pytest.raises(ValueError, match='6 maps are not 4 of each class'):
         ops.class_wise(x, 4)
@@ -192,12 +192,12 @@ def test_maps_of_a_class_are_averaged():
     ('count', 'expected'),
     [(1, 1), (20, 20), (0.2, 4), (0.01, 1), (0.125, 3), (0.99, 20)],
 )
-def test_a_number_or_a_share_of_places(count, expected):
-    assert pooling.places(count, 20, 'highest') == expected
+def test_a_number_or_a_share_of_positions(count, expected):
+    assert pooling.number_of_positions(count, 20, 'highest') == expected
 
 
 @pytest.mark.parametrize('count', [0, 21, 1.5, -0.1])
-def test_too_many_places_or_none_are_refused(count):
+def test_too_many_positions_or_none_are_refused(count):
     with pytest.raises(ValueError, match=f'highest {count}'):
         ops.weldon(maps(), highest=count, lowest=1)
     with pytest.raises(ValueError, match='temperature 0'):
@@ -206,10 +206,10 @@ def test_too_many_places_or_none_are_refused(count):
 
 def test_low_precision_is_pooled_alike():
     x = jnp.asarray(maps(10), jnp.bfloat16)
-    found = ops.weldon(x, highest=3, lowest=3)
-    assert found.dtype == jnp.bfloat16
+    actual = ops.weldon(x, highest=3, lowest=3)
+    assert actual.dtype == jnp.bfloat16
     np.testing.assert_allclose(
-        found.astype(jnp.float32), literal(np.float32(x), 3, 3), atol=0.03
+        actual.astype(jnp.float32), literal(np.float32(x), 3, 3), atol=0.03
     )
 
 

@@ -1,4 +1,4 @@
-"""Shrinking groups: the minimiser that it says it is, exact zeros, bits at amount 0."""
+"""Shrinking groups: the minimiser, exact zeros, and equal bits at threshold 0."""
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +16,9 @@ def test_against_numpy_in_float64(axis):
     expected = np.where(length > amount, x - amount * x / length, 0)
     with jax.enable_x64(True):
         shrink = jax.jit(ops.shrink_groups, static_argnames='axis')
-        found = np.asarray(shrink(jnp.asarray(x), amount, axis=axis))
-        np.testing.assert_allclose(found, expected, atol=1e-12)
-    dropped = (found == 0).all(axis)
+        actual = np.asarray(shrink(jnp.asarray(x), amount, axis=axis))
+        np.testing.assert_allclose(actual, expected, atol=1e-12)
+    dropped = (actual == 0).all(axis)
     assert 0 < dropped.sum() < len(dropped)
 
     def objective(y):
@@ -27,12 +27,12 @@ def test_against_numpy_in_float64(axis):
 
     rng = np.random.default_rng(1)
     for _ in range(50):
-        assert objective(found) <= objective(found + rng.normal(0, 0.05, x.shape))
+        assert objective(actual) <= objective(actual + rng.normal(0, 0.05, x.shape))
 
 
 def test_no_amount_leaves_the_bits_and_zeros_stay():
     x = jnp.asarray([[0.1, 0.0], [1e-20, 0.0]])
     np.testing.assert_array_equal(ops.shrink_groups(x, 0.0, axis=0), x)
-    found = ops.shrink_groups(x, 0.01, axis=0)
-    assert np.isfinite(found).all()
-    np.testing.assert_array_equal(found[:, 1], 0)
+    actual = ops.shrink_groups(x, 0.01, axis=0)
+    assert np.isfinite(actual).all()
+    np.testing.assert_array_equal(actual[:, 1], 0)

@@ -1,4 +1,4 @@
-"""Maps to places, boxes and crops: by hand, and against explicit interpolation."""
+"""Maps, boxes and crops: by hand, and against explicit interpolation."""
 
 import jax
 import jax.numpy as jnp
@@ -24,9 +24,9 @@ def test_the_mean_of_an_activation_map_is_the_logit():
 
 def test_upsampling_keeps_middles_and_goes_on_at_the_border():
     x = jnp.arange(3.0).reshape(1, 1, 3, 1)
-    found = ops.upsample(x, (2, 9)).reshape(2, 9)
+    actual = ops.upsample(x, (2, 9)).reshape(2, 9)
     expected = [0, 0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2, 2]
-    np.testing.assert_allclose(found, [expected, expected], atol=1e-6)
+    np.testing.assert_allclose(actual, [expected, expected], atol=1e-6)
 
 
 def test_boxes_lie_around_separate_peaks_inside_of_the_image():
@@ -34,19 +34,19 @@ def test_boxes_lie_around_separate_peaks_inside_of_the_image():
     maps[0, 0, 0, 0] = 5.0
     maps[0, 0, 1, 1] = 4.0  # hidden by the first box
     maps[0, 5, 4, 2] = 3.0
-    found = jax.jit(lambda m: ops.boxes_at_peaks(m, 2, 0.5))(maps)
+    actual = jax.jit(lambda m: ops.boxes_at_peaks(m, 2, 0.5))(maps)
     expected = [[0, 0, 0.5, 0.5], [4.5 / 8 - 0.25, 5.5 / 8 - 0.25, 0, 0]]
     expected[1][2:] = [expected[1][0] + 0.5, min(expected[1][1] + 0.5, 1)]
-    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+    np.testing.assert_allclose(actual[0], expected, atol=1e-6)
     many = ops.boxes_at_peaks(maps, 9, 1.0)
     np.testing.assert_allclose(many, np.tile([0, 0, 1, 1.0], (1, 9, 1)))
 
 
 def test_where_no_place_is_left_the_first_box_comes_again():
     maps = jnp.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1)
-    found = jax.jit(lambda m: ops.boxes_at_peaks(m, 6, 0.5))(maps)[0]
+    actual = jax.jit(lambda m: ops.boxes_at_peaks(m, 6, 0.5))(maps)[0]
     expected = [[0.5, 0.5], [0, 0.5], [0.5, 0], [0, 0], [0.5, 0.5], [0.5, 0.5]]
-    np.testing.assert_allclose(found[:, :2], expected)
+    np.testing.assert_allclose(actual[:, :2], expected)
 
 
 def test_a_crop_is_interpolated():
@@ -66,7 +66,7 @@ def test_a_crop_is_interpolated():
 
 
 def test_gradients_of_a_crop_are_finite_differences(float64):
-    """In the image, and in a box whose places lie between those of the pixels."""
+    """For the image, and for a box whose positions lie between those of the pixels."""
     rng = np.random.default_rng(2)
     image, moved = rng.normal(size=(2, 1, 6, 8, 2))
     box, shifted = np.array([[[0.13, 0.22, 0.71, 0.87]]]), rng.normal(size=(1, 1, 4))
@@ -86,9 +86,9 @@ def test_gradients_of_a_crop_are_finite_differences(float64):
 
 
 @pytest.mark.parametrize(
-    ('count', 'size', 'said'),
+    ('count', 'size', 'message'),
     [(0, 0.5, 'count 0'), (1, 0.0, 'size 0'), (1, 2, 'size 2')],
 )
-def test_what_is_no_box_is_refused(count, size, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_is_no_box_is_refused(count, size, message):
+    with pytest.raises(ValueError, match=message):
         ops.boxes_at_peaks(jnp.zeros((1, 2, 2, 1)), count, size)

@@ -58,7 +58,7 @@ def test_max_pool_is_the_maximum_of_each_window(size, window, stride):
     np.testing.assert_allclose(gradient, routed, rtol=0, atol=1e-10)
 
 
-# Ceil mode by hand: (size, window, stride, padding) -> places
+# Ceil mode by hand: (size, window, stride, padding) -> number of windows
 PLACES = [
     ((11, 3, 2, 0), 5),
     ((12, 3, 2, 0), 6),  # rounding down would give 5

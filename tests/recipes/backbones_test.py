@@ -1,4 +1,4 @@
-"""Pretrained backbones on real photographs: that the files are read as they should."""
+"""Pretrained backbones on real photographs: their classes and accuracies."""
 
 import csv
 import functools
@@ -117,10 +117,12 @@ def test_accuracy_is_that_of_the_files(name):
     np.testing.assert_allclose(found, ACCURACY[name], atol=0.4)
 
 
-def test_a_missing_file_is_said(tmp_path):
+def test_a_missing_file_and_an_unknown_name_raise(tmp_path):
     with pytest.raises(data.MissingData, match='squeezenet1_1_imagenet.safetensors'):
         backbones.load('squeezenet', str(tmp_path))
-    with pytest.raises(ValueError, match="no backbone 'squeezenat'; there is squeeze"):
+    with pytest.raises(
+        ValueError, match="no backbone 'squeezenat'; choose from squeeze"
+    ):
         backbones.load('squeezenat')
 
 

@@ -1,15 +1,15 @@
-"""The recipes of the digits page, its tables and its page of methods."""
+"""The list of the deep methods, and what reads it: experiments, tables, docs."""
 
 import json
 import pathlib
 
+import jax.numpy as jnp
 import pytest
 
 from experiments.adaptation import digits
-from experiments.tables import methods
-from transfer_jax import recipes
+from transfer_jax import methods, recipes, runs
 from transfer_jax.recipes import networks
-from transfer_jax.reports import selection_cost
+from transfer_jax.training import optim
 
 ROOT = pathlib.Path(__file__).parents[2]
 TUNED = {name: recipe for name, recipe in recipes.RECIPES.items() if recipe.tried}
@@ -17,18 +17,55 @@ TUNED = {name: recipe for name, recipe in recipes.RECIPES.items() if recipe.trie
 
 @pytest.mark.parametrize('name', TUNED)
 def test_a_weight_is_the_one_that_the_validator_chose(name):
-    """And not one that somebody liked better."""
     scores = json.loads((ROOT / 'results' / 'digits_tuning.json').read_text())[name]
     tried = {weight: scores[str(weight)] for weight in TUNED[name].tried}
     assert recipes.RECIPES[name].weight == max(tried, key=tried.get)
 
 
-def test_the_page_of_methods_has_every_method():
-    baselines = {'train_on_target', 'source_norm'}
-    assert set(methods.ABOUT) == set(recipes.RECIPES) - baselines
+def test_every_file_of_an_adaptation_method_has_a_recipe():
+    files = (ROOT / 'transfer_jax' / 'methods' / 'adaptation').glob('*.py')
+    written = {file.stem for file in files} & set(methods.__all__)
+    listed = {recipe.method.__name__ for recipe in recipes.RECIPES.values()}
+    assert written == listed - {'supervised'}
+
+
+def test_the_docs_have_every_method_but_two_baselines():
     page = (ROOT / 'docs' / 'methods.md').read_text()
-    for about in methods.ABOUT.values():
-        assert about.minimises in page
+    for name, recipe in recipes.RECIPES.items():
+        line = f'| {recipe.title} | {recipe.paper} | {recipe.objective} | '
+        assert (line in page) == (name not in ('train_on_target', 'source_norm'))
+
+
+def test_an_optimiser_given_by_name_comes_before_the_recipes_and_that_before_the_rest():
+    """ADDA prescribes its own; DANN none."""
+    nets = networks.build('lenet', 10)
+    mine, rest = optim.sgd(optim.constant(0.1)), optim.sgd(optim.constant(0.2))
+    seen = []
+
+    def record(*modules, txs, **arguments):
+        seen.append((modules, txs, arguments))
+
+    adda = recipes.get('adda')._replace(method=record)
+    dann = recipes.get('dann')._replace(method=record)
+    weight = optim.constant(0.3)
+    adda.make(nets, rest, weight)
+    adda.make(nets, {'encoder': mine, '': rest}, weight)
+    dann.make(nets, {'encoder': mine, '': rest}, weight)
+    modules, txs, arguments = seen[0]
+    assert modules == (nets.encoder, nets.classifier, nets.discriminator)
+    assert txs == adda.optimisers and arguments == {}
+    assert seen[1][1] == {**adda.optimisers, 'encoder': mine}
+    given = {'encoder': mine, 'classifier': rest, 'discriminator': rest}
+    assert seen[2][1:] == (given, {'strength': weight})
+
+
+def test_a_weight_rises_as_ganins_strength_or_is_constant():
+    """2 / (1 + exp(-10 p)) - 1 at p = 1 / 2 is tanh(2.5)."""
+    half = jnp.asarray(50)
+    rising, constant = recipes.get('dann'), recipes.get('mcd')
+    assert rising.schedule(None, 100)(half) == pytest.approx(0.03 * 0.98661430)
+    assert rising.schedule(2.0, 100)(half) == pytest.approx(2 * 0.98661430)
+    assert constant.schedule(None, 100)(half) == 3.0
 
 
 @pytest.mark.parametrize(
@@ -51,23 +88,6 @@ def test_two_stages_judge_the_target_network_on_the_source():
     for name, recipe in recipes.RECIPES.items():
         built = digits.build(digits.Config(method=name))
         assert len(built.stages) == (2 if recipe.start else 1)
-        assert built.validate_as == ('target' if recipe.start else 'source')
-
-
-def test_regret_is_what_the_oracle_would_have_had():
-    def column(*values):
-        return {'values': list(values), 'mean': sum(values) / len(values)}
-
-    result = {
-        'arm': 'mcc',
-        'task': 'a_to_b, adda',
-        'seeds': [0, 1],
-        'target_accuracy': {'last': column(0.5, 0.7), 'oracle': column(0.8, 0.9)},
-        'validators': {'snd': column(0.1, 0.1), 'bnm': column(0.8, 0.8)},
-    }
-    (row,) = selection_cost.rows([result])
-    assert row['regret'] == pytest.approx({'last': 25, 'snd': 75, 'bnm': 5})
-    lines = selection_cost.table([result]).splitlines()
-    assert lines[0].split('  ')[-1].strip() == 'mcc, a_to_b, adda (n 2)'
-    assert [line.split()[-1] for line in lines[2:6]] == ['85.0', '25.0', '75.0', '5.0']
-    assert selection_cost.table([]) == 'No result files yet.'
+        assert built.measure.func is runs.measure_adaptation
+        validate_as = built.measure.keywords['validate_as']
+        assert validate_as == ('target' if recipe.start else 'source')

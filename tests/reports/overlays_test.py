@@ -20,7 +20,7 @@ def example(point=(5.0, 5.0)):
 
 
 @pytest.mark.parametrize(('point', 'marker'), [((5.0, 5.0), 'o'), ((25.0, 5.0), 'X')])
-def test_a_point_says_whether_it_lies_in_a_box_of_its_class(point, marker):
+def test_a_marker_tells_whether_a_point_lies_in_a_box_of_its_class(point, marker):
     figure = overlays.overlays([example(point)], NAMES, 'title')
     image, heat, mask = figure.axes
     (line,) = image.lines
@@ -36,18 +36,18 @@ def test_a_point_says_whether_it_lies_in_a_box_of_its_class(point, marker):
 
 def test_masks_are_painted_in_the_colours_of_their_classes():
     mask = np.array([[0, 1], [2, 255]], np.uint8)
-    found = overlays.painted(mask)
-    assert found[0, 0].tolist() == list(overlays.BACKGROUND)
-    assert found[1, 1].tolist() == list(overlays.VOID)
-    for k, place in ((0, (0, 1)), (1, (1, 0))):
-        np.testing.assert_allclose(found[place] / 255, overlays.colour(k), atol=0.01)
+    painted = overlays.painted(mask)
+    assert painted[0, 0].tolist() == list(overlays.BACKGROUND)
+    assert painted[1, 1].tolist() == list(overlays.VOID)
+    for k, pixel in ((0, (0, 1)), (1, (1, 0))):
+        np.testing.assert_allclose(painted[pixel] / 255, overlays.colour(k), atol=0.01)
     named = overlays.painted(mask, [(1, 2, 3), (4, 5, 6), (7, 8, 9)])
     assert named[1, 0].tolist() == [7, 8, 9]
     colours = {overlays.colour(k) for k in range(20)}
     assert len(colours) == 20
 
 
-def test_columns_stand_side_by_side():
+def test_columns_are_side_by_side():
     image = np.zeros((4, 6, 3), np.uint8)
     figure = overlays.side_by_side(
         {'one': [image, image], 'two': [image, image]}, 'title', {'cat': (1, 0, 0)}
@@ -57,9 +57,9 @@ def test_columns_stand_side_by_side():
 
 
 def test_evidence_is_red_for_a_class_and_blue_against_it():
-    told = np.array([[2.0, 0.0], [0.0, -1.0]])
-    own = example()._replace(heats={0: told}, signed=True, masks={})
-    figure = overlays.overlays([own], NAMES, 'title')
+    evidence = np.array([[2.0, 0.0], [0.0, -1.0]])
+    signed = example()._replace(heats={0: evidence}, signed=True, masks={})
+    figure = overlays.overlays([signed], NAMES, 'title')
     _, tint = (image.get_array() for image in figure.axes[1].get_images())
     np.testing.assert_allclose(tint[0, 0, :3], overlays.RAISES)
     np.testing.assert_allclose(tint[1, 1, :3], overlays.LOWERS)

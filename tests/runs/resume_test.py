@@ -25,12 +25,12 @@ _build = functools.cache(adda.build)  # what is compiled once here serves every 
 @pytest.fixture(scope='module')
 def quick(tmp_path_factory):
     """A config of seconds, on few images: its runs mostly train and save."""
-    place = tmp_path_factory.mktemp('data')
+    folder = tmp_path_factory.mktemp('data')
     specs = {}
     for seed, name in enumerate(('source', 'target')):
         part = data.fake.fake_domain(seed, 40, 28, shift=float(seed)).train
-        np.savez(place / f'{name}.npz', image=part.image, label=part.label)
-        specs[name] = f'npz:{place / name}.npz'
+        np.savez(folder / f'{name}.npz', image=part.image, label=part.label)
+        specs[name] = f'npz:{folder / name}.npz'
     return adda.Config(
         **specs, protocol='full', seeds=1, steps=12, adapt_steps=12, batch=8
     )
@@ -43,24 +43,24 @@ def long(quick):
 
 @pytest.fixture(scope='module')
 def programs(tmp_path_factory):
-    """Compiled programs are kept from start to start, as users' are."""
+    """The compilation cache, from start to start, as users have it."""
     return tmp_path_factory.mktemp('programs')
 
 
 @pytest.fixture
 def start(programs):
-    """start(config, place): its command line, in a process that ends with the test."""
+    """start(config, run_dir): its command, in a process that ends with the test."""
     with contextlib.ExitStack() as stack:
 
-        def run(config, place):
-            process = stack.enter_context(_process(config, place, programs))
+        def run(config, run_dir):
+            process = stack.enter_context(_process(config, run_dir, programs))
             stack.callback(process.kill)
             return process
 
         yield run
 
 
-def _process(config, place, programs):
+def _process(config, run_dir, programs):
     flags = []
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -68,7 +68,7 @@ def _process(config, place, programs):
             flags += [f'--config.{field.name.replace("_", "-")}', str(value)]
     command = [sys.executable, '-m', 'experiments.adaptation.adda', *flags]
     return subprocess.Popen(
-        [*command, '--run-dir', str(place)],
+        [*command, '--run-dir', str(run_dir)],
         cwd=ROOT,
         env=os.environ | {'JAX_COMPILATION_CACHE_DIR': str(programs)},
         stdout=subprocess.DEVNULL,
@@ -77,42 +77,42 @@ def _process(config, place, programs):
     )
 
 
-def _saved(place):
-    """The checkpoints there are; another answer means that training has gone on."""
+def _saved(run_dir):
+    """The checkpoints; more of them mean that training has gone on."""
     return {
-        str(path.relative_to(place))
-        for path in place.glob('checkpoints/*/*/*')
+        str(path.relative_to(run_dir))
+        for path in run_dir.glob('checkpoints/*/*/*')
         if path.name.isdigit()
     }
 
 
-def _wait(process, place, before, delay, stage=''):
+def _wait(process, run_dir, before, delay, stage=''):
     """Until a checkpoint of the stage more was written, and `delay` seconds longer."""
     while process.poll() is None:
-        if any(stage in path for path in _saved(place) - before):
+        if any(stage in path for path in _saved(run_dir) - before):
             time.sleep(delay)
             return
         time.sleep(0.01)
 
 
 def _finish(process):
-    _, said = process.communicate(timeout=1200)
-    assert process.returncode == 0, said[-3000:]
+    _, output = process.communicate(timeout=1200)
+    assert process.returncode == 0, output[-3000:]
 
 
-def _digests(config, place):
+def _digests(config, run_dir):
     experiment = _build(config)
     found = []
     for seed in experiment.seeds:
-        state = runs.restore(experiment, place, seed, experiment.data(seed, None))
+        state = runs.restore(experiment, run_dir, seed, experiment.data(seed, None))
         found.append(checkpoint.digest(state))
     return found
 
 
-def _straight(config, place):
+def _straight(config, run_dir):
     """The digest of each seed's last state after a run that nothing disturbed."""
-    runs.run(_build(config), place)
-    return _digests(config, place)
+    runs.run(_build(config), run_dir)
+    return _digests(config, run_dir)
 
 
 @pytest.fixture(scope='module')
@@ -138,10 +138,10 @@ def test_a_terminated_run_saves_and_says_how_to_go_on(quick, start, tmp_path, st
     process = start(quick, tmp_path)
     _wait(process, tmp_path, set(), 0.0)
     process.terminate()
-    _, said = process.communicate(timeout=600)
-    assert process.returncode == 128 + signal.SIGTERM, said[-3000:]
-    assert 'start the same command again to go on' in said
-    assert 'Traceback' not in said
+    _, output = process.communicate(timeout=600)
+    assert process.returncode == 128 + signal.SIGTERM, output[-3000:]
+    assert 'start the same command again to go on' in output
+    assert 'Traceback' not in output
     runs.run(_build(quick), tmp_path)
     assert _digests(quick, tmp_path) == straight
 
@@ -150,21 +150,21 @@ def test_a_terminated_run_saves_and_says_how_to_go_on(quick, start, tmp_path, st
 @pytest.mark.parametrize('seed', range(3))
 def test_many_kills_in_either_stage(long, start, tmp_path, seed):
     rng = random.Random(seed)
-    place, killed = tmp_path / 'run', []
+    run_dir, killed = tmp_path / 'run', []
     while True:
-        before = _saved(place)
-        process = start(long, place)
-        _wait(process, place, before, rng.uniform(0, 1.5))
+        before = _saved(run_dir)
+        process = start(long, run_dir)
+        _wait(process, run_dir, before, rng.uniform(0, 1.5))
         process.kill()
         process.communicate()
         if process.returncode == 0:
             break
         assert process.returncode == -signal.SIGKILL
         killed.append(
-            'adapt' if any('1_adapt' in p for p in _saved(place)) else 'source'
+            'adapt' if any('1_adapt' in p for p in _saved(run_dir)) else 'source'
         )
     assert len(killed) >= 4 and set(killed) == {'source', 'adapt'}, killed
-    assert _digests(long, place) == _straight(long, tmp_path / 'straight'), killed
+    assert _digests(long, run_dir) == _straight(long, tmp_path / 'straight'), killed
 
 
 @pytest.mark.slow
@@ -172,12 +172,12 @@ def test_many_kills_in_either_stage(long, start, tmp_path, seed):
 def test_a_signal_at_any_moment(long, start, tmp_path, name):
     number = signal.Signals[name]
     rng = random.Random(number)
-    place = tmp_path / 'run'
+    run_dir = tmp_path / 'run'
     for _ in range(3):
-        process = start(long, place)
-        _wait(process, place, _saved(place), rng.uniform(0, 1.5))
+        process = start(long, run_dir)
+        _wait(process, run_dir, _saved(run_dir), rng.uniform(0, 1.5))
         process.send_signal(number)
-        _, said = process.communicate(timeout=600)
-        assert process.returncode == 128 + number, said[-3000:]
-    _finish(start(long, place))
-    assert _digests(long, place) == _straight(long, tmp_path / 'straight')
+        _, output = process.communicate(timeout=600)
+        assert process.returncode == 128 + number, output[-3000:]
+    _finish(start(long, run_dir))
+    assert _digests(long, run_dir) == _straight(long, tmp_path / 'straight')

@@ -1,4 +1,4 @@
-"""Runs: stages, seeds, history, interruption, losses that are no numbers."""
+"""Runs: stages, seeds, history, interruption, non-finite losses."""
 
 import json
 import os
@@ -9,14 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from transfer_jax import cli
-from transfer_jax import runs, selection
+from transfer_jax import cli, runs, selection
 from transfer_jax.training import checkpoint, fit
 
 
-def _states(experiment, place):
+def _states(experiment, run_dir):
     return [
-        runs.restore(experiment, place, seed, experiment.data(seed, None))
+        runs.restore(experiment, run_dir, seed, experiment.data(seed, None))
         for seed in experiment.seeds
     ]
 
@@ -68,13 +67,13 @@ def test_a_run_leaves_history_metrics_checkpoints_and_a_result(tiny, tmp_path):
     result = runs.run(experiment, tmp_path)
     assert json.loads((tmp_path / 'result.json').read_text()) == result
     assert result['fast'] and result['seeds'] == [0, 1]
-    assert set(result['target_accuracy']) == {
+    assert set(result['scores']) == {
         'last',
         'source_validation',
         'fixed_validator',
         'oracle',
     }
-    column = result['target_accuracy']['oracle']
+    column = result['scores']['oracle']['target_test']
     np.testing.assert_allclose(column['mean'], np.mean(column['values']))
     np.testing.assert_allclose(column['std'], np.std(column['values'], ddof=1))
     lines = (tmp_path / 'history.jsonl').read_text().splitlines()
@@ -88,11 +87,12 @@ def test_a_run_leaves_history_metrics_checkpoints_and_a_result(tiny, tmp_path):
     assert result['validators'].keys() == selection.VALIDATORS.keys()
     for name, chosen in result['validators'].items():
         best = [selection.best(rows[i : i + 3], name) for i in (3, 9)]
-        assert chosen['values'] == [row['target_test'] for row in best]
+        values = chosen['target_test']['values']
+        assert values == [row['target_test'] for row in best]
         assert chosen['steps'] == [row['step'] for row in best]
-    fixed = result['target_accuracy']['fixed_validator']
     chosen = result['validators'][selection.FIXED]
-    assert {k: v for k, v in chosen.items() if k != 'scores'} == fixed
+    assert chosen['steps'] == result['steps']['fixed_validator']
+    assert chosen['target_test'] == result['scores']['fixed_validator']['target_test']
     best = [selection.best(rows[i : i + 3], selection.FIXED) for i in (3, 9)]
     assert chosen['scores'] == [row[selection.FIXED] for row in best]
     # Once a run, at its very end.
@@ -101,12 +101,20 @@ def test_a_run_leaves_history_metrics_checkpoints_and_a_result(tiny, tmp_path):
         column = result['diagnostics'][name]
         assert column['values'] == [rows[5][name], rows[11][name]]
         assert column['mean'] == np.mean(column['values'])
-    last = result['target_accuracy']['last']
-    assert last['steps'] == [6, 6] and last['values'][0] == rows[5]['target_test']
-    assert result['target_test_images'] == rows[0]['target_test_images'] == 8
-    for seed in (0, 1):
-        kept = tmp_path / 'checkpoints' / f'seed_{seed}' / '1_adapt'
-        assert {p.name for p in kept.iterdir()} >= {'4', '6'}
+    last = result['scores']['last']['target_test']
+    assert result['steps']['last'] == [6, 6]
+    assert last['values'][0] == rows[5]['target_test']
+    assert result['examples'] == rows[0]['target_test_images'] == 8
+    for n, seed in enumerate((0, 1)):
+        saved = tmp_path / 'checkpoints' / f'seed_{seed}' / '1_adapt'
+        assert {p.name for p in saved.iterdir()} >= {'4', '6'}
+        # What each rule without target labels picks is there too, and no other.
+        models = tmp_path / 'models' / f'seed_{seed}'
+        picked = {p.name: [q.name for q in p.iterdir()] for p in models.iterdir()}
+        assert picked == {
+            rule: [str(result['steps'][rule][n])]
+            for rule in ('source_validation', 'fixed_validator')
+        }
 
 
 def test_a_history_from_before_a_validator_has_a_result_without_it(tiny):
@@ -131,8 +139,10 @@ def test_a_history_from_before_a_validator_has_a_result_without_it(tiny):
     assert before['validators'].keys() == mixed['validators'].keys() == old.keys()
     assert before['diagnostics'] == {} and mixed['diagnostics']
     assert after['validators'].keys() == selection.VALIDATORS.keys()
-    assert before['target_accuracy'] == after['target_accuracy']
-    assert after['validators']['snd']['values'] == [0.2]  # ties go to the later row
+    assert before['scores'] == after['scores']
+    assert after['validators']['snd']['target_test']['values'] == [
+        0.2
+    ]  # ties go to the later row
 
 
 def test_all_seeds_of_a_run_share_one_compiled_step(tiny, tmp_path):
@@ -147,7 +157,8 @@ def test_all_seeds_of_a_run_share_one_compiled_step(tiny, tmp_path):
 
     experiment = _stages(tiny(seeds=(0, 1)), count)
     runs.run(experiment, tmp_path)
-    assert traces == [['classifier', 'encoder'], ['discriminator', 'encoder']]  # each stage
+    stages = [['classifier', 'encoder'], ['discriminator', 'encoder']]
+    assert traces == stages
     one, two = _states(experiment, tmp_path)
     assert checkpoint.digest(one.params) != checkpoint.digest(two.params)
 
@@ -202,8 +213,8 @@ def test_a_signal_saves_and_the_same_command_goes_on(
     assert not (tmp_path / 'result.json').exists()
     assert signal.getsignal(number) is not None
     name = f'{[s.name for s in ask.stages].index(stage)}_{stage}'
-    kept = list((tmp_path / 'checkpoints' / 'seed_0' / name).iterdir())
-    assert any(path.name in ('3', '4', '5') for path in kept)  # saved where it stopped
+    saved = list((tmp_path / 'checkpoints' / 'seed_0' / name).iterdir())
+    assert any(path.name in ('3', '4', '5') for path in saved)  # saved where it stopped
     runs.run(tiny(), tmp_path)
     same_bits(runs.restore(tiny(), tmp_path, 0, tiny().data(0, None)), reference)
 
@@ -231,10 +242,10 @@ def test_a_crash_is_made_up_for(
     for name in ('history.jsonl', 'metrics.jsonl'):
         assert (tmp_path / name).read_text() == (straight / name).read_text()
     ours, theirs = (
-        json.loads((place / 'result.json').read_text())
-        for place in (tmp_path, straight)
+        json.loads((run_dir / 'result.json').read_text())
+        for run_dir in (tmp_path, straight)
     )
-    assert ours['target_accuracy'] == theirs['target_accuracy']
+    assert ours['scores'] == theirs['scores']
 
 
 def _spoil(batch):
@@ -242,15 +253,17 @@ def _spoil(batch):
     return {**batch, 'source': {**batch['source'], 'image': image}}
 
 
-@pytest.mark.parametrize('stage, phase', [('source', 'train'), ('adapt', 'discriminator')])
+@pytest.mark.parametrize(
+    'stage, phase', [('source', 'train'), ('adapt', 'discriminator')]
+)
 def test_a_loss_that_is_no_number_stops_the_run(tiny, tmp_path, stage, phase):
     broken = _disturbed(tiny(), stage, 4, _spoil)  # the batch of step 5
     message = f"phase '{phase}' is nan at step 5 of stage '{stage}', seed 0"
     with pytest.raises(runs.NonFiniteError, match=message):
         runs.run(broken, tmp_path)
     i = [found.name for found in broken.stages].index(stage)
-    kept = tmp_path / 'checkpoints' / 'seed_0' / f'{i}_{stage}'
-    assert sorted(p.name for p in kept.iterdir() if p.name.isdigit()) == ['2', '4']
+    saved = tmp_path / 'checkpoints' / 'seed_0' / f'{i}_{stage}'
+    assert sorted(p.name for p in saved.iterdir() if p.name.isdigit()) == ['2', '4']
     assert not (tmp_path / 'result.json').exists()
 
 
@@ -270,8 +283,8 @@ def test_parameters_that_are_no_numbers_are_never_saved(tiny, tmp_path):
 
     with pytest.raises(runs.NonFiniteError, match='step 4 .*seed 0'):
         runs.run(_stages(experiment, explode), tmp_path)
-    kept = tmp_path / 'checkpoints' / 'seed_0' / '0_source'
-    assert sorted(p.name for p in kept.iterdir() if p.name.isdigit()) == ['2']
+    saved = tmp_path / 'checkpoints' / 'seed_0' / '0_source'
+    assert sorted(p.name for p in saved.iterdir() if p.name.isdigit()) == ['2']
     rows = (tmp_path / 'history.jsonl').read_text().splitlines()
     assert [json.loads(row)['step'] for row in rows] == [2]
 
@@ -298,24 +311,6 @@ def test_restore_refuses_a_seed_that_has_not_run(tiny, tmp_path):
         runs.restore(experiment, tmp_path, 0, experiment.data(0, None))
 
 
-def test_a_closed_form_runs_through_the_same_evaluation(tiny, tmp_path):
-    calls = []
-
-    def closed_form(key, pair):
-        calls.append(key)
-
-        def predict(weights, batch):
-            return {'logits': batch['image'].mean((1, 2)) @ weights}
-
-        bound = jax.tree_util.Partial(predict, jnp.eye(3, 4))
-        return {'source': bound, 'target': bound}
-
-    experiment = tiny(stages=(), closed_form=closed_form, validate_as='source')
-    result = runs.run(experiment, tmp_path)
-    assert runs.run(experiment, tmp_path) == result and len(calls) == 1
-    assert result['target_accuracy']['last']['steps'] == [0]
-
-
 def test_the_first_stage_starts_from_what_was_trained_before(tiny, tmp_path, same_bits):
     """As if it were the state of a stage before it, also when it is restored."""
     whole = tiny()
@@ -329,7 +324,7 @@ def test_the_first_stage_starts_from_what_was_trained_before(tiny, tmp_path, sam
     experiment = whole._replace(
         before=lambda pair: trained,
         stages=(first._replace(start=start),),
-        validate_as='source',
+        measure=runs.measure_adaptation,
     )
     runs.run(experiment, tmp_path)
     begun = runs.restore(experiment, tmp_path, 0, pair, stages=0)

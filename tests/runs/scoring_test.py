@@ -1,11 +1,11 @@
-"""A row of a history: what validators are given, from deep and closed-form methods."""
+"""A row of a history: what validators are given, from deep and shallow methods."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from transfer_jax import data, selection, runs
+from transfer_jax import data, runs, selection
 
 
 class Target:
@@ -39,7 +39,7 @@ def _linear(features=None):
 
 
 @pytest.fixture
-def measured(tiny, monkeypatch):
+def measured(monkeypatch):
     """measure(source, target) -> (row, the evidence it was made from)."""
 
     def measure(source, target, **options):
@@ -51,15 +51,10 @@ def measured(tiny, monkeypatch):
             return score(evidence)
 
         monkeypatch.setattr(selection, 'score', record)
-        held_out = runs.HeldOut(
-            *(data.batches(part, 3) for part in (Source(), Target(), Source()))
-        )
-        row = runs.hook.measure(
-            {'source': source, 'target': target},
-            tiny(validate_as='source'),
-            held_out,
-            **options,
-        )
+        parts = (Source(), Target(), Source())
+        held_out = runs.HeldOut(*(data.batches(part, 3) for part in parts))
+        predicts = {'source': source, 'target': target}
+        row = runs.measure_adaptation(predicts, held_out, **options)
         monkeypatch.setattr(selection, 'score', score)
         return row, seen[0]
 

@@ -13,17 +13,17 @@ from transfer_jax.training import checkpoint
 CLASSES = 4
 
 
-def _write_npz(place, images, labels):
-    np.savez(place.with_suffix('.npz'), image=images, label=labels)
+def _write_npz(root, images, labels):
+    np.savez(root.with_suffix('.npz'), image=images, label=labels)
 
 
-def _write_folder(place, images, labels):
+def _write_folder(root, images, labels):
     """Image i is <class>/<i>.png; a file in another class is moved, not written."""
     for name in range(CLASSES):
-        (place / f'class_{name}').mkdir(parents=True, exist_ok=True)
+        (root / f'class_{name}').mkdir(parents=True, exist_ok=True)
     for i, (image, label) in enumerate(zip(images, labels, strict=True)):
-        there = place / f'class_{label}' / f'{i}.png'
-        here = list(place.glob(f'*/{i}.png'))
+        there = root / f'class_{label}' / f'{i}.png'
+        here = list(root.glob(f'*/{i}.png'))
         if here:
             here[0].rename(there)
         else:
@@ -43,10 +43,10 @@ def test_permuted_target_labels_change_no_bit(kind, tmp_path):
     specs = {name: f'{kind}:{tmp_path / name}{suffix}' for name in domains}
     experiment = dann.build(dann.Config(**specs, seeds=1, steps=4, batch=16))
 
-    def run(place):
-        runs.run(experiment, place)
-        state = runs.restore(experiment, place, 0, experiment.data(0, None))
-        lines = (place / 'history.jsonl').read_text().splitlines()
+    def run(run_dir):
+        runs.run(experiment, run_dir)
+        state = runs.restore(experiment, run_dir, 0, experiment.data(0, None))
+        lines = (run_dir / 'history.jsonl').read_text().splitlines()
         labels = data.load(specs['target'], size=28).test.label
         return checkpoint.digest(state), [json.loads(line) for line in lines], labels
 

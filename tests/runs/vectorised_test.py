@@ -9,8 +9,8 @@ import jax
 import numpy as np
 import pytest
 
-from transfer_jax.runs import folder, vectorised, grouping
 from transfer_jax import methods, runs
+from transfer_jax.runs import folder, grouping, vectorised
 from transfer_jax.training import fit, optim
 
 STEPS = 4
@@ -19,17 +19,17 @@ TRACES = []
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Of a page: its rate and weight may be traced, its share may not."""
+    """Of an experiment: its rate and weight may be traced, its share may not."""
 
     rate: float = 0.05
     weight: float = 0.5
     share: float = 0.5
-    """Of the batch that is kept."""
+    """Of the batch that is used."""
 
 
 @pytest.fixture(scope='module')
 def build(tiny, networks):
-    """The page: MCC in one stage of STEPS steps."""
+    """The experiment: MCC in one stage of STEPS steps."""
     encoder, classifier, _ = networks(dropout=0.0)
 
     def build(config):
@@ -54,12 +54,12 @@ def build(tiny, networks):
         stage = runs.Stage('train', STEPS, method._replace(step=step), stream)
         return tiny()._replace(
             config=config,
-            name='tests.page',
-            arm='mcc',
+            name='tests.mcc',
+            method='mcc',
             stages=(stage,),
             seeds=(0, 1),
             evaluations=2,
-            validate_as='source',
+            measure=lambda *given: runs.scoring.measure_adaptation(*given),
         )
 
     return build
@@ -70,16 +70,12 @@ TRACED = ('rate', 'weight')
 
 
 def _runs(experiments, root):
-    return [
-        vectorised.Run(own, root / f'run_{i}') for i, own in enumerate(experiments)
-    ]
+    return [vectorised.Run(one, root / f'run_{i}') for i, one in enumerate(experiments)]
 
 
 def _states(run):
     return [
-        runs.restore(
-            run.experiment, run.place, seed, run.experiment.data(seed, None)
-        )
+        runs.restore(run.experiment, run.run_dir, seed, run.experiment.data(seed, None))
         for seed in run.experiment.seeds
     ]
 
@@ -90,7 +86,7 @@ def _params(run):
 
 @pytest.fixture(scope='module')
 def single(build, tmp_path_factory):
-    """The parameters of each run of CONFIGS on its own, by seed."""
+    """The parameters of each run of CONFIGS by itself, by seed."""
     several = _runs(map(build, CONFIGS), tmp_path_factory.mktemp('single'))
     for run in several:
         runs.run(*run)
@@ -112,10 +108,10 @@ def test_shared_runs_are_one_trace_and_those_of_their_configs(build, tmp_path, s
     assert not np.allclose(
         *(single[i][0]['encoder']['conv_1']['kernel'] for i in (0, 1))
     )
-    # The folder is that of the page's own run, which finds nothing left to do.
-    result = runs.run(build(CONFIGS[1]), several[1].place)
+    # The folder is that of the run by itself, which finds nothing left to do.
+    result = runs.run(build(CONFIGS[1]), several[1].run_dir)
     assert result['config'] == dataclasses.asdict(CONFIGS[1])
-    _close(_params(vectorised.Run(build(CONFIGS[1]), several[1].place)), single[1])
+    _close(_params(vectorised.Run(build(CONFIGS[1]), several[1].run_dir)), single[1])
 
 
 def test_a_stopped_shared_run_goes_on_to_the_same_bits(
@@ -134,26 +130,26 @@ def test_a_stopped_shared_run_goes_on_to_the_same_bits(
 
 
 def _stop_at_the_first_evaluation(monkeypatch):
-    measure = runs.hook.measure
+    measure = runs.scoring.measure_adaptation
 
     def stop(*args, **options):
         os.kill(os.getpid(), signal.SIGTERM)
-        monkeypatch.setattr(runs.hook, 'measure', measure)
+        monkeypatch.setattr(runs.scoring, 'measure_adaptation', measure)
         return measure(*args, **options)
 
-    monkeypatch.setattr(runs.hook, 'measure', stop)
+    monkeypatch.setattr(runs.scoring, 'measure_adaptation', stop)
 
 
 @pytest.mark.parametrize('how', ['unroll', 'vmap'])
-def test_side_by_side_equals_one_by_one(build, tmp_path, single, how):
+def test_runs_at_the_same_time_equal_runs_one_by_one(build, tmp_path, single, how):
     several = _runs(grouping.share(build, CONFIGS, TRACED), tmp_path)
     assert vectorised.run(several, how=how, most=4) == {}
     _close([_params(run) for run in several], single)
     for run in several:
-        rows = folder.Rows(run.place / 'history.jsonl').read()
+        rows = folder.Rows(run.run_dir / 'history.jsonl').read()
         seen = sorted((row['seed'], row['step']) for row in rows)
         assert seen == [(0, 2), (0, 4), (1, 2), (1, 4)]
-        assert (run.place / 'result.json').exists()
+        assert (run.run_dir / 'result.json').exists()
 
 
 def test_a_stopped_group_goes_on_to_the_same_bits(
@@ -169,8 +165,8 @@ def test_a_stopped_group_goes_on_to_the_same_bits(
     with pytest.raises(runs.Interrupted):
         vectorised.run(stopped)
     # As if a crash had come between the checkpoints of two runs: all go on from 2.
-    newest = runs.runner.checkpoints(
-        stopped[1].place, 1, 0, stopped[1].experiment.stages[0]
+    newest = runs.stages.checkpoint_dir(
+        stopped[1].run_dir, 1, 0, stopped[1].experiment.stages[0]
     )
     found = sorted(int(path.name) for path in newest.iterdir() if path.name.isdigit())
     assert found[-1] < STEPS
@@ -178,7 +174,9 @@ def test_a_stopped_group_goes_on_to_the_same_bits(
     vectorised.run(stopped)
     for one, two in zip(straight, stopped, strict=True):
         same_bits(_params(one), _params(two))
-        histories = [folder.Rows(r.place / 'history.jsonl').read() for r in (one, two)]
+        histories = [
+            folder.Rows(r.run_dir / 'history.jsonl').read() for r in (one, two)
+        ]
         assert histories[0] == histories[1]
 
 
@@ -186,17 +184,17 @@ def test_a_diverged_run_does_not_end_the_others(build, tmp_path):
     configs = [Config(), Config(rate=1e30)]
     several = _runs(grouping.share(build, configs, TRACED), tmp_path)
     failed = vectorised.run(several)
-    assert list(failed) == [several[1].place]
-    assert 'A smaller learning rate is the usual cure' in failed[several[1].place]
-    assert (several[0].place / 'result.json').exists()
-    assert not (several[1].place / 'result.json').exists()
+    assert list(failed) == [several[1].run_dir]
+    assert 'A smaller learning rate is the usual cure' in failed[several[1].run_dir]
+    assert (several[0].run_dir / 'result.json').exists()
+    assert not (several[1].run_dir / 'result.json').exists()
 
 
 def test_when_every_run_has_diverged_each_has_its_reason(build, tmp_path):
     configs = [Config(rate=1e30), Config(rate=2e30)]
     several = _runs(grouping.share(build, configs, TRACED), tmp_path)
     failed = vectorised.run(several)
-    assert list(failed) == [run.place for run in several]
+    assert list(failed) == [run.run_dir for run in several]
     assert all('the usual cure' in reason for reason in failed.values())
 
 

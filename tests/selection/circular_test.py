@@ -10,14 +10,14 @@ def nearest(x, label, target):
     return label[distance.argmin(1)]
 
 
-def test_labels_that_find_their_way_back_score_1():
+def test_labels_recovered_on_the_way_back_score_1():
     source, label = np.float64([[0], [10]]), np.array([0, 1])
     target = np.float64([[1], [11]])
     held_out, truth = np.float64([[-1], [9], [12]]), np.array([0, 1, 1])
-    found = selection.circular_validation(
+    result = selection.circular_validation(
         nearest, source, label, target, held_out, truth
     )
-    assert found == 1
+    assert result == 1
 
 
 def test_only_held_out_examples_count_and_target_labels_are_predicted():
@@ -25,10 +25,10 @@ def test_only_held_out_examples_count_and_target_labels_are_predicted():
     source, label = np.float64([[0], [10]]), np.array([0, 1])
     target = np.float64([[21], [31]])
     held_out, truth = np.float64([[-1], [1], [9]]), np.array([0, 0, 1])
-    found = selection.circular_validation(
+    result = selection.circular_validation(
         nearest, source, label, target, held_out, truth
     )
-    assert found == 1 / 3  # back at the source, everything is of class 1
+    assert result == 1 / 3  # back at the source, everything is of class 1
 
 
 def test_both_fits_see_what_they_should():

@@ -1,4 +1,4 @@
-"""Diagnostics: of domains alike and apart, and by hand."""
+"""Diagnostics of similar and of distant domains, and by hand."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,11 @@ from transfer_jax.selection import diagnostics
 
 
 def _classes(n, rotate=False, shift=0.0, seed=0):
-    """(features (n, 6), label): three classes, about three of the axes."""
+    """(features (n, 6), label): three classes, each near one of three axes."""
     rng = np.random.default_rng(seed)
     label = np.arange(n) % 3
-    place = (label + rotate * 1) % 3
-    x = 5 * np.eye(6)[place] + 0.1 * rng.normal(size=(n, 6)) + shift * np.eye(6)[5]
+    axis = (label + rotate * 1) % 3
+    x = 5 * np.eye(6)[axis] + 0.1 * rng.normal(size=(n, 6)) + shift * np.eye(6)[5]
     return x.astype(np.float32), label
 
 
@@ -38,8 +38,8 @@ def test_the_a_distance_does_not_follow_from_sizes():
 
 def test_mmd_of_two_points_by_hand():
     # The distance 2 is the median: k(s, t) = exp(-1/2).
-    found = diagnostics.mmd(np.array([[0.0]]), np.array([[2.0]]))
-    assert found == pytest.approx(np.sqrt(2 - 2 * np.exp(-0.5)), rel=1e-6)
+    result = diagnostics.mmd(np.array([[0.0]]), np.array([[2.0]]))
+    assert result == pytest.approx(np.sqrt(2 - 2 * np.exp(-0.5)), rel=1e-6)
 
 
 def test_mmd_against_a_loop():
@@ -58,15 +58,15 @@ def test_mmd_against_a_loop():
     assert diagnostics.mmd(source, target) == pytest.approx(np.sqrt(square), rel=1e-4)
 
 
-def test_labels_that_do_not_find_their_way_back():
-    """Target images of one class only: the others are lost on the way."""
+def test_labels_lost_in_reverse_validation():
+    """The target has images of one class only, so the other classes are lost."""
     source, label = _classes(90)
     target = source[label == 1]
-    found = diagnostics.reverse_validation_linear(source, label, target)
-    assert found == pytest.approx(1 / 3)
+    result = diagnostics.reverse_validation_linear(source, label, target)
+    assert result == pytest.approx(1 / 3)
 
 
-POOR = {
+DEGENERATE = {
     'constant': (np.ones((4, 3)), np.ones((6, 3))),
     'one image each': (np.zeros((1, 3)), np.ones((1, 3))),
     'mostly one point': (np.zeros((9, 2)), np.eye(9, 2)),
@@ -74,13 +74,13 @@ POOR = {
 }
 
 
-@pytest.mark.parametrize('source, target', POOR.values(), ids=POOR)
+@pytest.mark.parametrize('source, target', DEGENERATE.values(), ids=DEGENERATE)
 def test_poor_features_have_diagnostics(source, target):
-    found = selection.diagnose(source, np.arange(len(source)) % 2, target)
-    assert all(np.isfinite(value) for value in found.values())
+    result = selection.diagnose(source, np.arange(len(source)) % 2, target)
+    assert all(np.isfinite(value) for value in result.values())
 
 
-def test_features_that_are_no_numbers_have_none():
+def test_features_that_are_not_finite_have_nan_diagnostics():
     x = np.full((4, 2), np.nan)
-    found = selection.diagnose(x, np.arange(4), x)
-    assert all(np.isnan(value) for value in found.values())
+    result = selection.diagnose(x, np.arange(4), x)
+    assert all(np.isnan(value) for value in result.values())

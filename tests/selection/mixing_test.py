@@ -50,11 +50,11 @@ def test_images_and_vectors_are_mixed_and_the_padding_is_not():
         'mask': np.array([1, 1, 1, 0], np.float32),
         'label': np.arange(4),
     }
-    found = selection.mix(batch, np.array([1, 2, 0]))
+    result = selection.mix(batch, np.array([1, 2, 0]))
     expected = [0.45 * 1, 0.55 * 1 + 0.45 * 2, 0.55 * 2, 3]
-    np.testing.assert_allclose(found['image'].ravel(), expected, rtol=1e-6)
-    assert found['image'].dtype == np.float32
-    np.testing.assert_array_equal(found['label'], batch['label'])
+    np.testing.assert_allclose(result['image'].ravel(), expected, rtol=1e-6)
+    assert result['image'].dtype == np.float32
+    np.testing.assert_array_equal(result['label'], batch['label'])
     np.testing.assert_array_equal(batch['image'], image)  # not in place
     vectors = {'x': image[:, 0, 0], 'mask': batch['mask']}
     mixed = selection.mix(vectors, np.array([1, 2, 0]))

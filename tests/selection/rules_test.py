@@ -30,32 +30,39 @@ HISTORY = [
     [('last', 4), ('source_validation', 2), ('fixed_validator', 2), ('oracle', 3)],
 )
 def test_each_rule_by_hand_and_ties_go_to_the_later_row(rule, step):
-    assert selection.choose(HISTORY, rule)['step'] == step
+    assert selection.choose(HISTORY, selection.RULES[rule])['step'] == step
 
 
 def test_nan_never_wins_unless_there_is_nothing_else():
     rows = [_row(1, -np.inf, 0, 0), _row(2, NAN, 0, 0)]
-    assert selection.choose(rows[::-1], 'source_validation')['step'] == 1
-    assert selection.choose(rows[1:], 'source_validation')['step'] == 2
+    rule = selection.RULES['source_validation']
+    assert selection.choose(rows[::-1], rule)['step'] == 1
+    assert selection.choose(rows[1:], rule)['step'] == 2
 
 
 def test_nan_loses_to_the_lowest_score_behind_and_before_it():
     low, nan = _row(1, 0.0, 0, 0), _row(2, NAN, 0, 0)
-    assert selection.choose([low, nan], 'source_validation') is low
-    assert selection.choose([nan, low], 'source_validation') is low
+    rule = selection.RULES['source_validation']
+    assert selection.choose([low, nan], rule) is low
+    assert selection.choose([nan, low], rule) is low
 
 
 def test_only_the_oracle_looks_at_target_labels():
-    for rule, column in selection.RULES.items():
-        assert (column == 'target_test') == (rule == 'oracle')
-    assert selection.RULES['fixed_validator'] == 'information_maximization'
+    for column, rule in selection.RULES.items():
+        assert (rule.name == 'target_test') == (column == 'oracle') == rule.oracle
+    assert selection.RULES['fixed_validator'].name == 'information_maximization'
 
 
-def test_unknown_rules_and_empty_histories_are_refused():
-    with pytest.raises(ValueError, match='last, source_validation'):
-        selection.choose(HISTORY, 'best')
+def test_a_rule_may_want_the_lowest():
+    rule = selection.Rule('target_test', 'min')
+    assert selection.choose(HISTORY, rule)['step'] == 4
+    nan = [_row(1, 0, 0, 0.5), _row(2, 0, 0, NAN)]
+    assert selection.choose(nan, rule)['step'] == 1
+
+
+def test_empty_histories_are_refused():
     with pytest.raises(ValueError, match='no rows'):
-        selection.choose([], 'last')
+        selection.choose([], selection.LAST)
 
 
 def test_any_column_can_choose():

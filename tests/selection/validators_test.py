@@ -1,4 +1,4 @@
-"""Each validator by hand, whatever the order of images, and on poor evidence."""
+"""Each validator by hand, with permuted images, and on degenerate evidence."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from transfer_jax import selection
 
 NAN = float('nan')
-SEEN = {  # by whom
+FIELDS_USED = {  # by each validator
     'source_validation': ('source_logits', 'source_label'),
     'iwcv': ('source_logits', 'source_label', 'source_weight'),
     'dev': ('source_logits', 'source_label', 'source_weight'),
@@ -21,7 +21,7 @@ SEEN = {  # by whom
 
 
 def _evidence(**changes):
-    """Of two source, two target and two mixed images."""
+    """Evidence of two source, two target and two mixed images."""
     evidence = selection.Evidence(
         source_logits=np.array([[2.0, 1], [0, 1]], np.float32),
         source_label=np.array([0, 0]),
@@ -66,30 +66,30 @@ def test_target_labels_are_no_evidence():
         'mixed_label',
         'mixed_same',
     )
-    assert selection.VALIDATORS.keys() == SEEN.keys()
+    assert selection.VALIDATORS.keys() == FIELDS_USED.keys()
 
 
-@pytest.mark.parametrize('name', SEEN)
+@pytest.mark.parametrize('name', FIELDS_USED)
 def test_a_validator_looks_at_nothing_else(name):
     one, other = _random(0), _random(5)
-    same = {field: getattr(one, field) for field in SEEN[name]}
+    same = {field: getattr(one, field) for field in FIELDS_USED[name]}
     assert _score(name, other._replace(**same)) == _score(name, one)
-    for field in SEEN[name]:
+    for field in FIELDS_USED[name]:
         changed = one._replace(**{field: getattr(other, field)})
         assert _score(name, changed) != _score(name, one), field
 
 
 def test_the_fixed_validator_and_source_validation_by_hand():
-    found = selection.score(_evidence())
-    assert found['source_validation'] == 0.5
-    assert abs(found['information_maximization'] - np.log(2)) < 1e-6
-    assert found.keys() == selection.VALIDATORS.keys()
+    result = selection.score(_evidence())
+    assert result['source_validation'] == 0.5
+    assert abs(result['information_maximization'] - np.log(2)) < 1e-6
+    assert result.keys() == selection.VALIDATORS.keys()
 
 
 def test_iwcv_weighs_each_source_image():
-    # Right on the first image, which is three times as likely in the target.
+    # Correct on the first image, which is three times as likely in the target.
     assert _score('iwcv', _evidence(source_weight=[0.9, 0.3])) == pytest.approx(0.75)
-    # The weights count among each other, not against 1.
+    # Only the ratios of the weights count.
     assert _score('iwcv', _evidence(source_weight=[9.0, 3.0])) == pytest.approx(0.75)
 
 
@@ -100,7 +100,7 @@ def test_dev_by_hand():
 
 
 def test_dev_is_its_regression_at_mean_weight_one():
-    """The control variate: the line of w l over w, read where the mean of w is."""
+    """The control variate: the regression line of w l over w, at w = 1."""
     evidence = _random()
     weight = evidence.source_weight
     wrong = evidence.source_logits.argmax(-1) != evidence.source_label
@@ -110,11 +110,11 @@ def test_dev_is_its_regression_at_mean_weight_one():
 
 @pytest.mark.parametrize('weight', [1.0, 2.0])
 def test_dev_of_equal_weights_is_the_weighted_error(weight):
-    found = _score('dev', _evidence(source_weight=[weight, weight]))
-    assert found == pytest.approx(-weight / 2)
+    result = _score('dev', _evidence(source_weight=[weight, weight]))
+    assert result == pytest.approx(-weight / 2)
 
 
-def test_entropy_is_highest_for_sure_predictions():
+def test_entropy_is_highest_for_confident_predictions():
     even = _score('entropy', _evidence(target_logits=np.zeros((3, 4), np.float32)))
     assert even == pytest.approx(-np.log(4), rel=1e-6)
     assert _score('entropy', _evidence()) == pytest.approx(0, abs=1e-6)
@@ -129,14 +129,14 @@ def test_bnm_of_one_hot_rows_is_the_sum_of_roots_of_class_counts(counts):
 
 
 def test_snd_of_three_images_by_hand():
-    # Two alike, one of another class. An image of the pair sees its twin at
-    # similarity 1 and the third at 0: odds 1 to exp(-20). The third sees both at 0.
+    # Two equal images and one of another class. Each of the pair has similarity 1 to
+    # its twin and 0 to the third: odds 1 to exp(-20). The third has 0 to both.
     logits = 100 * np.eye(2)[[0, 0, 1]]
     q = np.exp(-20) / (1 + np.exp(-20))
     pair = -q * np.log(q) - (1 - q) * np.log1p(-q)
     expected = (2 * pair + np.log(2)) / 3
-    found = _score('snd', _evidence(target_logits=logits))
-    assert found == pytest.approx(expected, rel=1e-5)
+    result = _score('snd', _evidence(target_logits=logits))
+    assert result == pytest.approx(expected, rel=1e-5)
 
 
 def test_snd_against_a_loop():
@@ -148,8 +148,8 @@ def test_snd_against_a_loop():
         others = [np.exp(f[i] @ f[j] / 0.05) for j in range(len(f)) if j != i]
         q = np.array(others) / sum(others)
         entropies.append(-np.sum(q * np.log(q)))
-    found = _score('snd', _random())
-    assert found == pytest.approx(np.mean(entropies), rel=1e-5)
+    result = _score('snd', _random())
+    assert result == pytest.approx(np.mean(entropies), rel=1e-5)
 
 
 def test_mixval_is_the_mean_of_its_probes():
@@ -164,7 +164,7 @@ def test_mixval_is_the_mean_of_its_probes():
 
 
 def test_mixval_of_a_collapse_is_not_the_best():
-    """With one class predicted there is no boundary to probe."""
+    """If only one class is predicted, there is no boundary to probe."""
     evidence = _evidence(
         mixed_logits=np.eye(2)[[0, 0]], mixed_label=[0, 0], mixed_same=[True, True]
     )
@@ -172,7 +172,7 @@ def test_mixval_of_a_collapse_is_not_the_best():
     assert _score('mixval', evidence) == 0.5
 
 
-@pytest.mark.parametrize('name', SEEN)
+@pytest.mark.parametrize('name', FIELDS_USED)
 def test_the_order_of_images_does_not_matter(name):
     evidence = _random()
     rng = np.random.default_rng(3)
@@ -180,16 +180,16 @@ def test_the_order_of_images_does_not_matter(name):
         part: rng.permutation(len(getattr(evidence, f'{part}_logits')))
         for part in ('source', 'target', 'mixed')
     }
-    moved = selection.Evidence(
+    permuted = selection.Evidence(
         **{
             field: array[orders[field.partition('_')[0]]]
             for field, array in evidence._asdict().items()
         }
     )
-    assert _score(name, moved) == pytest.approx(_score(name, evidence), abs=1e-6)
+    assert _score(name, permuted) == pytest.approx(_score(name, evidence), abs=1e-6)
 
 
-POOR = {
+DEGENERATE = {
     'one image each': _random(n=1, m=1),
     'few images, more classes': _random(n=3, m=2, c=7),
     'one class predicted': _random()._replace(
@@ -197,7 +197,7 @@ POOR = {
         mixed_label=np.zeros(60, int),
         mixed_same=np.ones(60, bool),
     ),
-    'logits of neighbours that are not there': _random()._replace(
+    'the least finite logit': _random()._replace(
         target_logits=np.tile(
             np.float32([0, -1, -2, -3, np.finfo(np.float32).min]), (60, 1)
         )
@@ -210,19 +210,19 @@ POOR = {
 }
 
 
-@pytest.mark.parametrize('evidence', POOR.values(), ids=POOR)
-@pytest.mark.parametrize('name', SEEN)
+@pytest.mark.parametrize('evidence', DEGENERATE.values(), ids=DEGENERATE)
+@pytest.mark.parametrize('name', FIELDS_USED)
 def test_poor_evidence_has_a_score(name, evidence):
     assert np.isfinite(_score(name, evidence))
 
 
 @pytest.mark.filterwarnings('ignore::RuntimeWarning')
-def test_what_is_no_number_is_no_error():
+def test_nan_evidence_gives_nan_and_no_error():
     evidence = _random()
     spoilt = evidence._replace(
         target_logits=np.full_like(evidence.target_logits, NAN),
         source_weight=np.full_like(evidence.source_weight, NAN),
     )
-    found = selection.score(spoilt)
-    assert np.isnan(found['bnm']) and np.isnan(found['dev'])
-    assert found['mixval'] == _score('mixval', evidence)
+    result = selection.score(spoilt)
+    assert np.isnan(result['bnm']) and np.isnan(result['dev'])
+    assert result['mixval'] == _score('mixval', evidence)

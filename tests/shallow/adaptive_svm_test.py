@@ -1,4 +1,4 @@
-"""Adaptive SVM against another minimisation of the same objective, and its limits."""
+"""Adaptive SVM against a general solver of its objective, and limiting cases."""
 
 import jax
 import numpy as np
@@ -7,7 +7,7 @@ from scipy import optimize
 from sklearn.svm import LinearSVC
 
 from transfer_jax import shallow
-from transfer_jax.shallow.classifiers import FARTHEST
+from transfer_jax.shallow.classifiers import ABSENT_LOGIT
 from transfer_jax.types import Samples
 
 CLASSES = 3
@@ -52,7 +52,7 @@ def smallest(x, margin, cost):
     """min 1/2 |w|^2 + C sum slack, margin + x w + slack >= 1, by a general QP."""
     n, d = x.shape
     cut = optimize.LinearConstraint(np.hstack([x, np.eye(n)]), 1 - margin, np.inf)
-    found = optimize.minimize(
+    result = optimize.minimize(
         lambda v: v[:d] @ v[:d] / 2 + cost * v[d:].sum(),
         np.concatenate([np.zeros(d), np.full(n, 9.0)]),
         jac=lambda v: np.concatenate([v[:d], np.full(n, cost)]),
@@ -61,14 +61,14 @@ def smallest(x, margin, cost):
         method='SLSQP',
         options={'maxiter': 1_000, 'ftol': 1e-14},
     )
-    return found.x[:d], found.fun
+    return result.x[:d], result.fun
 
 
 @pytest.mark.parametrize('cost', [0.05, 1.0, 20.0])
 def test_the_correction_minimises_the_objective_of_the_paper(cost):
     source, target = samples(0), samples(1, turn=-0.5)
     labelled = first(target)
-    fitted, found = fit(source, target, labelled, cost=cost)
+    fitted, result = fit(source, target, labelled, cost=cost)
     scores = before(fitted, labelled.x)
     for c in range(CLASSES):
         sign = np.where(labelled.label == c, 1, -1)
@@ -84,22 +84,22 @@ def test_the_correction_minimises_the_objective_of_the_paper(cost):
 
 def test_scores_are_those_of_the_source_plus_the_correction():
     source, target = samples(0), samples(1, turn=-0.5)
-    fitted, found = fit(source, target, first(target), source_cost=0.3)
+    fitted, result = fit(source, target, first(target), source_cost=0.3)
     alone = LinearSVC(C=0.3, tol=1e-8, max_iter=100_000).fit(source.x, source.label)
     correction = target.x @ fitted.weight + fitted.bias
     expected = alone.decision_function(target.x) + correction
-    np.testing.assert_allclose(found, expected, atol=5e-3)
+    np.testing.assert_allclose(result, expected, atol=5e-3)
 
 
 def test_without_a_source_classifier_it_is_a_hinge_svm():
     source, target = samples(0), samples(1)
     source = source._replace(label=np.where(source.label == 2, 0, source.label))
     labelled = first(target)
-    _, found = fit(source, target, labelled, cost=0.8)
+    _, result = fit(source, target, labelled, cost=0.8)
     plain = LinearSVC(C=0.8, loss='hinge', tol=1e-9, max_iter=1_000_000)
     plain.fit(labelled.x, labelled.label == 2)
     expected = plain.decision_function(target.x)
-    np.testing.assert_allclose(found[:, 2], expected, atol=2e-3)
+    np.testing.assert_allclose(result[:, 2], expected, atol=2e-3)
 
 
 def test_examples_beyond_the_margin_correct_nothing():
@@ -112,14 +112,14 @@ def test_examples_beyond_the_margin_correct_nothing():
 
 def test_a_small_cost_keeps_the_classifier_of_the_source():
     source, target = samples(0), samples(1, turn=-0.5)
-    fitted, kept = fit(source, target, first(target), cost=1e-9)
-    np.testing.assert_allclose(kept, before(fitted, target.x), atol=1e-6)
-    _, moved = fit(source, target, first(target), cost=10.0)
-    right = [np.mean(f.argmax(1) == target.label) for f in (kept, moved)]
+    fitted, small_cost = fit(source, target, first(target), cost=1e-9)
+    np.testing.assert_allclose(small_cost, before(fitted, target.x), atol=1e-6)
+    _, large_cost = fit(source, target, first(target), cost=10.0)
+    right = [np.mean(f.argmax(1) == target.label) for f in (small_cost, large_cost)]
     assert right[1] > right[0] + 0.2
 
 
-def test_it_does_not_see_unlabelled_examples_padding_or_order():
+def test_unlabelled_examples_padding_and_order_do_not_matter():
     source, target = samples(0), samples(1, turn=-0.5)
     here = np.arange(24)
     whole = target._replace(label=np.where(here < 9, target.label, -1))
@@ -140,10 +140,10 @@ def test_it_does_not_see_unlabelled_examples_padding_or_order():
 def test_a_class_without_labelled_target_examples_keeps_its_classifier():
     source, target = samples(0), samples(1, turn=-0.5)
     labelled = first(target)
-    fitted, found = fit(source, target, without(labelled, labelled.label == 1))
+    fitted, result = fit(source, target, without(labelled, labelled.label == 1))
     scores = before(fitted, target.x)
-    np.testing.assert_allclose(found[:, 1], scores[:, 1], rtol=1e-5)
-    assert np.abs(found[:, 0] - scores[:, 0]).max() > 0.1
+    np.testing.assert_allclose(result[:, 1], scores[:, 1], rtol=1e-5)
+    assert np.abs(result[:, 0] - scores[:, 0]).max() > 0.1
 
 
 def test_a_class_of_neither_domain_is_never_predicted():
@@ -151,17 +151,17 @@ def test_a_class_of_neither_domain_is_never_predicted():
         s._replace(label=np.where(s.label == 1, 2, s.label))
         for s in (samples(0), samples(1))
     )
-    _, found = fit(source, target, first(target))
-    assert (found[:, 1] <= FARTHEST).all() and np.isfinite(found).all()
-    assert set(found.argmax(1)) == {0, 2}
+    _, result = fit(source, target, first(target))
+    assert (result[:, 1] <= ABSENT_LOGIT).all() and np.isfinite(result).all()
+    assert set(result.argmax(1)) == {0, 2}
 
 
 def test_one_labelled_example_and_copies_of_it_are_enough():
     source, target = samples(0), samples(1, turn=-0.5)
     copies = jax.tree.map(lambda leaf: leaf[[4] * 9], target)
     for labelled in (without(first(target), np.arange(9) != 4), copies):
-        fitted, found = fit(source, target, labelled)
-        assert np.isfinite(found).all() and (fitted.gap < 1e-5).all()
+        fitted, result = fit(source, target, labelled)
+        assert np.isfinite(result).all() and (fitted.gap < 1e-5).all()
         assert fitted.weight.any()
 
 

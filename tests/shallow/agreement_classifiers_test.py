@@ -1,4 +1,4 @@
-"""Adapted classifiers beside those of skada and ADAPT."""
+"""Adapted classifiers against those of skada and ADAPT."""
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ KEY = jax.random.key(0)
 
 
 def test_dasvm_trains_the_machines_of_skada():
-    """skada 0.6 has one cost for all, and moves one example a side whatever its k.
+    """skada 0.6 has a single cost, and exchanges one example per side whatever its k.
 
     It removes source examples also where the target's band holds none on that side, and
     its last machine is one of all target examples; so agreement ends where that sets
@@ -60,5 +60,5 @@ def test_easy_adapt_with_an_svm_is_what_adapt_makes_of_it():
         [-0.47420014, 2.91447665, -3.29077311],
         [0.97913271, -1.99547702, -0.35916769],
     ]
-    found = made.predict(fitted, {'x': new})['logits']
-    np.testing.assert_allclose(found, expected, atol=0.02)
+    result = made.predict(fitted, {'x': new})['logits']
+    np.testing.assert_allclose(result, expected, atol=0.02)

@@ -1,4 +1,4 @@
-"""TCA, TJM and CORAL beside skada 0.6: where the two are the same, and where not."""
+"""TCA, TJM and CORAL against skada 0.6: where the two agree, and where not."""
 
 import jax
 import jax.numpy as jnp
@@ -44,10 +44,10 @@ def rbf(x, y):  # scikit-learn's default: gamma = 1 / d
     return ops.gaussian_kernel(jnp.array([x.shape[1] / 2]))(x, y)
 
 
-def same_up_to_sign(found, expected, atol=1e-6):
-    found, expected = np.concatenate(found), np.concatenate(expected)
-    sign = np.sign(np.sum(found * expected, 0))
-    np.testing.assert_allclose(found, expected * sign, atol=atol)
+def same_up_to_sign(result, expected, atol=1e-6):
+    result, expected = np.concatenate(result), np.concatenate(expected)
+    sign = np.sign(np.sum(result * expected, 0))
+    np.testing.assert_allclose(result, expected * sign, atol=atol)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_tca_is_the_same_where_means_hardly_count(name, kernel):
 
 
 def test_tca_of_skada_does_not_solve_the_problem_where_means_count():
-    # It hands a matrix that is not symmetric to a solver that reads half of it.
+    # skada passes an asymmetric matrix to a solver that reads only half of it.
     xs, xt = pair()
     adapter = skada.TransferComponentAnalysisAdapter('rbf', n_components=3, mu=10.0)
     theirs(adapter, xs, xt)
@@ -99,15 +99,15 @@ def test_tjm_is_the_same_with_the_equations_of_the_paper():
     adapter = skada.TransferJointMatchingAdapter(
         3, tradeoff=0.5, kernel='rbf', max_iter=3, tol=-1.0
     )
-    # As near as the 1e-10 that skada adds to K H K lets it come
-    found = ours(tjm_of_the_paper(rbf, 3), xs, xt)
-    same_up_to_sign(found, theirs(adapter, xs, xt), atol=2e-5)
+    # Limited by the 1e-10 that skada adds to K H K
+    result = ours(tjm_of_the_paper(rbf, 3), xs, xt)
+    same_up_to_sign(result, theirs(adapter, xs, xt), atol=2e-5)
 
 
 @pytest.mark.filterwarnings('ignore:The solution of the generalized')
 def test_tjm_of_skada_is_inexact_where_the_kernel_is_singular():
-    # It adds 1e-10 to K H K and factors it: the null space of a linear kernel comes
-    # back magnified, into the rows of A that give the weights.
+    # skada adds 1e-10 to K H K and factors it. This magnifies the null space of a
+    # linear kernel in the rows of A, which give the weights.
     xs, xt = pair()
     x = np.concatenate([xs, xt])
     k, h = x @ x.T, np.eye(32) - 1 / 32
@@ -116,8 +116,8 @@ def test_tjm_of_skada_is_inexact_where_the_kernel_is_singular():
     value, a = scipy.linalg.eigh(k @ h @ k, right)
     exact = k @ (a[:, ::-1][:, :3] / np.sqrt(value[::-1][:3]))
     exact = np.split(exact, 2)
-    found = ours(tjm_of_the_paper(ops.linear_kernel, 1), xs, xt)
-    same_up_to_sign(found, exact, atol=1e-10)
+    result = ours(tjm_of_the_paper(ops.linear_kernel, 1), xs, xt)
+    same_up_to_sign(result, exact, atol=1e-10)
     adapter = skada.TransferJointMatchingAdapter(
         3, tradeoff=0.5, kernel='linear', max_iter=1, tol=-1.0
     )
@@ -131,31 +131,31 @@ def test_tjm_of_the_authors_code_is_another():
         3, tradeoff=0.5, kernel='rbf', max_iter=3, tol=-1.0
     )
     align = shallow.tjm(3, kernel=rbf, regularisation=0.5, iterations=3, **PLAIN)
-    found, expected = (
+    result, expected = (
         np.concatenate(z) for z in (ours(align, xs, xt), theirs(adapter, xs, xt))
     )
     # Not even the same subspace: the weights of the sources differ.
-    basis = np.linalg.qr(found)[0]
+    basis = np.linalg.qr(result)[0]
     assert np.linalg.norm(expected - basis @ (basis.T @ expected)) > 1e-2
 
 
 def test_coral_is_the_same_without_regularisation_but_for_the_means():
     xs, xt = pair()  # of one size, so that n and n - 1 in both make no difference
-    found = ours(shallow.coral(0.0), xs, xt)
+    result = ours(shallow.coral(0.0), xs, xt)
     expected = theirs(skada.CORALAdapter(reg=None), xs, xt)
-    for z, other in zip(found, expected, strict=True):
+    for z, other in zip(result, expected, strict=True):
         np.testing.assert_allclose(z - z.mean(0), other, atol=1e-8)
         assert np.abs(z.mean(0)).max() > 0.1  # the paper does not centre
 
 
 def test_coral_of_skada_shrinks_where_the_paper_adds_the_identity():
     xs, xt = pair()
-    found = ours(shallow.coral(1.0), xs, xt)[0]
+    result = ours(shallow.coral(1.0), xs, xt)[0]
     covariance = np.cov(xt.T) + np.eye(5)
     shrunk = theirs(skada.CORALAdapter(reg=0.5), xs, xt)[0]
-    assert np.abs(found - found.mean(0) - shrunk).max() > 1e-2
+    assert np.abs(result - result.mean(0) - shrunk).max() > 1e-2
     # Regularised as the source was, it has the target's regularised covariance.
-    matrix = np.linalg.lstsq(xs, found, rcond=None)[0]
+    matrix = np.linalg.lstsq(xs, result, rcond=None)[0]
     np.testing.assert_allclose(
-        np.cov(found.T) + matrix.T @ matrix, covariance, atol=1e-8
+        np.cov(result.T) + matrix.T @ matrix, covariance, atol=1e-8
     )

@@ -1,4 +1,4 @@
-"""Subspace methods beside packages that have them."""
+"""Subspace methods against other packages."""
 
 import jax
 import numpy as np
@@ -18,7 +18,7 @@ def samples(seed, n, d, mean=0.5):
 
 
 def test_subspace_alignment_is_that_of_skada_for_centred_domains():
-    """skada centres what it maps too; the features of the paper are centred already."""
+    """skada also centres mapped examples; the paper's features are already centred."""
     skada = pytest.importorskip('skada')
     source, target = samples(0, 30, 8), samples(1, 25, 8, mean=-0.3)
     source, target = (s._replace(x=s.x - s.x.mean(0)) for s in (source, target))
@@ -33,7 +33,7 @@ def test_subspace_alignment_is_that_of_skada_for_centred_domains():
     fitted = made.fit(jax.random.key(0), source, target).alignment
     xs, xt = (np.asarray(m) for m in fitted)
     ours = np.concatenate([source.x @ xs, target.x @ xt])
-    sign = np.sign(np.sum(mapped * ours, 0))  # a direction has none of its own
+    sign = np.sign(np.sum(mapped * ours, 0))  # the sign of a direction is arbitrary
     np.testing.assert_allclose(ours * sign, mapped, atol=1e-10)
 
 
@@ -57,7 +57,7 @@ def test_joint_pca_is_that_of_scikit_learn():
     theirs = decomposition.PCA(3).fit(np.concatenate([source.x, target.x]))
     made = shallow.pipeline(shallow.pca(3), shallow.nearest_neighbour(CLASSES))
     ours = made.fit(jax.random.key(0), source, target).alignment
-    found = np.asarray(ours.directions)
-    sign = np.sign(np.sum(found * theirs.components_.T, 0))
-    np.testing.assert_allclose(found * sign, theirs.components_.T, atol=1e-10)
+    result = np.asarray(ours.directions)
+    sign = np.sign(np.sum(result * theirs.components_.T, 0))
+    np.testing.assert_allclose(result * sign, theirs.components_.T, atol=1e-10)
     np.testing.assert_allclose(np.asarray(ours.mean), theirs.mean_, atol=1e-12)

@@ -1,4 +1,4 @@
-"""Optimal transport beside POT 0.9 and skada 0.6, where both define the same."""
+"""Optimal transport against POT 0.9 and skada 0.6, for equal definitions."""
 
 import functools
 import warnings
@@ -70,9 +70,9 @@ def test_costs_and_exact_maps_are_those_of_pot(pair, cost):
 
 @pytest.mark.parametrize('regularisation', [0.1, 0.005])
 def test_entropic_plans_are_those_of_pot(cost, regularisation):
-    found = double(transport_plans.entropic_plan)(cost, A, B, regularisation)
+    result = double(transport_plans.entropic_plan)(cost, A, B, regularisation)
     expected = ot.sinkhorn(A, B, cost, regularisation, **PRECISE)
-    np.testing.assert_allclose(found.matrix, expected, atol=1e-8)
+    np.testing.assert_allclose(result.matrix, expected, atol=1e-8)
 
 
 def test_entropic_plans_are_those_of_ott(cost):
@@ -85,8 +85,8 @@ def test_entropic_plans_are_those_of_ott(cost):
         solve = sinkhorn.Sinkhorn(threshold=1e-11, max_iterations=5_000)
         return solve(linear_problem.LinearProblem(made)).matrix
 
-    found = double(transport_plans.entropic_plan)(cost, A, B, 0.02)
-    np.testing.assert_allclose(found.matrix, double(theirs)(cost), atol=1e-8)
+    result = double(transport_plans.entropic_plan)(cost, A, B, 0.02)
+    np.testing.assert_allclose(result.matrix, double(theirs)(cost), atol=1e-8)
 
 
 def test_entropic_maps_are_those_of_pot_out_of_sample_too(pair):
@@ -102,8 +102,8 @@ def test_entropic_maps_are_those_of_pot_out_of_sample_too(pair):
     theirs.fit(Xs=source.x, Xt=target.x)
     other = source.x[:7] + 0.1
     align = shallow.entropic_transport(0.02)
-    found = mapped(align, source, target, other)
-    np.testing.assert_allclose(found, theirs.transform(Xs=other), atol=1e-6)
+    result = mapped(align, source, target, other)
+    np.testing.assert_allclose(result, theirs.transform(Xs=other), atol=1e-6)
 
 
 def test_class_regularised_maps_are_those_of_pot(pair):
@@ -113,22 +113,22 @@ def test_class_regularised_maps_are_those_of_pot(pair):
     )
     theirs.fit(Xs=source.x, ys=source.label, Xt=target.x)
     align = shallow.class_transport(0.05, 0.02, classes=CLASSES)
-    found = mapped(align, source, target, source.x)
-    np.testing.assert_allclose(found, theirs.transform(Xs=source.x), atol=1e-6)
+    result = mapped(align, source, target, source.x)
+    np.testing.assert_allclose(result, theirs.transform(Xs=source.x), atol=1e-6)
 
 
 def test_group_lasso_plans_are_those_of_pot_with_the_entropy_in_its_search(cost):
     label = np.arange(N) % CLASSES
-    own, reg, weight = np.eye(CLASSES)[label], 0.05, 0.05
+    membership, reg, weight = np.eye(CLASSES)[label], 0.05, 0.05
 
     def value(plan):
-        return np.sqrt(own.T @ plan**2).sum()
+        return np.sqrt(membership.T @ plan**2).sum()
 
     def slope(plan):
-        return plan / (own @ np.sqrt(own.T @ plan**2))
+        return plan / (membership @ np.sqrt(membership.T @ plan**2))
 
     def solve(a, b, gradient, **unused):
-        # Of the linearised problem the entropy is not part.
+        # The linearised problem does not contain the entropy.
         return ot.sinkhorn(a, b, gradient, reg, log=True, **PRECISE)
 
     def objective(plan):
@@ -142,21 +142,21 @@ def test_group_lasso_plans_are_those_of_pot_with_the_entropy_in_its_search(cost)
         values = [objective(expected + t * (aim - expected)) for t in lengths]
         expected = expected + lengths[np.argmin(values)] * (aim - expected)
 
-    found = double(
+    result = double(
         lambda c: transport_regularised.conditional_gradient(
             c,
             A,
             B,
-            transport_regularised.group_lasso(own, weight),
+            transport_regularised.group_lasso(membership, weight),
             reg,
             tolerance=1e-12,
             iterations=200,
         )
     )(cost)
-    np.testing.assert_allclose(found.matrix, expected, atol=1e-6)
-    # POT's own search lacks the entropy and stops higher.
+    np.testing.assert_allclose(result.matrix, expected, atol=1e-6)
+    # POT's line search omits the entropy and stops at a higher objective.
     theirs = ot.da.sinkhorn_l1l2_gl(A, label, B, cost, reg, weight, numItermax=200)
-    assert objective(found.matrix) <= objective(theirs) + 1e-9
+    assert objective(result.matrix) <= objective(theirs) + 1e-9
 
 
 def test_the_exact_laplacian_plan_is_as_good_as_that_of_pot(pair, cost):
@@ -173,15 +173,15 @@ def test_the_exact_laplacian_plan_is_as_good_as_that_of_pot(pair, cost):
             for x in (jax.numpy.asarray(xs), jax.numpy.asarray(xt))
         )
         penalty = transport_regularised.laplacian(xs, xt, graphs, 1.0, 0.5)
-        found = transport_regularised.conditional_gradient(
+        result = transport_regularised.conditional_gradient(
             cost, A, B, penalty, None, tolerance=1e-7, iterations=300
         )
         # The penalty is quadratic: half of its slope along itself.
-        half = penalty.along(found.matrix, found.matrix)(0.0)[0] / 2
-        return found, jax.numpy.sum(found.matrix * cost) + half
+        half = penalty.along(result.matrix, result.matrix)(0.0)[0] / 2
+        return result, jax.numpy.sum(result.matrix * cost) + half
 
-    found, value = double(ours)(cost)
-    assert abs(value - log['loss'][-1]) < 1e-6 + found.gap
+    result, value = double(ours)(cost)
+    assert abs(value - log['loss'][-1]) < 1e-6 + result.gap
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_maps_are_those_of_skada(skada, pair, name):
                 reg_e=0.02, norm='max', tol=1e-13, max_iter=10_000
             ),
         ),
-        # It does not scale its cost; 10 majorisations of 200 iterations.
+        # skada does not scale its cost; 10 majorisations of 200 iterations.
         'class': (
             shallow.class_transport(0.1, 0.02, classes=CLASSES),
             skada.ClassRegularizerOTMappingAdapter(
@@ -223,8 +223,8 @@ def test_maps_are_those_of_skada(skada, pair, name):
     }[name]
     x, y, domain = stacked(source, target)
     expected = theirs.fit_transform(x, y, sample_domain=domain)[:N]
-    found = mapped(align, source, target, source.x)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    result = mapped(align, source, target, source.x)
+    np.testing.assert_allclose(result, expected, atol=1e-6)
 
 
 def test_jdot_is_that_of_skada(skada, pair):
@@ -240,19 +240,19 @@ def test_jdot_is_that_of_skada(skada, pair):
         tol=0.0,
     )
     theirs.fit(*stacked(source, target))
-    # Its cost is divided by the mean and mixed with 1 - share to share.
+    # skada divides the cost by its mean and weights the two terms by 1 - share, share.
     weight = (1 - share) / share * distance.max() / distance.mean()
     align = shallow.jdot(CLASSES, weight, loss='cross_entropy', iterations=3)
-    found = double(functools.partial(align.fit, None))(source, target)
+    result = double(functools.partial(align.fit, None))(source, target)
     other = np.random.default_rng(1).normal(size=(9, D))
-    logits = other @ found.weight + found.bias
+    logits = other @ result.weight + result.bias
     expected = theirs.estimator_.predict_log_proba(other)
     np.testing.assert_allclose(special.log_softmax(logits, 1), expected, atol=1e-4)
 
 
 def test_label_propagation_is_that_of_skada(skada, pair):
     source, target = pair
-    # Its default of 200 pivots ends before the plan is optimal.
+    # With its default of 200 pivots skada stops before the plan is optimal.
     theirs = skada.OTLabelPropAdapter(reg=None, n_iter_max=100_000)
     x, y, domain = stacked(source, target)
     _, labels, _ = theirs.fit_transform(x, y, sample_domain=domain)

@@ -1,4 +1,4 @@
-"""Weights beside those of skada, on the same arrays."""
+"""Weights against those of skada, on the same arrays."""
 
 import jax
 import numpy as np
@@ -26,7 +26,7 @@ def ours(align):
 
 
 def theirs(adapter):
-    """The fitted adapter, and its weights of the source."""
+    """The fitted adapter, and its weights for the source."""
     x = np.concatenate(domains())
     domain = np.repeat([1, -2], [N, M])
     adapter.fit(x, sample_domain=domain)
@@ -42,29 +42,29 @@ def test_kmm_reaches_an_objective_at_most_as_high(solver):
     xs, xt = domains()
     weight = ours(shallow.kmm(variance=4.0)).weight
     other = skada.KMMReweightAdapter(gamma=1 / 8, solver=solver, tol=1e-12)
-    _, their = theirs(other)
+    _, their_score = theirs(other)
     matrix, linear = kernel(xs, xs, 4.0), N / M * kernel(xs, xt, 4.0).sum(1)
 
     def value(b):
         return 0.5 * b @ matrix @ b - linear @ b
 
-    assert value(weight) <= value(their) + 1e-7 * abs(value(their))
+    assert value(weight) <= value(their_score) + 1e-7 * abs(value(their_score))
     # Frank-Wolfe is far from the minimum after its 1,000 steps; SLSQP reaches it.
     if solver == 'scipy':
-        np.testing.assert_allclose(weight, their, atol=1e-3)
+        np.testing.assert_allclose(weight, their_score, atol=1e-3)
     else:
-        np.testing.assert_allclose(value(weight), value(their), rtol=0.05)
+        np.testing.assert_allclose(value(weight), value(their_score), rtol=0.05)
 
 
 def test_kliep_reaches_a_likelihood_at_least_as_high():
     _, xt = domains()
-    found = ours(shallow.kliep(variances=4.0))
+    result = ours(shallow.kliep(variances=4.0))
     adapter, _ = theirs(skada.KLIEPReweightAdapter(gamma=1 / 8, random_state=0))
     with jax.enable_x64(True):
-        own = np.log(shallow.kliep_weights(found, xt)).mean()
-    their = np.log(kernel(xt, adapter.centers_, 4.0) @ adapter.alpha_).mean()
-    # Its gradient step is 2e-16 long: it stops where it starts.
-    assert own > their + 0.01
+        our_score = np.log(shallow.kliep_weights(result, xt)).mean()
+    their_score = np.log(kernel(xt, adapter.centers_, 4.0) @ adapter.alpha_).mean()
+    # skada's gradient step has length 2e-16, so it stops at its starting point.
+    assert our_score > their_score + 0.01
 
 
 def test_the_density_ratio_is_the_inverse_of_skadas():
@@ -73,6 +73,6 @@ def test_the_density_ratio_is_the_inverse_of_skadas():
 
     weight = ours(shallow.density_ratio()).weight
     precise = linear_model.LogisticRegression(solver='newton-cholesky', tol=1e-10)
-    _, their = theirs(skada.DiscriminatorReweightAdapter(precise))
-    product = weight * their
+    _, their_score = theirs(skada.DiscriminatorReweightAdapter(precise))
+    product = weight * their_score
     np.testing.assert_allclose(product / product[0], 1, rtol=1e-6)

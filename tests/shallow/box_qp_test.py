@@ -28,7 +28,7 @@ def solve(*arguments):
 
 
 def violation(x, gradient, upper, low, high):
-    """Of the KKT conditions, with the best multiplier of the sum; no projection."""
+    """The KKT residual, with the best multiplier of the sum, without projection."""
     at_low, at_high = x.sum() <= low * (1 + 1e-9), x.sum() >= high * (1 - 1e-9)
 
     def wrong(multiplier):
@@ -60,9 +60,9 @@ def test_the_minimum_satisfies_the_conditions(bound, low, high):
     for seed in range(3):
         matrix, linear = problem(seed)
         upper = np.full(60, float(bound))
-        found = solve(matrix, linear, upper, float(low), float(high))
-        x = found.x
-        assert found.residual < 1e-6
+        result = solve(matrix, linear, upper, float(low), float(high))
+        x = result.x
+        assert result.residual < 1e-6
         assert x.min() >= 0 and np.all(x <= upper)
         assert low * (1 - 1e-9) <= x.sum() <= high * (1 + 1e-9)
         assert violation(x, matrix @ x - linear, upper, low, high) < 2e-6
@@ -70,7 +70,7 @@ def test_the_minimum_satisfies_the_conditions(bound, low, high):
 
 def test_no_feasible_point_is_better():
     matrix, linear = problem(0, n=20)
-    found = solve(matrix, linear, np.full(20, 4.0), 15.0, 18.0).x
+    result = solve(matrix, linear, np.full(20, 4.0), 15.0, 18.0).x
 
     def value(x):
         return 0.5 * x @ matrix @ x - linear @ x
@@ -85,8 +85,8 @@ def test_no_feasible_point_is_better():
         options={'ftol': 1e-12, 'maxiter': 500},
     )
     assert other.success
-    np.testing.assert_allclose(value(found), other.fun, rtol=1e-8)
-    np.testing.assert_allclose(found, other.x, atol=1e-4)
+    np.testing.assert_allclose(value(result), other.fun, rtol=1e-8)
+    np.testing.assert_allclose(result, other.x, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_no_feasible_point_is_better():
 def test_projections_by_hand(low, high, expected):
     with jax.enable_x64(True):
         v = np.array([-0.5, 0.5, 1.0])
-        found = jax.jit(box_qp.project)(v, np.ones(3), float(low), float(high))
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+        result = jax.jit(box_qp.project)(v, np.ones(3), float(low), float(high))
+    np.testing.assert_allclose(result, expected, atol=1e-12)
 
 
 def test_a_projection_leaves_bounds_exactly():

@@ -19,9 +19,9 @@ def test_the_nearest_mean_by_hand():
     made = shallow.nearest_class_mean(3)
     fitted = jax.jit(made.fit)(KEY, DATA, None)
     np.testing.assert_allclose(fitted.mean, [[1, 0], [0, 0], [6, 6]])
-    found = np.asarray(made.logits(fitted, np.float32([[1, 1], [6, 5]])))
-    np.testing.assert_allclose(found[:, [0, 2]], [[-1, -50], [-50, -1]], rtol=1e-5)
-    assert found.argmax(1).tolist() == [0, 2]  # the class without examples never
+    result = np.asarray(made.logits(fitted, np.float32([[1, 1], [6, 5]])))
+    np.testing.assert_allclose(result[:, [0, 2]], [[-1, -50], [-50, -1]], rtol=1e-5)
+    assert result.argmax(1).tolist() == [0, 2]  # the class without examples never
     heavy = made.fit(KEY, DATA, jnp.array([1.0, 3, 1, 1, 1, 1]))
     np.testing.assert_allclose(heavy.mean[0], [1.5, 0])
 
@@ -37,19 +37,19 @@ def test_prototypes_are_cosines_of_centred_directions():
     cosine = (query - centre) @ means.T
     cosine /= np.linalg.norm(query - centre, axis=1, keepdims=True)
     cosine /= np.linalg.norm(means, axis=1)
-    found = np.asarray(made.logits(fitted, query))
-    np.testing.assert_allclose(found[:, [0, 2]], cosine, rtol=1e-5)
-    assert (found[:, 1] < -1e30).all()
+    result = np.asarray(made.logits(fitted, query))
+    np.testing.assert_allclose(result[:, [0, 2]], cosine, rtol=1e-5)
+    assert (result[:, 1] < -1e30).all()
 
 
 def test_scaling_uses_the_examples_that_count():
     data = Samples(np.float32([[1, 5], [3, 5], [99, 0]]), LABEL[:3], MASK[[0, 0, 4]])
     fitted = jax.jit(shallow.fit_scaling)(data)
-    found = shallow.standardise(fitted, np.float32([[1, 5], [5, 6]]))
-    np.testing.assert_allclose(found, [[-1, 0], [3, 1]], rtol=1e-6)
+    result = shallow.standardise(fitted, np.float32([[1, 5], [5, 6]]))
+    np.testing.assert_allclose(result, [[-1, 0], [3, 1]], rtol=1e-6)
 
 
-def test_folds_hold_each_class_in_equal_shares():
+def test_folds_are_stratified():
     label = np.repeat(np.arange(4), [7, 11, 3, 9])
     label[-2:] = -1
     data = Samples(np.zeros((30, 1)), label, np.ones(30))
@@ -65,15 +65,15 @@ def test_folds_hold_each_class_in_equal_shares():
         shallow.stratified_folds(KEY, data, 31)
 
 
-def test_the_cost_is_chosen_on_examples_that_the_probe_has_not_seen():
+def test_the_cost_is_chosen_on_held_out_examples():
     # Wide noise with a faint signal: high costs fit the noise, and a probe that was
-    # judged on its own examples would score 1 with them.
+    # scored on its training examples would reach 1 with them.
     rng = np.random.default_rng(0)
     label = np.arange(60, dtype=np.int32) % 2
     x = rng.normal(size=(60, 40)) + 0.35 * np.where(label, 1, -1)[:, None]
     x[:, 5:] = rng.normal(size=(60, 35))
     costs = (1e-3, 1e-1, 1e1)
-    found = shallow.choose_cost(
+    result = shallow.choose_cost(
         KEY,
         Samples(x, label, np.ones(60)),
         kind='softmax',
@@ -81,9 +81,9 @@ def test_the_cost_is_chosen_on_examples_that_the_probe_has_not_seen():
         costs=costs,
         folds=4,
     )
-    accuracy = np.asarray(found.accuracy)
+    accuracy = np.asarray(result.accuracy)
     assert accuracy.shape == (3,) and accuracy.max() < 0.95
-    assert float(found.cost) == pytest.approx(costs[accuracy.argmax()])
+    assert float(result.cost) == pytest.approx(costs[accuracy.argmax()])
     fold = np.asarray(shallow.stratified_folds(KEY, Samples(x, label, np.ones(60)), 4))
     right = 0
     for k in range(4):

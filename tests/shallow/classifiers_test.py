@@ -1,4 +1,4 @@
-"""1-NN against brute force, and which examples count."""
+"""1-NN against brute force; padding and unlabelled examples do not count."""
 
 import jax
 import jax.numpy as jnp
@@ -24,32 +24,32 @@ def test_logits_are_minus_the_distances_to_the_nearest_of_each_class():
          for c in range(4)]
         for row in y
     ]  # fmt: skip
-    found = logits((x, label, np.ones(20)), y, 4)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    result = logits((x, label, np.ones(20)), y, 4)
+    np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
 def test_padding_and_unlabelled_examples_do_not_count():
     x = np.float32([[0.0], [1.0], [2.0], [3.0]])
     label, mask = np.array([0, 1, -1, 2]), np.float32([1, 0, 1, 1])
-    found = logits((x, label, mask), [[1.1], [2.1]], 3)
-    np.testing.assert_allclose(found[:, 0], [-1.1, -2.1], atol=1e-5)
-    np.testing.assert_allclose(found[:, 2], [-1.9, -0.9], atol=1e-5)
-    assert found.argmax(1).tolist() == [0, 2]
+    result = logits((x, label, mask), [[1.1], [2.1]], 3)
+    np.testing.assert_allclose(result[:, 0], [-1.1, -2.1], atol=1e-5)
+    np.testing.assert_allclose(result[:, 2], [-1.9, -0.9], atol=1e-5)
+    assert result.argmax(1).tolist() == [0, 2]
 
 
 def test_a_class_without_examples_is_never_predicted_and_has_finite_entropy():
     x = np.float32([[1e3], [-1e3]])
-    found = logits((x, np.array([0, 2]), np.ones(2)), [[-5e3], [5e3]], 4)
-    assert found.argmax(1).tolist() == [2, 0]
-    assert np.isfinite(found).all()
-    assert np.isfinite(ops.entropy(jnp.asarray(found))).all()
-    assert np.isfinite(ops.mutual_information(jnp.asarray(found)))
+    result = logits((x, np.array([0, 2]), np.ones(2)), [[-5e3], [5e3]], 4)
+    assert result.argmax(1).tolist() == [2, 0]
+    assert np.isfinite(result).all()
+    assert np.isfinite(ops.entropy(jnp.asarray(result))).all()
+    assert np.isfinite(ops.mutual_information(jnp.asarray(result)))
 
 
-def test_of_equally_near_classes_the_lowest_is_predicted():
+def test_ties_between_classes_go_to_the_lowest():
     x = np.float32([[1.0], [-1.0]])
-    found = logits((x, np.array([2, 1]), np.ones(2)), [[0.0]], 3)
-    assert found.argmax(1).tolist() == [1]
+    result = logits((x, np.array([2, 1]), np.ones(2)), [[0.0]], 3)
+    assert result.argmax(1).tolist() == [1]
 
 
 def test_instance_weights_are_refused():

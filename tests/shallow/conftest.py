@@ -1,8 +1,8 @@
-"""Closed-form methods are tested to many digits, so as users run them."""
+"""Shallow methods are tested to many digits, so they are compiled as for users."""
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
 def _as_users_run_it(optimised):
-    """All tests of this folder."""
+    """Applies to all tests of this folder."""

@@ -21,10 +21,10 @@ def mapped(source, target, regularisation):
     made = shallow.pipeline(align, shallow.nearest_neighbour(3))
     fitted = made.fit(jax.random.key(0), source, target).alignment
     with jax.enable_x64(True):
-        found = align.source(fitted, jnp.asarray(source.x))
+        result = align.source(fitted, jnp.asarray(source.x))
         same = align.target(fitted, jnp.asarray(target.x))
         np.testing.assert_array_equal(same, target.x)
-    return np.asarray(found)
+    return np.asarray(result)
 
 
 @pytest.mark.parametrize('nt', [20, 3])  # 3 examples span 2 directions
@@ -45,24 +45,24 @@ def test_one_feature_by_hand():
 
 def test_without_regularisation_covariances_agree():
     source, target = samples(0, 30), samples(1, 20)
-    found = np.cov(mapped(source, target, 0.0).T)
-    np.testing.assert_allclose(found, np.cov(target.x.T), atol=1e-9)
+    result = np.cov(mapped(source, target, 0.0).T)
+    np.testing.assert_allclose(result, np.cov(target.x.T), atol=1e-9)
 
 
 @pytest.mark.parametrize(('ns', 'nt', 'rank'), [(30, 3, 2), (4, 30, 3), (30, 1, 0)])
 def test_singular_covariances_agree_as_far_as_both_reach(ns, nt, rank):
     source, target = samples(0, ns), samples(1, nt)
     target.x[:, 4], source.x[:, 4] = 1.0, 1.0  # and a feature that is constant
-    found = np.cov(mapped(source, target, 0.0).T)
-    assert np.linalg.matrix_rank(found, tol=1e-9) == rank
+    result = np.cov(mapped(source, target, 0.0).T)
+    assert np.linalg.matrix_rank(result, tol=1e-9) == rank
     if nt > 1:
         value, vector = np.linalg.eigh(np.cov(target.x.T))
         best = (vector * value)[:, 5 - rank :] @ vector[:, 5 - rank :].T
     else:
         best = np.zeros((5, 5))
     if ns > 5:  # the source reaches every direction that varies
-        np.testing.assert_allclose(found, best, atol=1e-9)
-    assert np.linalg.eigvalsh(found)[-1] <= np.linalg.eigvalsh(best)[-1] + 1e-9
+        np.testing.assert_allclose(result, best, atol=1e-9)
+    assert np.linalg.eigvalsh(result)[-1] <= np.linalg.eigvalsh(best)[-1] + 1e-9
 
 
 def test_regularisations_may_be_a_batch_and_padding_counts_for_nothing():

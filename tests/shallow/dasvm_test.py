@@ -1,4 +1,4 @@
-"""DASVM step by step, where it helps, and that it ends."""
+"""DASVM step by step, its accuracy on a rotated domain, and its termination."""
 
 import jax
 import numpy as np
@@ -6,14 +6,14 @@ import pytest
 from sklearn.svm import SVC
 
 from transfer_jax import ops, shallow
-from transfer_jax.shallow.classifiers import FARTHEST
+from transfer_jax.shallow.classifiers import ABSENT_LOGIT
 from transfer_jax.types import Samples
 
 KEY = jax.random.key(0)
 
 
 def two_sides(seed, n=60, angle=0.0, noise=0.7):
-    """Two clouds, turned about the origin by an angle in degrees."""
+    """Two clouds, rotated about the origin by an angle in degrees."""
     rng = np.random.default_rng(seed)
     label = np.arange(n) % 2
     x = noise * rng.normal(size=(n, 2)) + 1.5 * np.outer(2 * label - 1, [1, 0])
@@ -25,32 +25,32 @@ def two_sides(seed, n=60, angle=0.0, noise=0.7):
 def fit(source, target, labelled=None, classes=2, **options):
     made = shallow.pipeline(shallow.dasvm(classes, **options))
     fitted = made.fit(KEY, source, target, labelled)
-    found = made.predict(fitted, {'x': target.x})['logits']
-    return jax.tree.map(np.asarray, fitted.alignment), np.asarray(found)
+    result = made.predict(fitted, {'x': target.x})['logits']
+    return jax.tree.map(np.asarray, fitted.alignment), np.asarray(result)
 
 
-def accuracy(found, target):
-    return np.mean(found.argmax(1) == target.label)
+def accuracy(result, target):
+    return np.mean(result.argmax(1) == target.label)
 
 
-def test_its_first_exchanges_are_those_of_the_definition():
+def test_its_first_exchanges_follow_the_definition():
     source, target = two_sides(0, noise=1.2), two_sides(1, angle=40, noise=1.2)
     cost, start, growth, rho = 2.0, 0.25, 4, 3
     side, sign = np.zeros(60), 2 * source.label - 1
-    kept, age = np.ones(60, bool), np.zeros(60)
+    in_use, age = np.ones(60, bool), np.zeros(60)
     for i in range(4):
-        here = side != 0
+        used_target = side != 0
         falling = max(0.5, 2 - 1.5 * (i / growth) ** 2)
-        rising = np.minimum(2.0, 0.5 + 1.5 * (age[here] / growth) ** 2)
+        rising = np.minimum(2.0, 0.5 + 1.5 * (age[used_target] / growth) ** 2)
         machine = SVC(C=1.0, kernel='linear', tol=1e-6).fit(
-            np.concatenate([source.x[kept], target.x[here]]),
-            np.concatenate([sign[kept], side[here]]),
-            sample_weight=np.concatenate([np.full(kept.sum(), falling), rising]),
+            np.concatenate([source.x[in_use], target.x[used_target]]),
+            np.concatenate([sign[in_use], side[used_target]]),
+            sample_weight=np.concatenate([np.full(in_use.sum(), falling), rising]),
         )
         expected = machine.decision_function(target.x)
         options = {'cost': cost, 'start': start, 'growth': growth, 'rho': rho}
-        fitted, found = fit(source, target, iterations=i, **options)
-        np.testing.assert_allclose(found[:, 1], expected, atol=1e-3)
+        fitted, result = fit(source, target, iterations=i, **options)
+        np.testing.assert_allclose(result[:, 1], expected, atol=1e-3)
         assert fitted.iterations.tolist() == [i, i]
 
         free = np.flatnonzero((side == 0) & (np.abs(expected) <= 1))
@@ -58,17 +58,17 @@ def test_its_first_exchanges_are_those_of_the_definition():
         down = [j for j in order if expected[j] < 0][:rho]
         up = [j for j in order[::-1] if expected[j] >= 0][:rho]
         of_source = machine.decision_function(source.x)
-        order = [j for j in np.argsort(of_source) if kept[j]]
+        order = [j for j in np.argsort(of_source) if in_use[j]]
         side[side * expected < 0] = 0
-        kept[order[: len(down)]] = False
-        kept[order[len(order) - len(up) :]] = False
+        in_use[order[: len(down)]] = False
+        in_use[order[len(order) - len(up) :]] = False
         age += 1
         side[up], side[down] = 1, -1
         age[up], age[down] = 0, 0
         assert up and (down or i)
 
 
-def test_it_follows_a_domain_that_turned():
+def test_it_follows_a_rotated_domain():
     source, target = two_sides(0, 120), two_sides(1, 120, angle=60)
     _, before = fit(source, target, iterations=0)
     fitted, after = fit(source, target)
@@ -81,8 +81,8 @@ def test_no_iteration_is_the_machine_of_the_source():
     plain = shallow.kernel_svm(2, kernel=ops.linear_kernel, cost=0.5)
     made = shallow.pipeline(shallow.none(), plain)
     expected = made.predict(made.fit(KEY, source, target), {'x': target.x})['logits']
-    _, found = fit(source, target, cost=0.5, iterations=0)
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    _, result = fit(source, target, cost=0.5, iterations=0)
+    np.testing.assert_allclose(result, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize('kernel', [ops.linear_kernel, None])
@@ -102,13 +102,13 @@ def test_target_labels_and_padding_change_no_bit(kernel, same_bits):
     same_bits(one, two)
 
 
-def test_labelled_target_examples_are_trained_on_throughout():
-    # Turned by half a circle the target cannot be followed without them.
+def test_labelled_target_examples_are_always_used():
+    # After a rotation by half a circle they are indispensable.
     source, target = two_sides(0), two_sides(1, angle=180)
     labelled = jax.tree.map(lambda leaf: leaf[:20], target)
     _, without = fit(source, target)
-    fitted, found = fit(source, target, labelled)
-    assert accuracy(without, target) < 0.1 and accuracy(found, target) > 0.9
+    fitted, result = fit(source, target, labelled)
+    assert accuracy(without, target) < 0.1 and accuracy(result, target) > 0.9
 
 
 def test_three_classes_are_one_against_the_rest():
@@ -117,9 +117,9 @@ def test_three_classes_are_one_against_the_rest():
     centre = 3 * np.array([[1, 0], [-0.5, 0.9], [-0.5, -0.9]])
     source = Samples(centre[label] + 0.5 * rng.normal(size=(60, 2)), label, n)
     target = Samples(source.x[::-1] + 0.4, label[::-1], n)
-    fitted, found = fit(source, target, classes=4)
-    assert accuracy(found, target) == 1
-    assert (found[:, 3] <= FARTHEST).all() and fitted.iterations[3] == 0
+    fitted, result = fit(source, target, classes=4)
+    assert accuracy(result, target) == 1
+    assert (result[:, 3] <= ABSENT_LOGIT).all() and fitted.iterations[3] == 0
 
 
 @pytest.mark.parametrize(
@@ -135,18 +135,18 @@ def test_it_ends_with_finite_scores_for_any_target(change):
     source, target = two_sides(0), two_sides(1)
     x = change(target.x)
     label = np.zeros(len(x), int)
-    fitted, found = fit(source, Samples(x, label, np.ones(len(x))), iterations=40)
-    assert np.isfinite(found).all() and (fitted.iterations <= 40).all()
-    np.testing.assert_allclose(found[:, 0], -found[:, 1], atol=0.01)
+    fitted, result = fit(source, Samples(x, label, np.ones(len(x))), iterations=40)
+    assert np.isfinite(result).all() and (fitted.iterations <= 40).all()
+    np.testing.assert_allclose(result[:, 0], -result[:, 1], atol=0.01)
 
 
 def test_one_class_alone_is_always_predicted():
     source, target = two_sides(0)._replace(label=np.ones(60, int)), two_sides(1)
-    _, found = fit(source, target)
-    assert (found.argmax(1) == 1).all()
+    _, result = fit(source, target)
+    assert (result.argmax(1) == 1).all()
 
 
-def test_bad_values_are_refused():
+def test_invalid_values_are_refused():
     for name, value in (('cost', 0), ('start', 0), ('growth', 0), ('rho', 0)):
         with pytest.raises(ValueError, match=f'{name} 0'):
             shallow.dasvm(2, **{name: value})

@@ -28,18 +28,18 @@ def test_weights_are_the_odds_of_scikit_learns_regression(d, cost):
     other = linear_model.LogisticRegression(C=cost, solver='newton-cholesky', tol=1e-10)
     other.fit(np.concatenate([source.x, target.x]), np.repeat([0, 1], [40, 25]))
     chance = other.predict_proba(source.x)
-    found = fit(shallow.density_ratio(cost=cost), source, target)
-    assert found.converged == 1
+    result = fit(shallow.density_ratio(cost=cost), source, target)
+    assert result.converged == 1
     expected = 40 / 25 * chance[:, 1] / chance[:, 0]
-    np.testing.assert_allclose(found.weight, expected, rtol=1e-5)
+    np.testing.assert_allclose(result.weight, expected, rtol=1e-5)
 
 
-def test_the_ratio_of_two_gaussians_comes_out():
+def test_the_ratio_of_two_gaussians_is_recovered():
     source, target = samples(0, n=4000, d=1), samples(1, n=2000, d=1, mean=0.5)
-    found = fit(shallow.density_ratio(), source, target)
+    result = fit(shallow.density_ratio(), source, target)
     x = np.linspace(-1, 2, 7)[:, None]
     with jax.enable_x64(True):
-        weight = np.asarray(shallow.density_ratio_weights(found, x))
+        weight = np.asarray(shallow.density_ratio_weights(result, x))
     np.testing.assert_allclose(weight, np.exp(0.5 * x[:, 0] - 0.125), rtol=0.15)
 
 
@@ -48,13 +48,13 @@ def test_no_weight_is_infinite():
     source, target = (
         s._replace(x=s.x + 1e3 * i) for i, s in enumerate((source, target))
     )
-    found = fit(shallow.density_ratio(cost=1e6), source, target)
+    result = fit(shallow.density_ratio(cost=1e6), source, target)
     with jax.enable_x64(True):
-        far = shallow.density_ratio_weights(found, 1e9 * np.ones((1, 3)))
+        far = shallow.density_ratio_weights(result, 1e9 * np.ones((1, 3)))
     np.testing.assert_allclose(far, np.exp(50.0))
-    assert np.all(found.weight >= np.exp(-50.0))
+    assert np.all(result.weight >= np.exp(-50.0))
 
 
-def test_a_cost_that_cannot_be_is_refused():
+def test_an_invalid_cost_is_refused():
     with pytest.raises(ValueError, match='cost 0'):
         shallow.density_ratio(cost=0)

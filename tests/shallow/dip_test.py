@@ -46,8 +46,8 @@ def fit(source, target, dimension=3, kernel='gaussian', width=None, **options):
     options = {'clustering': 0.0, 'steps': 3000, 'tolerance': 1e-6} | options
     options = {name: np.asarray(value) for name, value in options.items()}
     with jax.enable_x64(True):
-        found = compiled(source, target, dimension, kernel, width, **options)
-        return jax.tree.map(np.asarray, found)
+        result = compiled(source, target, dimension, kernel, width, **options)
+        return jax.tree.map(np.asarray, result)
 
 
 @functools.cache
@@ -66,8 +66,8 @@ def polynomial(u, v, sigma):
 def discrepancy(w, kernel, sigma):
     mean = np.concatenate([SOURCE.x, TARGET.x]).mean(0)
     u, v = (SOURCE.x - mean) @ w, (TARGET.x - mean) @ w
-    own = kernel(u, u, sigma).mean() + kernel(v, v, sigma).mean()
-    return own - 2 * kernel(u, v, sigma).mean()
+    within = kernel(u, u, sigma).mean() + kernel(v, v, sigma).mean()
+    return within - 2 * kernel(u, v, sigma).mean()
 
 
 def start(count):
@@ -77,12 +77,12 @@ def start(count):
 
 def slope(w, objective):
     """Central differences, made tangent: the gradient on the manifold."""
-    found = np.zeros_like(w)
+    result = np.zeros_like(w)
     for i in np.ndindex(w.shape):
         step = np.zeros_like(w)
         step[i] = 1e-6
-        found[i] = (objective(w + step) - objective(w - step)) / 2e-6
-    return np.linalg.norm(found - w @ (w.T @ found))
+        result[i] = (objective(w + step) - objective(w - step)) / 2e-6
+    return np.linalg.norm(result - w @ (w.T @ result))
 
 
 # Of an even number of pairs the lower of the two in the middle
@@ -93,29 +93,29 @@ KERNELS = {'gaussian': gaussian, 'polynomial': polynomial}
 
 @pytest.mark.parametrize('name', KERNELS)
 def test_the_minimum_is_one_of_the_discrepancy(name):
-    found = fitted(kernel=name)
+    result = fitted(kernel=name)
 
     def objective(w):
         return discrepancy(w, KERNELS[name], SIGMA)
 
-    w = found.projection
+    w = result.projection
     np.testing.assert_allclose(w.T @ w, np.eye(3), atol=1e-13)
-    np.testing.assert_allclose(found.objective, objective(w), atol=1e-12)
+    np.testing.assert_allclose(result.objective, objective(w), atol=1e-12)
     first = objective(start(3))
-    assert found.objective < 0.1 * first
-    assert found.slope <= 1e-6 and found.steps < 3000
+    assert result.objective < 0.1 * first
+    assert result.slope <= 1e-6 and result.steps < 3000
     share = slope(w, objective) / slope(start(3), objective)
-    assert share < 2e-5  # differences have an error of 1e-6 of their own
+    assert share < 2e-5  # the differences have an error of 1e-6
 
 
 def test_no_direction_from_the_minimum_leads_down():
-    found = fitted()
+    result = fitted()
     rng = np.random.default_rng(0)
     for size in (1e-3, 1e-2):
         for _ in range(10):
-            moved = found.projection + size * rng.normal(size=(8, 3))
-            moved = np.linalg.qr(moved)[0]
-            assert discrepancy(moved, gaussian, SIGMA) > found.objective - 1e-9
+            perturbed = result.projection + size * rng.normal(size=(8, 3))
+            perturbed = np.linalg.qr(perturbed)[0]
+            assert discrepancy(perturbed, gaussian, SIGMA) > result.objective - 1e-9
 
 
 def test_each_step_more_is_no_worse_and_none_is_the_joint_pca():
@@ -128,8 +128,8 @@ def test_each_step_more_is_no_worse_and_none_is_the_joint_pca():
 
 
 def test_clustering_adds_the_scatter_about_class_means():
-    found = fitted(clustering=0.02)
-    w = found.projection
+    result = fitted(clustering=0.02)
+    w = result.projection
 
     def objective(w):
         within = sum(
@@ -138,7 +138,7 @@ def test_clustering_adds_the_scatter_about_class_means():
         )
         return discrepancy(w, gaussian, SIGMA) + 0.02 / SIGMA * within
 
-    np.testing.assert_allclose(found.objective, objective(w), rtol=1e-10)
+    np.testing.assert_allclose(result.objective, objective(w), rtol=1e-10)
     assert slope(w, objective) < 2e-5 * slope(start(3), objective)
     assert objective(w) < objective(fitted().projection)
 
@@ -149,18 +149,18 @@ def test_padding_changes_nothing():
         x[-rows:], mask[-rows:] = value, 0
         return given._replace(x=x, mask=mask)
 
-    kept = jax.tree.map(lambda leaf: leaf[:-3], TARGET)
-    found = [
+    unpadded = jax.tree.map(lambda leaf: leaf[:-3], TARGET)
+    result = [
         fit(padded(SOURCE, 4, a), target, steps=5, clustering=0.01)
-        for a, target in ((0.0, kept), (90.0, padded(TARGET, 3, -70.0)))
+        for a, target in ((0.0, unpadded), (90.0, padded(TARGET, 3, -70.0)))
     ]
-    np.testing.assert_allclose(*(f.projection for f in found), atol=1e-9)
+    np.testing.assert_allclose(*(f.projection for f in result), atol=1e-9)
 
 
 def test_equal_domains_are_at_the_minimum():
-    found = fit(SOURCE, SOURCE)
-    assert abs(found.objective) < 1e-14 and found.steps < 20
-    w = found.projection
+    result = fit(SOURCE, SOURCE)
+    assert abs(result.objective) < 1e-14 and result.steps < 20
+    w = result.projection
     np.testing.assert_allclose(w.T @ w, np.eye(3), atol=1e-12)
 
 
@@ -169,20 +169,20 @@ def test_few_equal_or_constant_examples_give_an_orthonormal_projection(kernel):
     one = TARGET._replace(mask=np.eye(30)[0])
     same = SOURCE._replace(x=np.full_like(SOURCE.x, 0.3))
     for source in (SOURCE, same):
-        found = fit(source, one, kernel=kernel, steps=20)
-        w = found.projection
+        result = fit(source, one, kernel=kernel, steps=20)
+        w = result.projection
         np.testing.assert_allclose(w.T @ w, np.eye(3), atol=1e-12)
-        assert np.all(np.isfinite(found.objective))
+        assert np.all(np.isfinite(result.objective))
 
 
 def test_features_are_projections_about_the_pooled_mean():
     align = shallow.dip(3)
-    found = fitted()
-    expected = (TARGET.x - found.mean) @ found.projection
+    result = fitted()
+    expected = (TARGET.x - result.mean) @ result.projection
     for project in (align.source, align.target):
-        np.testing.assert_allclose(project(found, TARGET.x), expected)
+        np.testing.assert_allclose(project(result, TARGET.x), expected)
     pooled = np.concatenate([SOURCE.x, TARGET.x]).mean(0)
-    np.testing.assert_allclose(found.mean, pooled, atol=1e-12)
+    np.testing.assert_allclose(result.mean, pooled, atol=1e-12)
 
 
 def test_the_search_finds_the_subspace_of_the_smallest_eigenvalues():
@@ -192,28 +192,28 @@ def test_the_search_finds_the_subspace_of_the_smallest_eigenvalues():
         value = np.arange(1.0, 10)
         matrix = jnp.asarray((basis * value) @ basis.T)
         first = grassmann.orthonormal(jnp.asarray(rng.normal(size=(9, 3))))
-        found = jax.jit(
+        result = jax.jit(
             lambda w: grassmann.minimise(
                 lambda w: jnp.sum(w * (matrix @ w)), w, steps=200, tolerance=1e-7
             )
         )(first)
-        np.testing.assert_allclose(found.value, 6, rtol=1e-12)
-        own = basis[:, :3] @ basis[:, :3].T
-        np.testing.assert_allclose(found.point @ found.point.T, own, atol=1e-6)
-        assert found.slope <= 1e-7 and found.steps < 60
+        np.testing.assert_allclose(result.value, 6, rtol=1e-12)
+        projector = basis[:, :3] @ basis[:, :3].T
+        np.testing.assert_allclose(result.point @ result.point.T, projector, atol=1e-6)
+        assert result.slope <= 1e-7 and result.steps < 60
 
 
 def test_a_search_for_one_direction_agrees_with_a_general_minimiser():
-    found = fitted(1)
+    result = fitted(1)
 
     def objective(w):
         return discrepancy(w[:, None] / np.linalg.norm(w), gaussian, SIGMA)
 
     other = optimize.minimize(objective, start(1)[:, 0], tol=1e-12)
-    np.testing.assert_allclose(found.objective, other.fun, atol=1e-7)
+    np.testing.assert_allclose(result.objective, other.fun, atol=1e-7)
 
 
-def test_hyper_parameters_that_cannot_be_are_refused():
+def test_invalid_hyper_parameters_are_refused():
     with pytest.raises(ValueError, match='dimension 0'):
         shallow.dip(0)
     with pytest.raises(ValueError, match="no kernel 'linear'"):

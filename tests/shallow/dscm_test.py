@@ -22,8 +22,8 @@ def samples(seed, n, d=6, shift=0.0, gap=1.0):
 def logits(align, source, target, labelled=None):
     made = shallow.pipeline(align)
     fitted = made.fit(KEY, source, target, labelled)
-    found = np.asarray(made.predict(fitted, {'x': target.x})['logits'])
-    return found, jax.tree.map(np.asarray, fitted.alignment)
+    result = np.asarray(made.predict(fitted, {'x': target.x})['logits'])
+    return result, jax.tree.map(np.asarray, fitted.alignment)
 
 
 def mixture(x, parts, metric=None):
@@ -40,19 +40,19 @@ def mixture(x, parts, metric=None):
 def test_posteriors_are_the_mixture():
     source, target, labelled = samples(0, 12), samples(1, 9, shift=0.4), samples(2, 6)
     align = shallow.dscm(CLASSES, source_weight=1.0, target_weight=2.5)
-    found, _ = logits(align, source, target, labelled)
+    result, _ = logits(align, source, target, labelled)
     parts = (1, source.x, source.label), (2.5, labelled.x, labelled.label)
     expected = mixture(target.x, parts)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
     assert np.abs(expected - mixture(target.x, parts[:1])).max() > 0.5
 
 
 def test_without_target_labels_it_is_the_nearest_source_mean():
     source, target = samples(0, 12), samples(1, 9)
-    found, _ = logits(shallow.dscm(CLASSES), source, target)
+    result, _ = logits(shallow.dscm(CLASSES), source, target)
     made = shallow.pipeline(shallow.none(), shallow.nearest_class_mean(CLASSES))
     plain = made.predict(made.fit(KEY, source, target), {'x': target.x})['logits']
-    np.testing.assert_allclose(found, np.asarray(plain) / 2, rtol=1e-5)
+    np.testing.assert_allclose(result, np.asarray(plain) / 2, rtol=1e-5)
 
 
 def test_far_features_and_absent_classes_have_finite_logits():
@@ -60,14 +60,14 @@ def test_far_features_and_absent_classes_have_finite_logits():
     source = source._replace(x=1e4 * source.x, label=np.minimum(source.label, 1))
     target = target._replace(x=1e4 * target.x)
     labelled = labelled._replace(x=1e4 * labelled.x, label=labelled.label * 0)
-    found, _ = logits(shallow.dscm(CLASSES, rounds=2), source, target, labelled)
-    assert np.isfinite(found).all() and set(found.argmax(1)) <= {0, 1}
+    result, _ = logits(shallow.dscm(CLASSES, rounds=2), source, target, labelled)
+    assert np.isfinite(result).all() and set(result.argmax(1)) <= {0, 1}
 
 
 def test_the_metric_lowers_the_objective():
     source, target, labelled = samples(0, 24), samples(1, 9, shift=0.4), samples(2, 6)
     align = shallow.dscm_metric(CLASSES, 2, steps=60)
-    found, fitted = logits(align, source, target, labelled)
+    result, fitted = logits(align, source, target, labelled)
     parts = (1, source.x, source.label), (1, labelled.x, labelled.label)
     x = np.concatenate([source.x, labelled.x])
     label = np.concatenate([source.label, labelled.label])
@@ -83,8 +83,8 @@ def test_the_metric_lowers_the_objective():
     assert (np.diff(fitted.objective) <= 0).all()
     assert fitted.objective[-1] < 0.7 * fitted.objective[0]
     expected = mixture(target.x, parts, fitted.metric)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-    # Near a stationary point: slopes by differences are small beside the first ones.
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
+    # Near a stationary point, finite-difference slopes are small relative to the first.
     ends = []
     for metric in (start, fitted.metric):
         slope = np.zeros_like(metric)
@@ -97,48 +97,48 @@ def test_the_metric_lowers_the_objective():
     assert ends[1] < 0.2 * ends[0]
 
 
-def test_a_round_adds_the_surest_and_removes_the_least_sure():
+def test_a_round_adds_the_most_and_removes_the_least_confident():
     source, target = samples(0, 12, gap=2), samples(1, 15, shift=0.2, gap=2)
     _, fitted = logits(shallow.dscm(CLASSES, rounds=1, per_class=2), source, target)
     label = fitted.label
     part = ((1, source.x, source.label),)
     p = special.log_softmax(mixture(target.x, part), axis=1)
-    own = special.log_softmax(mixture(source.x, part), axis=1)
+    log_p = special.log_softmax(mixture(source.x, part), axis=1)
     for c in range(CLASSES):
-        mine = np.flatnonzero(p.argmax(1) == c)
-        surest = mine[np.argsort(-p[mine, c])[:2]]
+        members = np.flatnonzero(p.argmax(1) == c)
+        surest = members[np.argsort(-p[members, c])[:2]]
         assert set(np.flatnonzero(label[12:] == c)) == set(surest)
-        mine = np.flatnonzero(source.label == c)
-        stay = mine[np.argsort(own[mine, c])[2:]]
+        members = np.flatnonzero(source.label == c)
+        stay = members[np.argsort(log_p[members, c])[2:]]
         assert set(np.flatnonzero(label[:12] == c)) == set(stay)
     assert (label >= 0).sum() == 12
 
 
 def test_rounds_follow_a_shift():
-    # Between the classes of the source lie those of the target.
+    # The target classes lie between the source classes.
     source, target = samples(0, 90, gap=6), samples(1, 300, gap=6)
     source.x[:, 0] += 2.5
     align = shallow.dscm(CLASSES, target_weight=1.0, rounds=15, per_class=2)
     hits = []
     for method in (shallow.dscm(CLASSES), align):
-        found, fitted = logits(method, source, target)
-        hits.append(np.mean(found.argmax(1) == target.label))
+        result, fitted = logits(method, source, target)
+        hits.append(np.mean(result.argmax(1) == target.label))
     assert hits[1] >= hits[0] and hits[1] > 0.95
     assert all((fitted.label[:90] == c).sum() >= 1 for c in range(CLASSES))
 
 
-def test_rounds_take_no_padding():
+def test_rounds_ignore_padding():
     source, target = samples(0, 12), samples(1, 9)
     wide = jax.tree.map(lambda leaf: np.concatenate([leaf, leaf[:3]]), target)
     wide.mask[9:] = 0
     align = shallow.dscm(CLASSES, rounds=6, per_class=2)
     plain, _ = logits(align, source, target)
-    found, fitted = logits(align, source, wide)
-    np.testing.assert_allclose(found[:9], plain, rtol=1e-5)
+    result, fitted = logits(align, source, wide)
+    np.testing.assert_allclose(result[:9], plain, rtol=1e-5)
     assert (fitted.label[-3:] == -1).all()
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(ValueError, match='target_weight 0'):
         shallow.dscm(CLASSES, target_weight=0)
     with pytest.raises(ValueError, match='rounds -1'):

@@ -78,18 +78,18 @@ def test_a_kernel_counts_twice_within_a_domain():
     np.testing.assert_allclose(kernel(source, target), across, rtol=1e-6)
 
 
-def test_the_target_has_a_classifier_of_its_own():
-    # The same features, other classes: only an own part can tell the domains apart.
+def test_the_target_has_its_specific_classifier():
+    # Equal features, different classes: only specific features separate the domains.
     x = np.random.default_rng(0).normal(size=(30, 4))
     label = (x[:, 0] > 0).astype(int)
     source = Samples(x, label, np.ones(30))
     target = source._replace(label=1 - label)
     logits = {}
-    for name, align in (('own', shallow.easy_adapt()), ('none', shallow.none())):
+    for name, align in (('specific', shallow.easy_adapt()), ('none', shallow.none())):
         pipe = shallow.pipeline(align, shallow.linear_svm(2))
         fitted = pipe.fit(KEY, source, target, target)
         logits[name] = np.asarray(pipe.predict(fitted, {'x': x})['logits'])
-    assert np.mean(logits['own'].argmax(1) == target.label) > 0.95
+    assert np.mean(logits['specific'].argmax(1) == target.label) > 0.95
     np.testing.assert_allclose(logits['none'], 0, atol=1e-6)  # each x in both classes
 
 

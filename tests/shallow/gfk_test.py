@@ -43,7 +43,7 @@ def directions(x, count):
 
 
 def integral(a, b, nodes=40):
-    """Of the projectors on the geodesic, which is an exponential of a generator."""
+    """The integral of projectors along the geodesic, by its matrix exponential."""
     log = linalg.logm((np.eye(len(a)) - 2 * b @ b.T) @ (np.eye(len(a)) - 2 * a @ a.T))
     times, weights = np.polynomial.legendre.leggauss(nodes)
     turns = [linalg.expm(np.real(log) * (t + 1) / 4) for t in times]
@@ -56,15 +56,15 @@ def integral(a, b, nodes=40):
 def test_the_kernel_is_the_integral_over_the_flow(n, m, d, k):
     source, target = samples(0, n, d), samples(1, m, d)
     a, b = directions(source.x, k), directions(target.x, k)
-    found = kernel(source, target, k)
-    np.testing.assert_allclose(found, integral(a, b), atol=1e-9)
+    result = kernel(source, target, k)
+    np.testing.assert_allclose(result, integral(a, b), atol=1e-9)
 
 
-def test_more_than_half_of_the_dimensions_are_no_trouble():
+def test_more_than_half_of_the_dimensions_work():
     source, target = samples(0, 30, 7), samples(1, 25, 7)
-    found = kernel(source, target, 5)
+    result = kernel(source, target, 5)
     expected = integral(directions(source.x, 5), directions(target.x, 5))
-    np.testing.assert_allclose(found, expected, atol=1e-9)
+    np.testing.assert_allclose(result, expected, atol=1e-9)
     np.testing.assert_allclose(kernel(source, target, 7), np.eye(7), atol=1e-12)
 
 
@@ -81,7 +81,7 @@ def test_two_lines_in_a_plane_by_hand():
 
 
 @pytest.mark.parametrize('angle', [0.0, 1e-12, 1e-8, 1e-4, 0.0999, 0.1001, 1.5])
-def test_every_angle_is_safe(angle):
+def test_every_angle_gives_finite_values(angle):
     ends = [np.array([[1.0, 0]]), np.array([[np.cos(angle), np.sin(angle)]])]
     pair = [
         Samples(np.concatenate([e, -e]), np.array([0, 1]), np.ones(2)) for e in ends
@@ -119,9 +119,9 @@ def test_distances_and_inner_products_of_features_are_those_of_the_kernel():
 def test_a_turn_of_both_feature_spaces_turns_the_kernel():
     source, target = samples(0, 30, 9), samples(1, 25, 9)
     turn = np.linalg.qr(np.random.default_rng(2).normal(size=(9, 9)))[0]
-    moved = [s._replace(x=s.x @ turn) for s in (source, target)]
-    found = turn @ kernel(*moved, 3) @ turn.T
-    np.testing.assert_allclose(found, kernel(source, target, 3), atol=1e-12)
+    rotated = [s._replace(x=s.x @ turn) for s in (source, target)]
+    result = turn @ kernel(*rotated, 3) @ turn.T
+    np.testing.assert_allclose(result, kernel(source, target, 3), atol=1e-12)
 
 
 @pytest.mark.parametrize('few', [0, 1])
@@ -144,15 +144,15 @@ def test_one_target_example_gives_no_direction_and_no_nan():
 
 def test_partial_least_squares_uses_the_labels():
     source, target = samples(0, 30, 9), samples(1, 25, 9)
-    moved = source.x + np.eye(9)[source.label + 3]
-    source = source._replace(x=moved)
+    shifted = source.x + np.eye(9)[source.label + 3]
+    source = source._replace(x=shifted)
     onehot = np.eye(CLASSES)[source.label]
     means = onehot - onehot.mean(0)
-    first = np.linalg.svd((moved - moved.mean(0)).T @ means)[0][:, 0]
-    found = kernel(source, target, 1, classes=CLASSES)
+    first = np.linalg.svd((shifted - shifted.mean(0)).T @ means)[0][:, 0]
+    result = kernel(source, target, 1, classes=CLASSES)
     expected = integral(first[:, None], directions(target.x, 1))
-    np.testing.assert_allclose(found, expected, atol=1e-9)
-    assert np.abs(found - kernel(source, target, 1)).max() > 0.05
+    np.testing.assert_allclose(result, expected, atol=1e-9)
+    assert np.abs(result - kernel(source, target, 1)).max() > 0.05
 
 
 def test_rank_of_domain_by_hand():
@@ -162,10 +162,10 @@ def test_rank_of_domain_by_hand():
     target = Samples(np.concatenate([line * 3, -line]), np.array([0, 1]), np.ones(2))
     # Along the lines: mean 0, variance 1, and mean 1, variance 4.
     divergence = 0.5 * ((1 + 1) / 4 + (4 + 1) / 1) - 1
-    found = np.asarray(shallow.rank_of_domain(source, target, 1))
-    np.testing.assert_allclose(found, angle * divergence, rtol=1e-12)
-    found = np.asarray(shallow.rank_of_domain(target, source, 1))
-    np.testing.assert_allclose(found, angle * divergence, rtol=1e-12)
+    result = np.asarray(shallow.rank_of_domain(source, target, 1))
+    np.testing.assert_allclose(result, angle * divergence, rtol=1e-12)
+    result = np.asarray(shallow.rank_of_domain(target, source, 1))
+    np.testing.assert_allclose(result, angle * divergence, rtol=1e-12)
     assert float(shallow.rank_of_domain(source, source, 2)) == 0
 
 
@@ -181,7 +181,7 @@ def test_the_nearer_domain_has_the_lower_rank():
 
 def test_disagreement_is_one_where_a_domain_is_at_right_angles_to_the_union():
     rng = np.random.default_rng(0)
-    # One and the same first direction; then each domain has its own.
+    # The same first direction; the following ones differ between the domains.
     source, target = rng.normal(size=(2, 40, 6)) * 1e-3
     source[:, 0] += 5 * rng.normal(size=40)
     target[:, 0] += 5 * rng.normal(size=40)
@@ -189,11 +189,11 @@ def test_disagreement_is_one_where_a_domain_is_at_right_angles_to_the_union():
     target[:, 2] += rng.normal(size=40)
     source[:, 3] += 3 * np.ones(40)  # apart in the mean: second of the union
     pair = [Samples(x, np.zeros(40, int), np.ones(40)) for x in (source, target)]
-    found = shallow.subspace_disagreement(*pair, tolerance=0.05)
-    assert found.dimension == 2
-    assert found.values.shape == (2,) and found.values[0] < 0.1 < found.values[1]
+    result = shallow.subspace_disagreement(*pair, tolerance=0.05)
+    assert result.dimension == 2
+    assert result.values.shape == (2,) and result.values[0] < 0.1 < result.values[1]
     both = np.concatenate([source, target])
-    for d, value in enumerate(found.values, 1):
+    for d, value in enumerate(result.values, 1):
         sines = [
             np.sin(linalg.subspace_angles(directions(x, d), directions(both, d))[0])
             for x in (source, target)
@@ -201,13 +201,13 @@ def test_disagreement_is_one_where_a_domain_is_at_right_angles_to_the_union():
         np.testing.assert_allclose(value, np.mean(sines), rtol=1e-9)
 
 
-def test_disagreement_that_is_never_one_is_an_error():
+def test_a_disagreement_below_one_everywhere_is_an_error():
     both = samples(0, 30, 8)
     with pytest.raises(ValueError, match='of 1 to 4 dimensions reaches'):
         shallow.subspace_disagreement(both, both)
 
 
-def test_a_dimension_that_cannot_be_is_refused():
+def test_an_invalid_dimension_is_refused():
     with pytest.raises(ValueError, match='dimension 0'):
         shallow.gfk(0)
     with pytest.raises(ValueError, match='dimension 7.*have 6'):

@@ -23,12 +23,12 @@ def samples(seed, n, d, classes=3, shift=0.0, unlabelled=0):
 def fitted(source, target, constraints, gamma=1.0, **options):
     align = shallow.itml(constraints, gamma, **options)
     with jax.enable_x64(True):
-        found = jax.jit(align.fit)(
+        result = jax.jit(align.fit)(
             jax.random.key(1),
             jax.tree.map(np.asarray, source),
             jax.tree.map(np.asarray, target),
         )
-    return jax.tree.map(np.asarray, found)
+    return jax.tree.map(np.asarray, result)
 
 
 def logdet(a):
@@ -39,27 +39,27 @@ def logdet(a):
 def test_the_conditions_of_the_optimum_hold(d):
     source, target = samples(0, 12, d), samples(1, 9, d, shift=0.5, unlabelled=3)
     gamma = 0.7
-    found = fitted(source, target, 40, gamma, sweeps=3000, tolerance=1e-10)
+    result = fitted(source, target, 40, gamma, sweeps=3000, tolerance=1e-10)
     x = np.concatenate([source.x, target.x])
-    v = x[found.pair[:, 0]] - x[found.pair[:, 1]]
-    metric = found.factor @ found.factor.T
+    v = x[result.pair[:, 0]] - x[result.pair[:, 1]]
+    metric = result.factor @ result.factor.T
     distance = np.einsum('md,de,me->m', v, metric, v)
-    signed = found.sign * found.multiplier
+    signed = result.sign * result.multiplier
 
-    assert (found.sign != 0).all() and (found.multiplier > 1e-6).any()
+    assert (result.sign != 0).all() and (result.multiplier > 1e-6).any()
     # Stationary in A and in the slack, feasible, and complementary.
     inverse = np.eye(d) + v.T @ (signed[:, None] * v)
     np.testing.assert_allclose(np.linalg.inv(metric), inverse, atol=1e-8)
-    first = np.where(found.sign > 0, *found.bounds)
-    np.testing.assert_allclose(1 / found.slack, 1 / first - signed / gamma, rtol=1e-8)
-    assert (found.sign * (distance - found.slack) < 1e-6 * found.slack).all()
-    assert (found.multiplier >= 0).all()
-    held = found.multiplier * (distance - found.slack)
+    first = np.where(result.sign > 0, *result.bounds)
+    np.testing.assert_allclose(1 / result.slack, 1 / first - signed / gamma, rtol=1e-8)
+    assert (result.sign * (distance - result.slack) < 1e-6 * result.slack).all()
+    assert (result.multiplier >= 0).all()
+    held = result.multiplier * (distance - result.slack)
     np.testing.assert_allclose(held, 0, atol=1e-6)
     assert np.linalg.eigvalsh(metric).min() > 0
 
-    # The objective is that of the dual, as strong duality has it.
-    ratio = found.slack / first
+    # Strong duality: the objective equals that of the dual.
+    ratio = result.slack / first
     primal = logdet(metric) + gamma * np.sum(ratio - np.log(ratio) - 1)
     dual = np.linalg.slogdet(inverse)[1] + gamma * np.sum(
         np.log1p(-signed / gamma * first)
@@ -79,11 +79,11 @@ def test_one_pair_by_hand():
     source = Samples(np.array([[0.0], [3.0]]), np.array([0, 1]), np.ones(2))
     target = Samples(np.array([[3.0]]), np.array([1]), np.ones(1))
     source = source._replace(x=np.array([[0.0], [2.0]]))
-    found = fitted(source, target, 64, 2.0, sweeps=4000, tolerance=1e-12)
-    a = found.factor.item() ** 2
-    near, far = found.sign > 0, found.sign < 0
+    result = fitted(source, target, 64, 2.0, sweeps=4000, tolerance=1e-12)
+    a = result.factor.item() ** 2
+    near, far = result.sign > 0, result.sign < 0
     assert near.any() and far.any()
-    expected = _by_hand(near.sum(), far.sum(), 1.0, 9.0, found.bounds, 2.0)
+    expected = _by_hand(near.sum(), far.sum(), 1.0, 9.0, result.bounds, 2.0)
     assert a == pytest.approx(expected, rel=1e-4)
 
 
@@ -101,12 +101,12 @@ def _by_hand(near, far, small, large, bounds, gamma):
 
 def test_pairs_are_of_labelled_examples_across_domains():
     source, target = samples(0, 12, 4), samples(1, 20, 4, unlabelled=14)
-    found = fitted(source, target, 200, sweeps=1)
-    assert set(found.pair[:, 0]) == set(range(12))
-    assert set(found.pair[:, 1]) == set(range(12, 18))
+    result = fitted(source, target, 200, sweeps=1)
+    assert set(result.pair[:, 0]) == set(range(12))
+    assert set(result.pair[:, 1]) == set(range(12, 18))
     label = np.concatenate([source.label, target.label])
-    same = label[found.pair[:, 0]] == label[found.pair[:, 1]]
-    np.testing.assert_array_equal(found.sign, np.where(same, 1, -1))
+    same = label[result.pair[:, 0]] == label[result.pair[:, 1]]
+    np.testing.assert_array_equal(result.sign, np.where(same, 1, -1))
     both = fitted(source, target, 200, sweeps=1, across=False)
     assert set(both.pair.ravel()) == set(range(18))
     equal = both.pair[:, 0] == both.pair[:, 1]
@@ -115,11 +115,11 @@ def test_pairs_are_of_labelled_examples_across_domains():
 
 def test_bounds_are_percentiles_of_the_pairs():
     source, target = samples(0, 12, 4), samples(1, 9, 4)
-    found = fitted(source, target, 50, sweeps=1)
+    result = fitted(source, target, 50, sweeps=1)
     x = np.concatenate([source.x, target.x])
-    squared = np.sum((x[found.pair[:, 0]] - x[found.pair[:, 1]]) ** 2, 1)
+    squared = np.sum((x[result.pair[:, 0]] - x[result.pair[:, 1]]) ** 2, 1)
     expected = np.percentile(squared, [5, 95])
-    np.testing.assert_allclose(found.bounds, expected, rtol=1e-12)
+    np.testing.assert_allclose(result.bounds, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize('few', [2, 6, 128])  # the labelled ones fit in or not
@@ -160,7 +160,7 @@ def test_equal_rows_are_a_defined_result():
     np.testing.assert_array_equal(fitted(source, target, 8).factor, np.eye(3))
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(ValueError, match='gamma 0'):
         shallow.itml(10, 0)
     with pytest.raises(ValueError, match='constraints 0'):

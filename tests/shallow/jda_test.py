@@ -25,7 +25,7 @@ def unit(x):
 
 
 def reference(source, target, dimension, iterations, dual=True):
-    """(z of both domains, pseudo-labels of the last turn)."""
+    """(z of both domains, pseudo-labels of the last iteration)."""
     x = unit(np.concatenate([source.x, target.x]))
     ns, n = len(source.x), len(x)
     k = x @ x.T if dual else x
@@ -57,8 +57,8 @@ def run(align, source, target):
     def both(source, target):
         fitted = align.fit(None, source, target)
         z = align.target(fitted, jnp.concatenate([source.x, target.x]))
-        found = nearest.fit(None, source._replace(x=z[: len(source.x)]), None)
-        return z, jnp.argmax(nearest.logits(found, z[len(source.x) :]), 1)
+        result = nearest.fit(None, source._replace(x=z[: len(source.x)]), None)
+        return z, jnp.argmax(nearest.logits(result, z[len(source.x) :]), 1)
 
     with jax.enable_x64(True):
         return jax.tree.map(np.asarray, both(source, target))
@@ -79,7 +79,7 @@ def test_it_is_the_loop_over_pseudo_labels(dual):
     assert np.abs(z - once).max() > 0.01  # the turns do something
 
 
-def test_the_first_turn_is_tca():
+def test_the_first_iteration_is_tca():
     source, target = samples(0, 18), samples(1, 15, shift=0.8)
     once = run(shallow.jda(3, classes=3, iterations=1), source, target)[0]
     np.testing.assert_allclose(once, run(shallow.tca(3), source, target)[0], atol=1e-9)
@@ -100,7 +100,7 @@ def test_one_target_example_suffices():
     assert label.shape == (1,)
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(ValueError, match='iterations 0'):
         shallow.jda(3, classes=3, iterations=0)
     with pytest.raises(ValueError, match='regularisation'):

@@ -1,4 +1,4 @@
-"""JDOT: its objective falls, its classifier is the minimum, and degenerate input."""
+"""JDOT: decreasing objective, minimal classifier, degenerate inputs."""
 
 import functools
 
@@ -28,13 +28,13 @@ def pair(n=18, m=15, d=3, shift=0.5):
 def fit(align, source, target):
     with jax.enable_x64(True):
         target = target._replace(label=np.full_like(target.label, -1))
-        found = jax.jit(functools.partial(align.fit, None))(source, target)
-        return jax.tree.map(np.asarray, found)
+        result = jax.jit(functools.partial(align.fit, None))(source, target)
+        return jax.tree.map(np.asarray, result)
 
 
 def test_one_step_is_the_classifier_of_the_transported_labels():
     source, target = pair(12, 12)
-    found = fit(shallow.jdot(CLASSES, cost=0.3, iterations=1), source, target)
+    result = fit(shallow.jdot(CLASSES, cost=0.3, iterations=1), source, target)
     cost = ((source.x[:, None] - target.x) ** 2).sum(-1)
     match = optimize.linear_sum_assignment(cost)[1]  # equal sizes: a permutation
     label = np.empty(12, int)
@@ -48,20 +48,20 @@ def test_one_step_is_the_classifier_of_the_transported_labels():
         return 0.5 * np.sum(w**2) + 0.3 * np.sum(lack**2)
 
     best = optimize.minimize(objective, np.zeros(12), tol=1e-12)
-    ours = np.vstack([found.weight, found.bias])
+    ours = np.vstack([result.weight, result.bias])
     np.testing.assert_allclose(ours, best.x.reshape(4, CLASSES), atol=1e-4)
     assert objective(ours.ravel()) <= best.fun + 1e-9
 
 
-def whole_objective(found, source, target, feature_weight, cost):
-    """Of the best plan for this classifier; equal sizes."""
+def whole_objective(result, source, target, feature_weight, cost):
+    """The objective of the best plan for this classifier; equal sizes."""
     distance = ((source.x[:, None] - target.x) ** 2).sum(-1)
-    scores = target.x @ found.weight + found.bias
+    scores = target.x @ result.weight + result.bias
     sign = 2 * np.eye(CLASSES)[source.label] - 1
     loss = np.maximum(1 - sign[:, None] * scores, 0) ** 2
     total = feature_weight * distance / distance.max() + loss.sum(-1)
     rows, columns = optimize.linear_sum_assignment(total)
-    size = np.sum(found.weight**2) + np.sum(found.bias**2)
+    size = np.sum(result.weight**2) + np.sum(result.bias**2)
     return total[rows, columns].mean() + size / (2 * cost * len(rows))
 
 
@@ -70,11 +70,11 @@ def test_alternation_lowers_the_objective_until_the_plan_stays():
     values = []
     for iterations in (1, 2, 20):
         align = shallow.jdot(CLASSES, 0.1, iterations=iterations)
-        found = fit(align, source, target)
-        values.append(whole_objective(found, source, target, 0.1, 1.0))
+        result = fit(align, source, target)
+        values.append(whole_objective(result, source, target, 0.1, 1.0))
     assert values[0] > values[1] - 1e-12 and values[1] >= values[2] - 1e-9
     assert values[0] > values[2] + 1e-3
-    assert found.iterations < 20 and found.change < 1e-9
+    assert result.iterations < 20 and result.change < 1e-9
 
 
 def test_unlabelled_examples_and_absent_classes_are_never_predicted():
@@ -82,8 +82,8 @@ def test_unlabelled_examples_and_absent_classes_are_never_predicted():
     label = np.where(source.label == 1, -1, source.label)
     for loss in ('squared_hinge', 'cross_entropy'):
         align = shallow.jdot(CLASSES, loss=loss, iterations=2, regularisation=0.05)
-        found = fit(align, source._replace(label=label), target)
-        logits = np.asarray(align.predict(found, target.x))
+        result = fit(align, source._replace(label=label), target)
+        logits = np.asarray(align.predict(result, target.x))
         assert np.isfinite(logits).all()
         assert set(logits.argmax(1)) <= {0, 2}
 

@@ -1,4 +1,4 @@
-"""SVMs in a kernel: optimality conditions, scikit-learn, and what does not count."""
+"""Kernel SVMs: optimality conditions, scikit-learn, and rows that do not count."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 from sklearn.svm import SVC
 
 from transfer_jax import ops, shallow
-from transfer_jax.shallow.classifiers import FARTHEST
+from transfer_jax.shallow.classifiers import ABSENT_LOGIT
 from transfer_jax.types import Samples
 
 CLASSES = 3
@@ -59,12 +59,12 @@ def test_two_classes_give_what_scikit_learn_gives():
     source, new = samples(), samples(1)
     two = source._replace(label=source.label % 2)
     classify = shallow.kernel_svm(2, kernel=ops.gaussian_kernel([4.0]), cost=2.0)
-    found = jax.jit(classify.logits)(classify.fit(KEY, two, None), new.x)
+    result = jax.jit(classify.logits)(classify.fit(KEY, two, None), new.x)
     theirs = SVC(C=2.0, gamma=1 / 8, tol=1e-6).fit(two.x, two.label)
     np.testing.assert_allclose(
-        np.asarray(found)[:, 1], theirs.decision_function(new.x), atol=1e-4
+        np.asarray(result)[:, 1], theirs.decision_function(new.x), atol=1e-4
     )
-    np.testing.assert_allclose(found[:, 0], -found[:, 1], atol=1e-4)
+    np.testing.assert_allclose(result[:, 0], -result[:, 1], atol=1e-4)
 
 
 def test_the_kernel_of_none_has_the_median_width_of_what_counts():
@@ -104,15 +104,15 @@ def test_a_weight_of_two_is_an_example_twice():
 def test_a_class_without_examples_is_never_predicted():
     source = samples()
     gone = source._replace(label=np.where(source.label == 1, 2, source.label))
-    found = logits(fitted(gone), samples(1).x)
-    assert (found[:, 1] <= FARTHEST).all()
-    assert set(found.argmax(1)) == {0, 2}
+    result = logits(fitted(gone), samples(1).x)
+    assert (result[:, 1] <= ABSENT_LOGIT).all()
+    assert set(result.argmax(1)) == {0, 2}
 
 
 def test_one_class_alone_is_always_predicted():
     source = samples()._replace(label=np.full(36, 2))
-    found = logits(fitted(source), samples(1).x)
-    assert (found.argmax(1) == 2).all() and (found[:, 2] == 1).all()
+    result = logits(fitted(source), samples(1).x)
+    assert (result.argmax(1) == 2).all() and (result[:, 2] == 1).all()
 
 
 @pytest.mark.parametrize('kernel', ['linear', 'gaussian'])
@@ -121,34 +121,34 @@ def test_one_vs_one_votes_as_scikit_learn_does(kernel):
     options = {'kernel': KERNELS[kernel], 'cost': 2.0, 'one_vs_one': True}
     machine = fitted(source, **options)
     assert machine.coefficient.shape[1] == 3
-    found = logits(machine, new.x, **options)
-    assert (found.sum(1) == 3).all()
+    result = logits(machine, new.x, **options)
+    assert (result.sum(1) == 3).all()
     gram = np.asarray(KERNELS[kernel](source.x, source.x))
     theirs = SVC(C=2.0, kernel='precomputed', tol=1e-6).fit(gram, source.label)
     np.testing.assert_array_equal(
-        found.argmax(1), theirs.predict(np.asarray(KERNELS[kernel](new.x, source.x)))
+        result.argmax(1), theirs.predict(np.asarray(KERNELS[kernel](new.x, source.x)))
     )
 
 
-@pytest.mark.parametrize('there', [(0,), (2,), (0, 2)])
-def test_one_vs_one_predicts_no_class_that_is_absent(there):
+@pytest.mark.parametrize('present', [(0,), (2,), (0, 2)])
+def test_one_vs_one_predicts_no_class_that_is_absent(present):
     source = samples()
-    mask = np.isin(source.label, there).astype(float)
+    mask = np.isin(source.label, present).astype(float)
     options = {'kernel': ops.linear_kernel, 'one_vs_one': True}
     machine = fitted(source._replace(mask=mask), **options)
-    found = logits(machine, samples(3, n=60).x, **options)
-    assert set(found.argmax(1)) <= set(there)
+    result = logits(machine, samples(3, n=60).x, **options)
+    assert set(result.argmax(1)) <= set(present)
 
 
 def test_it_trains_on_what_a_pipeline_adapts():
     source, target = samples(), samples(1)
     made = shallow.pipeline(shallow.none(), shallow.kernel_svm(CLASSES))
-    found = made.predict(made.fit(KEY, source, target), {'x': target.x})
-    assert np.mean(found['logits'].argmax(1) == target.label) > 0.6
-    assert found['logits'].dtype == np.float32
+    result = made.predict(made.fit(KEY, source, target), {'x': target.x})
+    assert np.mean(result['logits'].argmax(1) == target.label) > 0.6
+    assert result['logits'].dtype == np.float32
 
 
-def test_bad_values_are_refused():
+def test_invalid_values_are_refused():
     with pytest.raises(ValueError, match='cost 0'):
         shallow.kernel_svm(CLASSES, cost=0)
     with pytest.raises(ValueError, match='weights: 2 are below 0'):

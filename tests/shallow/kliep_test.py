@@ -26,7 +26,7 @@ def kernel(a, b, variance):
 
 
 def solve(source, target, centre, variance):
-    """Of the paper's problem, alpha by SLSQP."""
+    """alpha of the paper's problem, by SLSQP."""
     inside, mean = kernel(target, centre, variance), kernel(source, centre, variance)
     mean = mean.mean(0)
     return optimize.minimize(
@@ -42,26 +42,26 @@ def solve(source, target, centre, variance):
 
 def test_weights_solve_the_problem_of_the_paper():
     source, target = samples(0), samples(1, n=30, mean=0.5, scale=0.7)
-    found = fit(shallow.kliep(variances=0.5, centres=10), source, target)
+    result = fit(shallow.kliep(variances=0.5, centres=10), source, target)
     centre = target.x[::3]
-    np.testing.assert_array_equal(found.centre, centre)
+    np.testing.assert_array_equal(result.centre, centre)
     alpha = solve(source.x, target.x, centre, 0.5)
     expected = kernel(source.x, centre, 0.5) @ alpha
-    np.testing.assert_allclose(found.weight, expected, atol=2e-4)
-    np.testing.assert_allclose(found.weight.mean(), 1, rtol=1e-9)
-    assert found.gap < 1e-8
+    np.testing.assert_allclose(result.weight, expected, atol=2e-4)
+    np.testing.assert_allclose(result.weight.mean(), 1, rtol=1e-9)
+    assert result.gap < 1e-8
 
     def value(x, w):
         return np.log(kernel(x, centre, 0.5) @ w).mean()
 
-    own = found.share / np.exp(found.level)
-    assert value(target.x, own) > value(target.x, alpha) - 1e-8
+    weights = result.share / np.exp(result.level)
+    assert value(target.x, weights) > value(target.x, alpha) - 1e-8
 
 
 def test_the_width_is_that_of_the_best_held_out_likelihood():
     source, target = samples(0, n=60), samples(1, n=31, mean=0.5, scale=0.5)
     variances = [0.01, 0.3, 30.0]
-    found = fit(shallow.kliep(variances=variances, folds=4), source, target)
+    result = fit(shallow.kliep(variances=variances, folds=4), source, target)
     score = []
     for variance in variances:
         total = 0
@@ -71,35 +71,35 @@ def test_the_width_is_that_of_the_best_held_out_likelihood():
             total += np.log(kernel(target.x[away], target.x, variance) @ alpha).sum()
         score.append(total / 31)
     assert np.argmax(score) == 1
-    # Far centres leave no trace in the narrowest one.
-    assert found.score[0] < found.score[1] - 1
-    np.testing.assert_allclose(found.score[1:], score[1:], atol=2e-3)
-    assert found.variance == 0.3
+    # With the narrowest width distant centres contribute nothing.
+    assert result.score[0] < result.score[1] - 1
+    np.testing.assert_allclose(result.score[1:], score[1:], atol=2e-3)
+    assert result.variance == 0.3
     alone = fit(shallow.kliep(variances=0.3), source, target)
-    np.testing.assert_allclose(found.weight, alone.weight, atol=1e-9)
+    np.testing.assert_allclose(result.weight, alone.weight, atol=1e-9)
 
 
 def test_weights_are_defined_everywhere():
     source, target = samples(0), samples(1, mean=0.5)
-    found = fit(shallow.kliep(variances=0.5), source, target)
+    result = fit(shallow.kliep(variances=0.5), source, target)
     with jax.enable_x64(True):
-        again = shallow.kliep_weights(found, source.x)
+        again = shallow.kliep_weights(result, source.x)
         x = np.array([[0.5, 0.5], [-9.0, -9.0]])
-        other = np.asarray(shallow.kliep_weights(found, x))
-    np.testing.assert_allclose(again, found.weight, rtol=1e-9)
+        other = np.asarray(shallow.kliep_weights(result, x))
+    np.testing.assert_allclose(again, result.weight, rtol=1e-9)
     assert other[0] > 1 > other[1]
 
 
-def test_the_ratio_of_two_gaussians_comes_out():
+def test_the_ratio_of_two_gaussians_is_recovered():
     source, target = samples(0, n=2000, d=1), samples(1, n=2000, d=1, mean=0.5)
-    found = fit(shallow.kliep(variances=1.0, centres=50), source, target)
+    result = fit(shallow.kliep(variances=1.0, centres=50), source, target)
     x = np.linspace(-1, 2, 7)[:, None]
     with jax.enable_x64(True):
-        weight = np.asarray(shallow.kliep_weights(found, x))
+        weight = np.asarray(shallow.kliep_weights(result, x))
     np.testing.assert_allclose(weight, np.exp(0.5 * x[:, 0] - 0.125), rtol=0.15)
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(ValueError, match='variances'):
         shallow.kliep(variances=[1.0, 0.0])
     with pytest.raises(ValueError, match='centres 0'):

@@ -42,17 +42,17 @@ def test_the_problem_is_that_of_the_paper():
         ),
         options={'ftol': 1e-14, 'maxiter': 500},
     )
-    found = fit(shallow.kmm(variance=4.0), source, target)
-    assert found.residual < 1e-6
-    np.testing.assert_allclose(found.weight, best.x, atol=1e-4)
+    result = fit(shallow.kmm(variance=4.0), source, target)
+    assert result.residual < 1e-6
+    np.testing.assert_allclose(result.weight, best.x, atol=1e-4)
 
 
 def test_weighted_means_of_the_source_are_nearer_the_target():
     source, target = samples(0, n=60), samples(1, n=60, mean=0.4)
     weight = fit(shallow.kmm(variance=6.0), source, target).weight
-    away = np.linalg.norm(source.x.mean(0) - target.x.mean(0))
-    left = np.linalg.norm(weight @ source.x / weight.sum() - target.x.mean(0))
-    assert left < 0.5 * away
+    distance = np.linalg.norm(source.x.mean(0) - target.x.mean(0))
+    remaining = np.linalg.norm(weight @ source.x / weight.sum() - target.x.mean(0))
+    assert remaining < 0.5 * distance
 
 
 def test_bound_and_slack_hold():
@@ -70,14 +70,14 @@ def test_bound_and_slack_hold():
     assert free.max() > 2
     assert tied.max() <= 1.5
     np.testing.assert_allclose(tied.sum(), 20)
-    # A bound that cannot reach the sum leaves all weights at it.
+    # If the bound is too small for the sum, all weights are at the bound.
     np.testing.assert_allclose(low, 0.5)
 
 
 def test_a_domain_matched_with_itself_is_not_weighted():
     both = samples(0)
-    found = fit(shallow.kmm(variance=6.0), both, both)
-    np.testing.assert_allclose(found.weight, 1, atol=1e-5)
+    result = fit(shallow.kmm(variance=6.0), both, both)
+    np.testing.assert_allclose(result.weight, 1, atol=1e-5)
 
 
 def test_the_width_is_the_median_of_both_domains():
@@ -85,20 +85,20 @@ def test_the_width_is_the_median_of_both_domains():
     both = np.concatenate([source.x, target.x])
     squares = ((both[:, None] - both) ** 2).sum(-1)[np.triu_indices(31, 1)]
     lower = np.sort(squares)[(len(squares) - 1) // 2]
-    found = fit(shallow.kmm(), source, target)
-    np.testing.assert_allclose(found.variance, lower / 2, rtol=1e-9)
+    result = fit(shallow.kmm(), source, target)
+    np.testing.assert_allclose(result.variance, lower / 2, rtol=1e-9)
 
 
-def test_rows_are_spread_evenly_and_padding_does_not_move_them():
+def test_rows_are_evenly_spaced_and_padding_does_not_shift_them():
     with jax.enable_x64(True):
-        index, there = widths.spread_rows(np.ones(10), 4)
-        assert there.all() and index.tolist() == [0, 2, 5, 7]
+        index, present = widths.evenly_spaced_rows(np.ones(10), 4)
+        assert present.all() and index.tolist() == [0, 2, 5, 7]
         mask = np.ones(14)
         mask[[0, 3, 12, 13]] = 0
-        index, there = widths.spread_rows(mask, 4)
-        assert there.all() and index.tolist() == [1, 4, 7, 9]
-        index, there = widths.spread_rows(mask[:4], 4)
-        assert index[:2].tolist() == [1, 2] and there.tolist() == [1, 1, 0, 0]
+        index, present = widths.evenly_spaced_rows(mask, 4)
+        assert present.all() and index.tolist() == [1, 4, 7, 9]
+        index, present = widths.evenly_spaced_rows(mask[:4], 4)
+        assert index[:2].tolist() == [1, 2] and present.tolist() == [1, 1, 0, 0]
 
 
 def test_vmap_over_hyper_parameters():
@@ -122,6 +122,6 @@ def test_vmap_over_hyper_parameters():
         ({'slack': -0.1}, 'slack -0.1'),
     ],
 )
-def test_what_cannot_be_is_refused(wrong, message):
+def test_invalid_arguments_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         shallow.kmm(**wrong)

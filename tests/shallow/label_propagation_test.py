@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from transfer_jax import shallow
-from transfer_jax.shallow.classifiers import FARTHEST
+from transfer_jax.shallow.classifiers import ABSENT_LOGIT
 from transfer_jax.types import Samples
 
 
@@ -32,32 +32,32 @@ def test_shares_are_those_of_the_masses_by_hand():
     source = line([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1])
     target = line([10.0, 11.0, 12.0], [-1, -1, -1])
     align = shallow.label_propagation(3)
-    found, logits = shares(align, fit(align, source, target), target.x)
-    np.testing.assert_allclose(found, [[1, 0, 0], [0.5, 0.5, 0], [0, 1, 0]], atol=1e-9)
-    assert (logits[:, 2] == FARTHEST).all() and (logits[:, :2] > FARTHEST).all()
+    result, logits = shares(align, fit(align, source, target), target.x)
+    np.testing.assert_allclose(result, [[1, 0, 0], [0.5, 0.5, 0], [0, 1, 0]], atol=1e-9)
+    assert (logits[:, 2] == ABSENT_LOGIT).all() and (logits[:, :2] > ABSENT_LOGIT).all()
 
 
 def test_entropic_shares_of_two_and_two_are_those_by_hand():
     source, target = line([0.0, 1.0], [0, 1]), line([0.0, 1.0], [-1, -1])
     align = shallow.label_propagation(2, 0.5)
-    found, _ = shares(align, fit(align, source, target), target.x)
+    result, _ = shares(align, fit(align, source, target), target.x)
     p = 1 / (1 + np.exp(-2))
-    np.testing.assert_allclose(found, [[p, 1 - p], [1 - p, p]], atol=1e-9)
+    np.testing.assert_allclose(result, [[p, 1 - p], [1 - p, p]], atol=1e-9)
 
 
 def test_other_examples_have_the_shares_of_the_nearest():
     source = line([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1])
     target = line([10.0, 11.0, 12.0], [-1, -1, -1])
     align = shallow.label_propagation(2)
-    found, _ = shares(align, fit(align, source, target), np.array([[11.2], [90.0]]))
-    np.testing.assert_allclose(found, [[0.5, 0.5], [0, 1]], atol=1e-9)
+    result, _ = shares(align, fit(align, source, target), np.array([[11.2], [90.0]]))
+    np.testing.assert_allclose(result, [[0.5, 0.5], [0, 1]], atol=1e-9)
 
 
 def test_equal_target_examples_keep_their_own_shares():
     source, target = line([0.0, 1.0], [0, 1]), line([5.0, 5.0], [-1, -1])
     align = shallow.label_propagation(2)
-    found, _ = shares(align, fit(align, source, target), target.x)
-    np.testing.assert_allclose(sorted(found[:, 0]), [0, 1], atol=1e-9)
+    result, _ = shares(align, fit(align, source, target), target.x)
+    np.testing.assert_allclose(sorted(result[:, 0]), [0, 1], atol=1e-9)
 
 
 def test_padding_and_unlabelled_examples_carry_no_labels():
@@ -67,25 +67,25 @@ def test_padding_and_unlabelled_examples_carry_no_labels():
     target.mask[3] = 0
     align = shallow.label_propagation(2)
     fitted = fit(align, source, target)
-    found, logits = shares(align, fitted, target.x[:3])
+    result, logits = shares(align, fitted, target.x[:3])
     # The middle one receives 1/6 without a label and 1/6 of class 1.
-    np.testing.assert_allclose(found, [[1, 0], [0, 1], [0, 1]], atol=1e-9)
+    np.testing.assert_allclose(result, [[1, 0], [0, 1], [0, 1]], atol=1e-9)
     assert np.isfinite(logits).all()
 
 
 def test_a_target_example_that_receives_no_label_is_undecided():
     source, target = line([0.0, 1.0], [0, -1]), line([0.0, 1.0], [-1, -1])
     align = shallow.label_propagation(3)
-    found, _ = shares(align, fit(align, source, target), target.x)
-    np.testing.assert_allclose(found, [[1, 0, 0], [1, 0, 0]], atol=1e-9)
+    result, _ = shares(align, fit(align, source, target), target.x)
+    np.testing.assert_allclose(result, [[1, 0, 0], [1, 0, 0]], atol=1e-9)
 
 
 def test_labelled_target_examples_receive_their_class():
     source = line([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1])
     target = line([0.0, 1.0, 2.0, 3.0], [1, -1, -1, -1])
     align = shallow.label_propagation(2)
-    found, _ = shares(align, fit(align, source, target), target.x)
-    np.testing.assert_allclose(found[0], [0, 1], atol=1e-9)
+    result, _ = shares(align, fit(align, source, target), target.x)
+    np.testing.assert_allclose(result[0], [0, 1], atol=1e-9)
 
 
 def test_a_regularisation_that_cannot_be_is_refused():

@@ -51,13 +51,13 @@ OBJECTIVE = {'svm': svm_objective, 'softmax': softmax_objective}
 
 def sklearn(kind, cost, data, s=None):
     if kind == 'svm':
-        found = svm.LinearSVC(C=cost, tol=1e-9, max_iter=300_000, random_state=0)
+        result = svm.LinearSVC(C=cost, tol=1e-9, max_iter=300_000, random_state=0)
     else:
-        found = linear_model.LogisticRegression(C=cost, tol=1e-8, max_iter=20_000)
+        result = linear_model.LogisticRegression(C=cost, tol=1e-8, max_iter=20_000)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # it says itself where it stops early
-        found.fit(data.x, data.label, sample_weight=s)
-    return found.coef_.T, found.intercept_
+        result.fit(data.x, data.label, sample_weight=s)
+    return result.coef_.T, result.intercept_
 
 
 @pytest.mark.parametrize('scale', ['standard', 'unit'])
@@ -65,13 +65,13 @@ def sklearn(kind, cost, data, s=None):
 @pytest.mark.parametrize('kind', MADE)
 def test_the_objective_is_that_of_scikit_learn_over_the_whole_path(kind, shape, scale):
     data = samples(*SHAPES[shape], scale=scale)
-    found = shallow.linear_path(kind, CLASSES, COSTS)(data)
-    assert found.weight.dtype == jnp.float64
-    assert np.asarray(found.converged).all()
+    result = shallow.linear_path(kind, CLASSES, COSTS)(data)
+    assert result.weight.dtype == jnp.float64
+    assert np.asarray(result.converged).all()
     for i, cost in enumerate(COSTS):
-        weight, bias = np.asarray(found.weight[i]), np.asarray(found.bias[i])
+        weight, bias = np.asarray(result.weight[i]), np.asarray(result.bias[i])
         mine = OBJECTIVE[kind](weight, bias, cost, data)
-        np.testing.assert_allclose(mine, found.objective[i], rtol=1e-8)
+        np.testing.assert_allclose(mine, result.objective[i], rtol=1e-8)
         other, beside = sklearn(kind, cost, data)
         theirs = OBJECTIVE[kind](other, beside, cost, data)
         assert mine <= theirs * (1 + 2e-6), cost  # nobody is below the minimum
@@ -148,9 +148,9 @@ def test_jit_and_vmap_over_draws_give_what_single_fits_give(kind):
 
 def test_too_few_steps_are_not_called_converged(monkeypatch):
     monkeypatch.setattr(newton, 'NEWTON_STEPS', 1)
-    # A shape of its own: compiled programs are kept.
-    found = shallow.linear_path('softmax', CLASSES, (10.0,))(samples(31, 12))
-    assert not found.converged[0]
+    # A new shape, because compiled programs are cached.
+    result = shallow.linear_path('softmax', CLASSES, (10.0,))(samples(31, 12))
+    assert not result.converged[0]
 
 
 @pytest.mark.parametrize('cost', [0.0, -1.0, float('nan')])

@@ -1,4 +1,4 @@
-"""NBNN by loops, and the parts of its adaptation against NumPy."""
+"""NBNN against loops, and the steps of its adaptation against NumPy."""
 
 import importlib
 
@@ -45,43 +45,43 @@ def logits(align, source, target, labelled=None, x=None):
 
 @pytest.mark.parametrize('m', [1, 4])
 def test_distances_are_those_of_loops(m, monkeypatch):
-    monkeypatch.setattr(nbnn, 'ENTRIES', 800)  # images take turns
+    monkeypatch.setattr(nbnn, 'ENTRIES', 800)  # several blocks of images
     source, target, labelled = (images(i, n, m) for i, n in ((0, 9), (1, 11), (2, 4)))
-    found, _ = logits(shallow.nbnn(CLASSES, m), source, target, labelled)
+    result, _ = logits(shallow.nbnn(CLASSES, m), source, target, labelled)
     support = np.concatenate([source.x, labelled.x])
     label = np.concatenate([source.label, labelled.label])
     expected = by_loops(target.x, support, label, m)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
 def test_the_order_of_descriptors_does_not_matter():
     source, target = images(0, 9, 4), images(1, 11, 4)
     turned = target.x.reshape(11, 4, 5)[:, ::-1].reshape(11, 20)
     plain, _ = logits(shallow.nbnn(CLASSES, 4), source, target)
-    found, _ = logits(shallow.nbnn(CLASSES, 4), source, target, x=turned)
-    np.testing.assert_allclose(found, plain, rtol=1e-5)
+    result, _ = logits(shallow.nbnn(CLASSES, 4), source, target, x=turned)
+    np.testing.assert_allclose(result, plain, rtol=1e-5)
 
 
 def test_a_class_without_images_is_never_predicted():
     source, target = images(0, 9), images(1, 6)
     source = source._replace(label=np.minimum(source.label, 1))
     for align in (shallow.nbnn(CLASSES), shallow.da_nbnn(CLASSES, iterations=2)):
-        found, _ = logits(align, source, target)
-        assert np.isfinite(found).all() and set(found.argmax(1)) <= {0, 1}
+        result, _ = logits(align, source, target)
+        assert np.isfinite(result).all() and set(result.argmax(1)) <= {0, 1}
 
 
 def objective(metric, apart, label, weight, trade, margin):
     total = 0
-    for i, own in enumerate(label):
+    for i, c_true in enumerate(label):
         distance = [
             np.trace(d @ m @ d.T) for d, m in zip(apart[i], metric, strict=True)
         ]
         hinge = [
-            max(0, margin + distance[own] - distance[c])
+            max(0, margin + distance[c_true] - distance[c])
             for c in range(CLASSES)
-            if c != own
+            if c != c_true
         ]
-        total += weight[i] * ((1 - trade) * distance[own] + trade * sum(hinge))
+        total += weight[i] * ((1 - trade) * distance[c_true] + trade * sum(hinge))
     return total
 
 
@@ -99,7 +99,7 @@ def test_metrics_lower_the_objective_and_are_semidefinite(m, k):
     assert last < 0.9 * first
     np.testing.assert_allclose(metric, metric.transpose(0, 2, 1), atol=1e-12)
     assert np.linalg.eigvalsh(metric).min() > -1e-12
-    # No better metric is near: the objective is convex.
+    # No nearby metric is better, which suffices since the objective is convex.
     for _ in range(20):
         noise = rng.normal(size=metric.shape) * 0.05
         near = metric + noise @ noise.transpose(0, 2, 1)
@@ -116,10 +116,10 @@ def test_one_round_is_the_subgradient_step():
     step = 1e-6
     slope = np.zeros_like(eye)
     for index in np.ndindex(slope.shape):
-        moved = [eye.copy(), eye.copy()]
-        moved[0][index] += step
-        moved[1][index] -= step
-        up, down = (objective(m, apart, label, weight, 0.5, 1.0) for m in moved)
+        perturbed = [eye.copy(), eye.copy()]
+        perturbed[0][index] += step
+        perturbed[1][index] -= step
+        up, down = (objective(m, apart, label, weight, 0.5, 1.0) for m in perturbed)
         slope[index] = (up - down) / (2 * step)
     value, vector = np.linalg.eigh(eye - slope / 9)
     expected = (vector * np.maximum(value, 0)[:, None]) @ vector.transpose(0, 2, 1)
@@ -140,7 +140,7 @@ def test_images_move_as_the_paper_says():
         best = below[np.argmax(certain[below])]
         assert np.flatnonzero(label[12:] == c).tolist() == [best]
         assert fitted.chosen[12 + best]
-        # The source image of largest margin has left, itself left out of its class.
+        # The source image of largest margin was removed; margins exclude the image.
         margins = []
         for i in np.flatnonzero(source.label == c):
             rest = np.arange(12) != i
@@ -155,10 +155,10 @@ def test_images_move_as_the_paper_says():
         ]
 
 
-def test_an_image_that_was_chosen_is_not_compared_with_itself():
+def test_a_pseudo_labelled_image_is_not_compared_with_itself():
     source, target = images(0, 12, 2), images(1, 9, 2)
     align = shallow.da_nbnn(CLASSES, 2, iterations=1, rounds=1)
-    found, fitted = logits(align, source, target)
+    result, fitted = logits(align, source, target)
     label, chosen = np.asarray(fitted.label), np.asarray(fitted.chosen)
     np.testing.assert_array_equal(fitted.metric, np.broadcast_to(np.eye(5), (3, 5, 5)))
     assert chosen.sum() > 2
@@ -167,17 +167,17 @@ def test_an_image_that_was_chosen_is_not_compared_with_itself():
         expected = by_loops(
             np.asarray(fitted.x)[[i]], np.asarray(fitted.x)[rest], label[rest], 2
         )
-        np.testing.assert_allclose(found[[i - 12]], expected, rtol=1e-5)
+        np.testing.assert_allclose(result[[i - 12]], expected, rtol=1e-5)
 
 
 def test_without_iterations_it_is_nbnn():
     source, target = images(0, 12, 2), images(1, 9, 2)
     plain, _ = logits(shallow.nbnn(CLASSES, 2), source, target)
-    found, _ = logits(shallow.da_nbnn(CLASSES, 2, iterations=0), source, target)
-    np.testing.assert_allclose(found, plain, rtol=1e-5)
+    result, _ = logits(shallow.da_nbnn(CLASSES, 2, iterations=0), source, target)
+    np.testing.assert_allclose(result, plain, rtol=1e-5)
 
 
-def test_labelled_target_images_stay():
+def test_labelled_target_images_stay_in_use():
     source, target, labelled = images(0, 12), images(1, 9), images(2, 3)
     align = shallow.da_nbnn(CLASSES, iterations=6, rounds=5)
     _, fitted = logits(align, source, target, labelled)
@@ -189,16 +189,16 @@ def test_labelled_target_images_stay():
     assert (after <= before).all() and (after < before).any()
 
 
-def test_the_first_of_a_class():
+def test_lowest_scores_per_class():
     score = np.array([3.0, 1.0, 2.0, np.inf, 0.5, 4.0])
     label = np.array([0, 0, 0, 1, 1, 1])
-    found = curation.first_of_class(score, label, 2)
-    assert found.tolist() == [False, True, True, False, True, True]
-    found = curation.first_of_class(score, label, np.array([0, 1]))
-    assert found.tolist() == [False, False, False, False, True, False]
+    result = curation.lowest_per_class(score, label, 2)
+    assert result.tolist() == [False, True, True, False, True, True]
+    result = curation.lowest_per_class(score, label, np.array([0, 1]))
+    assert result.tolist() == [False, False, False, False, True, False]
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(ValueError, match='descriptors 2'):
         logits(shallow.nbnn(CLASSES, 2), images(0, 6), images(1, 6))
     with pytest.raises(ValueError, match='trade 2'):

@@ -6,7 +6,7 @@ import pytest
 
 from transfer_jax import shallow
 from transfer_jax.shallow import neighbours
-from transfer_jax.shallow.classifiers import FARTHEST
+from transfer_jax.shallow.classifiers import ABSENT_LOGIT
 from transfer_jax.types import Samples
 
 KEY = jax.random.key(0)
@@ -26,10 +26,10 @@ def logits(classes, count, train, x):
 
 def test_votes_by_hand():
     train = samples([0, 1, 2, 10, 11, 12.5, 13], [0, 1, 1, 2, 2, 0, -1])
-    found = logits(4, 3, train, [0.4, 11])
+    result = logits(4, 3, train, [0.4, 11])
     # 0.4 is nearest to 0, then to the two of class 1; 11 to itself, then 10.
     np.testing.assert_allclose(
-        found, [[1.5, 2 + 1 / 3, 0, FARTHEST], [1 + 1 / 6, 0, 2.5, FARTHEST]]
+        result, [[1.5, 2 + 1 / 3, 0, ABSENT_LOGIT], [1 + 1 / 6, 0, 2.5, ABSENT_LOGIT]]
     )
 
 
@@ -42,8 +42,8 @@ def test_equal_votes_go_to_the_nearest_class():
 
 def test_of_equally_near_examples_the_lowest_class_votes():
     train = samples([1, -1, 1, -1], [1, 0, 1, 0])
-    found = logits(2, 3, train, [0.0])
-    np.testing.assert_allclose(found, [[2.5, 1 + 1 / 6]])
+    result = logits(2, 3, train, [0.0])
+    np.testing.assert_allclose(result, [[2.5, 1 + 1 / 6]])
 
 
 def test_one_neighbour_answers_as_nearest_neighbour():
@@ -53,8 +53,8 @@ def test_one_neighbour_answers_as_nearest_neighbour():
     other = shallow.nearest_neighbour(5)
     with jax.enable_x64(True):
         expected = other.logits(other.fit(KEY, train, None), x.astype(float))
-    found = logits(5, 1, train, x)
-    np.testing.assert_array_equal(found.argmax(1), np.asarray(expected).argmax(1))
+    result = logits(5, 1, train, x)
+    np.testing.assert_array_equal(result.argmax(1), np.asarray(expected).argmax(1))
 
 
 @pytest.mark.parametrize('n', [50, 700])  # without and with blocks
@@ -65,8 +65,8 @@ def test_votes_are_those_of_scikit_learn(n):
     train = samples(rng.normal(size=(n, 3)), rng.integers(0, 4, n))
     x = rng.normal(size=(40, 3))
     other = neighbors.KNeighborsClassifier(5).fit(train.x, train.label)
-    found = logits(4, 5, train, x)
-    np.testing.assert_array_equal(np.floor(found), 5 * other.predict_proba(x))
+    result = logits(4, 5, train, x)
+    np.testing.assert_array_equal(np.floor(result), 5 * other.predict_proba(x))
 
 
 def test_padding_and_unlabelled_examples_never_vote():
@@ -84,28 +84,28 @@ def test_padding_and_unlabelled_examples_never_vote():
 def test_where_fewer_have_labels_all_vote():
     train = samples([0, 1, 5, 6], [0, 0, 1, -1])
     for count in (4, 9):
-        found = logits(2, count, train, [0.0, 5.0])
-        assert np.floor(found).tolist() == [[2, 1], [2, 1]]
+        result = logits(2, count, train, [0.0, 5.0])
+        assert np.floor(result).tolist() == [[2, 1], [2, 1]]
 
 
 def test_the_smallest_are_those_of_a_stable_sort():
     values = np.random.default_rng(0).integers(0, 30, (20, 500)).astype(float)
     values[:, 300:320] = np.inf
     for count in (1, 3, 7):
-        found = jax.jit(neighbours.smallest, static_argnums=1)(values, count)
+        result = jax.jit(neighbours.smallest, static_argnums=1)(values, count)
         expected = np.argsort(values, 1, kind='stable')[:, :count]
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(result, expected)
 
 
 def test_in_a_pipeline():
     train = samples(np.eye(3), [0, 1, 2])
     made = shallow.pipeline(shallow.none(), shallow.nearest_neighbours(3, 2))
     fitted = made.fit(KEY, train, train)
-    found = np.asarray(made.predict(fitted, {'x': train.x})['logits'])
-    assert found.argmax(1).tolist() == [0, 1, 2]
+    result = np.asarray(made.predict(fitted, {'x': train.x})['logits'])
+    assert result.argmax(1).tolist() == [0, 1, 2]
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(ValueError, match='count 0'):
         shallow.nearest_neighbours(2, 0)
     made = shallow.nearest_neighbours(2, 1)

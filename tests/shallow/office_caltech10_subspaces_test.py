@@ -1,4 +1,4 @@
-"""Joint PCA and the geodesic flow kernel beside published tables, 1-NN, all examples.
+"""Joint PCA and the geodesic flow kernel against published tables, 1-NN, all examples.
 
 Tables of Office-Caltech10 SURF that give one number a pair, because nothing is drawn.
 """
@@ -39,20 +39,20 @@ PUBLISHED = {
 @functools.cache
 def load(letter):
     try:
-        found = features.office_caltech10(
+        result = features.office_caltech10(
             DOMAINS[letter], os.environ.get(files.VARIABLE)
         )
     except files.MissingData:
         pytest.skip('the SURF features of Office-Caltech10 are not in the data folder')
-    return Samples(found.x, found.label, np.ones(len(found)))
+    return Samples(result.x, result.label, np.ones(len(result)))
 
 
 def accuracy(align, pair):
     source, target = (load(letter) for letter in pair.split('-'))
     made = shallow.pipeline(align, shallow.nearest_neighbour(10))
     fitted = made.fit(jax.random.key(0), source, target)
-    found = np.asarray(made.predict(fitted, {'x': target.x})['logits']).argmax(1)
-    return 100 * np.mean(found == target.label)
+    result = np.asarray(made.predict(fitted, {'x': target.x})['logits']).argmax(1)
+    return 100 * np.mean(result == target.label)
 
 
 @pytest.mark.parametrize('pair', PUBLISHED)

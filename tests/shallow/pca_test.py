@@ -31,8 +31,8 @@ def test_features_are_coordinates_of_the_pooled_examples(n, m, d):
     axes = np.linalg.svd(pooled - mean, full_matrices=False)[2][:4].T
     sign = np.sign(np.sum(axes * np.asarray(fitted.alignment.directions), 0))
     for predict, x in ((made.predict_source, source.x), (made.predict, target.x)):
-        found = predict(fitted, {'x': x})['features']
-        np.testing.assert_allclose(found, (x - mean) @ axes * sign, atol=2e-5)
+        result = predict(fitted, {'x': x})['features']
+        np.testing.assert_allclose(result, (x - mean) @ axes * sign, atol=2e-5)
 
 
 def test_all_dimensions_keep_every_distance():
@@ -42,8 +42,8 @@ def test_all_dimensions_keep_every_distance():
     expected = plain.predict(
         plain.fit(jax.random.key(0), source, target), {'x': target.x}
     )
-    found = made.predict(fitted, {'x': target.x})
-    np.testing.assert_allclose(found['logits'], expected['logits'], rtol=1e-5)
+    result = made.predict(fitted, {'x': target.x})
+    np.testing.assert_allclose(result['logits'], expected['logits'], rtol=1e-5)
 
 
 def test_coordinates_beyond_the_rank_are_zero():
@@ -53,7 +53,7 @@ def test_coordinates_beyond_the_rank_are_zero():
     assert np.any(features[:, :2]) and not np.any(features[:, 2:])
 
 
-def test_a_dimension_that_cannot_be_is_refused():
+def test_an_invalid_dimension_is_refused():
     with pytest.raises(ValueError, match='dimension 0'):
         shallow.pca(0)
     with pytest.raises(ValueError, match='dimension 7.*have 6'):

@@ -1,4 +1,4 @@
-"""What every closed-form method must do. A new method adds its row to `CASES`."""
+"""Tests of every shallow method. A new method adds its row to `CASES`."""
 
 import jax
 import jax.numpy as jnp
@@ -98,13 +98,13 @@ def test_jit_and_vmap_over_draws_give_what_single_fits_give(made):
     np.testing.assert_allclose(together(keys, stacked), single, rtol=1e-5)
 
 
-def test_the_evaluation_of_deep_methods_serves_it(made):
+def test_evaluation_takes_its_predictions(made):
     source, target = samples(0), samples(0)
     predict = Partial(made.predict, jax.jit(made.fit)(KEY, source, target))
     table = features.Features(target.x, target.label, ('a', 'b', 'c'))
     batches = data.batches(table, 10)  # the last one holds 4 and 6 of padding
-    found = evaluation.evaluate(predict, batches, metrics.accuracy())
-    assert found == {'accuracy': 1.0, 'count': 24}
+    result = evaluation.evaluate(predict, batches, metrics.accuracy())
+    assert result == {'accuracy': 1.0, 'count': 24}
     extracted = evaluation.extract(predict, batches)
     assert extracted['logits'].shape == (24, CLASSES)
     assert extracted['features'].dtype == np.float32
@@ -123,8 +123,8 @@ def test_distances_are_in_float64():
     source = samples(0)._replace(x=x)
     made = shallow.pipeline(shallow.none(), shallow.nearest_neighbour(CLASSES))
     fitted = jax.jit(made.fit)(KEY, source, source)
-    found = jax.jit(made.predict)(fitted, {'x': x})['logits'].argmax(1)
-    assert found.tolist() == source.label.tolist()
+    result = jax.jit(made.predict)(fitted, {'x': x})['logits'].argmax(1)
+    assert result.tolist() == source.label.tolist()
 
 
 def test_a_method_may_classify_by_itself():

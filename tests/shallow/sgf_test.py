@@ -55,14 +55,14 @@ def test_each_part_spans_its_subspace_of_the_geodesic():
 
 def test_many_subspaces_are_the_geodesic_flow_kernel():
     source, target = samples(0, 30, 9), samples(1, 25, 9)
-    found = fit(source, target, 3, subspaces_sampled=101)[1].alignment.matrix
-    found = np.asarray(found).reshape(9, 101, 3)
+    result = fit(source, target, 3, subspaces_sampled=101)[1].alignment.matrix
+    result = np.asarray(result).reshape(9, 101, 3)
     weight = np.full(101, 0.01)
     weight[[0, -1]] = 0.005
     gfk = shallow.pipeline(shallow.gfk(3), shallow.nearest_neighbour(CLASSES))
     factor = np.asarray(gfk.fit(jax.random.key(0), source, target).alignment.factor)
     # The trapezoidal rule is off by theta^2 / (12 * 100^2) at most.
-    sampled = np.einsum('isk,s,jsk->ij', found, weight, found)
+    sampled = np.einsum('isk,s,jsk->ij', result, weight, result)
     np.testing.assert_allclose(sampled, factor @ factor.T, atol=5e-5)
 
 
@@ -76,12 +76,12 @@ def test_components_are_the_scores_of_partial_least_squares():
     scores = nipals(source.x @ np.asarray(whole), np.eye(CLASSES)[source.label], 5)
     sign = np.sign(np.sum(scores * features, 0))
     np.testing.assert_allclose(features, scores * sign, atol=1e-4)
-    own = np.asarray(made.predict(fitted, {'x': source.x})['features'])
-    np.testing.assert_array_equal(own, features)
+    mapped = np.asarray(made.predict(fitted, {'x': source.x})['features'])
+    np.testing.assert_array_equal(mapped, features)
 
 
 def nipals(x, y, count):
-    """Scores by deflation of the features, as the definition has it."""
+    """Scores by deflation of the features, following the definition."""
     x, y = x - x.mean(0), y - y.mean(0)
     scores = []
     for _ in range(count):
@@ -111,7 +111,7 @@ def test_one_target_example_gives_no_direction_and_no_nan():
         assert np.all(np.isfinite(answers['logits']))
 
 
-def test_numbers_that_cannot_be_are_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(ValueError, match='dimension 0'):
         shallow.sgf(0)
     with pytest.raises(ValueError, match='subspaces_sampled 1'):

@@ -11,13 +11,13 @@ from transfer_jax.shallow.sklearn import AdaptedClassifier, Adapter
 
 @pytest.fixture(autouse=True)
 def routing_as_by_default():
-    """Importing skada, as other tests do, turns metadata routing on for everybody."""
+    """Importing skada, as other tests do, turns metadata routing on globally."""
     with sklearn.config_context(enable_metadata_routing=False):
         yield
 
 
 class HalvedAdapter(Adapter):
-    """Fits without `sample_domain`, as scikit-learn's checks do: rows take turns."""
+    """Fits without `sample_domain`, as scikit-learn's checks do: domains alternate."""
 
     def fit(self, X, y, sample_domain=None):
         return super().fit(X, y, _turns(X))

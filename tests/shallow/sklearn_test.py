@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from transfer_jax import shallow
-from transfer_jax.shallow import two_domains
+from transfer_jax.shallow import sample_domains
 from transfer_jax.shallow.sklearn import AdaptedClassifier, Adapter
 from transfer_jax.types import Samples
 
@@ -20,7 +20,7 @@ NAMES = np.array(['cat', 'dog', 'eel'])
 
 
 def domains(seed=0, n=30, d=4):
-    """(x, y, sample_domain): a source, and a target that is turned and moved."""
+    """(x, y, sample_domain): a source, and a rotated and shifted target."""
     rng = np.random.default_rng(seed)
     y = np.arange(2 * n) % 3
     x = 5 * np.eye(3, d)[y] + rng.normal(size=(2 * n, d))
@@ -40,7 +40,7 @@ def parts(x, y, sample_domain):
 
 
 def weighted(slope=1.0):
-    """A method with weights: they grow along the first feature."""
+    """A method with weights that increase along the first feature."""
 
     def fit(key, source, target):
         del key, target
@@ -49,13 +49,13 @@ def weighted(slope=1.0):
     return shallow.none()._replace(fit=fit, weights=lambda fitted: fitted)
 
 
-def own_classes(classes, scale=1.0):
-    """A method that classifies: by the mean of the labelled target examples."""
+def target_means(classes, scale=1.0):
+    """A method that classifies by the class means of labelled target examples."""
 
     def fit(key, source, target):
         del key, source
-        own = jax.nn.one_hot(target.label, classes) * target.mask[:, None]
-        return own.T @ target.x / own.sum(0)[:, None]
+        one_hot = jax.nn.one_hot(target.label, classes) * target.mask[:, None]
+        return one_hot.T @ target.x / one_hot.sum(0)[:, None]
 
     def predict(fitted, x):
         return -scale * jax.numpy.sum((x[:, None] - fitted) ** 2, -1)
@@ -71,24 +71,24 @@ BOTH = functools.partial(
 
 @pytest.fixture(autouse=True)
 def routing_as_by_default():
-    """Importing skada, as other tests do, turns metadata routing on for everybody."""
+    """Importing skada, as other tests do, turns metadata routing on globally."""
     with sklearn.config_context(enable_metadata_routing=False):
         yield
 
 
-def test_the_adapter_maps_each_row_as_its_domains():
+def test_the_adapter_maps_each_row_by_the_map_of_its_domain():
     x, y, sample_domain = domains()
     made = shallow.pipeline(shallow.subspace_alignment(2), shallow.nearest_neighbour(3))
     align = made.fit(jax.random.key(0), *parts(x, y, sample_domain)).alignment
     of_source, of_target = (x @ np.asarray(part) for part in align)
     expected = np.where(sample_domain[:, None] > 0, of_source, of_target)
     adapter = SA(dimension=2)
-    found = adapter.fit_transform(x, y, sample_domain)
-    assert isinstance(found, np.ndarray) and found.dtype == np.float64
-    np.testing.assert_allclose(found, expected, atol=1e-12)
-    np.testing.assert_allclose(adapter.transform(x, sample_domain), found, atol=1e-12)
+    result = adapter.fit_transform(x, y, sample_domain)
+    assert isinstance(result, np.ndarray) and result.dtype == np.float64
+    np.testing.assert_allclose(result, expected, atol=1e-12)
+    np.testing.assert_allclose(adapter.transform(x, sample_domain), result, atol=1e-12)
     target = sample_domain < 0
-    np.testing.assert_allclose(adapter.transform(x[target]), found[target], atol=1e-12)
+    np.testing.assert_allclose(adapter.transform(x[target]), result[target], atol=1e-12)
 
 
 def test_the_classifier_predicts_what_the_pipeline_does():
@@ -115,7 +115,7 @@ def test_the_classifier_predicts_what_the_pipeline_does():
 
 
 @pytest.mark.parametrize('model', [SA(dimension=2), BOTH(dimension=2)])
-def test_labels_of_target_rows_are_not_read(model, same_bits):
+def test_labels_of_target_rows_are_not_used(model, same_bits):
     x, y, sample_domain = domains()
     other = np.where(sample_domain < 0, (y + 1) % 3, y)
     masked = np.where(sample_domain < 0, -1, y)
@@ -126,19 +126,19 @@ def test_labels_of_target_rows_are_not_read(model, same_bits):
     assert model.fit(x, strange, sample_domain).classes_.tolist() == NAMES.tolist()
 
 
-def test_labels_of_target_rows_train_where_they_are_asked_for():
+def test_labels_of_target_rows_are_used_with_target_labels():
     x, y, sample_domain = domains()
     target = np.flatnonzero(sample_domain < 0)
     few = np.concatenate([target[y[target] == c][:2] for c in range(3)])
     labels = np.where(sample_domain < 0, -1, y)
     labels[few] = y[few]
-    model = AdaptedClassifier(own_classes, target_labels=True)
+    model = AdaptedClassifier(target_means, target_labels=True)
     model.fit(x, labels, sample_domain)
     means = np.stack([x[few[y[few] == c]].mean(0) for c in range(3)])
     np.testing.assert_allclose(model.fitted_.alignment, means, atol=1e-12)
     names = np.where(labels < 0, '-1', NAMES[labels])
-    found = model.fit(x, names, sample_domain)
-    np.testing.assert_allclose(found.fitted_.alignment, means, atol=1e-12)
+    result = model.fit(x, names, sample_domain)
+    np.testing.assert_allclose(result.fitted_.alignment, means, atol=1e-12)
     with pytest.raises(ValueError, match='target_labelled'):
         clone(model).set_params(target_labels=False).fit(x, labels, sample_domain)
     with pytest.raises(ValueError, match='no target row is unlabelled'):
@@ -204,7 +204,7 @@ def test_hyper_parameters_are_those_of_the_builders():
     assert SA().set_params(dimension=2).fit(x, y, sample_domain).dimension == 2
 
 
-def test_a_fit_keeps_the_hyper_parameters_it_was_made_with():
+def test_a_fit_keeps_its_hyper_parameters():
     x, y, sample_domain = domains()
     model = BOTH(dimension=2).fit(x, y, sample_domain)
     before = model.predict(x)
@@ -220,8 +220,8 @@ def test_cross_validation_of_a_pipeline_scores_the_target():
     rows = np.arange(len(x))
     splits = [(np.setdiff1d(rows, test), test) for test in np.array_split(target, 3)]
     params = {'adaptedclassifier__sample_domain': sample_domain}
-    found = model_selection.cross_validate(model, x, y, cv=splits, params=params)
-    for (train, test), score in zip(splits, found['test_score'], strict=True):
+    result = model_selection.cross_validate(model, x, y, cv=splits, params=params)
+    for (train, test), score in zip(splits, result['test_score'], strict=True):
         scale = preprocessing.StandardScaler().fit(x[train])
         plain = BOTH(dimension=3)
         plain.fit(scale.transform(x[train]), y[train], sample_domain[train])
@@ -235,7 +235,7 @@ def test_a_grid_search_tunes_an_adapter_in_a_pipeline():
     search = model_selection.GridSearchCV(model, {'adapter__dimension': [1, 3]}, cv=2)
     names = ('adapter__sample_domain', 'classifier__sample_domain')
     search.fit(x, y, **dict.fromkeys(names, sample_domain))
-    # Row by row: the adapter sees both domains, the classifier the source's labels.
+    # Row by row: the adapter uses both domains, the classifier the source labels.
     direct = AdaptedClassifier(
         shallow.subspace_alignment,
         neighbors.KNeighborsClassifier(1),
@@ -245,22 +245,22 @@ def test_a_grid_search_tunes_an_adapter_in_a_pipeline():
     assert search.predict(x).tolist() == expected.tolist()
 
 
-def test_metadata_routing_hands_the_domains_over():
+def test_metadata_routing_passes_the_domains():
     x, y, sample_domain = domains(n=45)
     with sklearn.config_context(enable_metadata_routing=True):
         nearest = AdaptedClassifier(shallow.none, neighbors.KNeighborsClassifier(1))
         model = pipeline.make_pipeline(SA(dimension=3), nearest)
         params = {'sample_domain': sample_domain}
-        found = model_selection.cross_validate(model, x, y, cv=3, params=params)
+        result = model_selection.cross_validate(model, x, y, cv=3, params=params)
         splits = model_selection.StratifiedKFold(3).split(x, y)
-        for (train, test), score in zip(splits, found['test_score'], strict=True):
+        for (train, test), score in zip(splits, result['test_score'], strict=True):
             direct = AdaptedClassifier(
                 shallow.subspace_alignment,
                 neighbors.KNeighborsClassifier(1),
                 dimension=3,
             ).fit(x[train], y[train], sample_domain[train])
-            own = {'sample_domain': sample_domain[test]}
-            assert score == direct.score(x[test], y[test], **own)
+            routed = {'sample_domain': sample_domain[test]}
+            assert score == direct.score(x[test], y[test], **routed)
 
 
 def test_skada_pipelines_and_splitters_take_it():
@@ -280,14 +280,14 @@ def test_skada_pipelines_and_splitters_take_it():
         ).fit(x, y, sample_domain)
         target = x[sample_domain < 0]
         assert model.predict(target).tolist() == direct.predict(target).tolist()
-        found = model_selection.cross_validate(
+        result = model_selection.cross_validate(
             pipeline.make_pipeline(preprocessing.StandardScaler(), BOTH(dimension=3)),
             x,
             y,
             cv=StratifiedDomainShuffleSplit(2, test_size=0.3, random_state=0),
             params={'sample_domain': sample_domain},
         )
-    assert found['test_score'].shape == (2,)
+    assert result['test_score'].shape == (2,)
 
 
 @pytest.mark.parametrize('model', [SA(dimension=2), BOTH(dimension=2)])
@@ -327,8 +327,8 @@ def test_two_classes_give_one_column_of_decisions():
     assert model.predict(x).tolist() == np.where(decision > 0, 1, -1).tolist()
 
 
-def test_rows_go_to_the_function_of_their_domain():
-    found = two_domains.answers(
+def test_rows_are_mapped_by_the_function_of_their_domain():
+    result = sample_domains.map_rows(
         lambda x: x + 10, lambda x: -x, np.arange(4.0)[:, None], np.arange(4) % 2 == 0
     )
-    assert found.ravel().tolist() == [10, -1, 12, -3]
+    assert result.ravel().tolist() == [10, -1, 12, -3]

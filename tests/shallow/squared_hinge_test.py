@@ -42,25 +42,25 @@ def by_newton(x, sign, scale, tolerance):
 def test_the_minimum_is_that_of_newtons_method(n, d, cost):
     x, sign, scale = problem(n, d, 3, cost)
     start = jnp.zeros((d, 3))
-    found = jax.jit(squared_hinge.minimise)(x, sign, scale, start, 1e-12)
+    result = jax.jit(squared_hinge.minimise)(x, sign, scale, start, 1e-12)
     expected = by_newton(x, sign, scale, 1e-12)
-    np.testing.assert_allclose(found.objective, expected.objective, rtol=1e-9)
-    np.testing.assert_allclose(found.w, expected.w, atol=1e-5)
-    assert (found.gap <= 1e-12 * found.objective).all()
-    again = squared_hinge.minimise(x, sign, scale, found.w, 1e-12)
-    np.testing.assert_allclose(again.w, found.w, atol=1e-9)
+    np.testing.assert_allclose(result.objective, expected.objective, rtol=1e-9)
+    np.testing.assert_allclose(result.w, expected.w, atol=1e-5)
+    assert (result.gap <= 1e-12 * result.objective).all()
+    again = squared_hinge.minimise(x, sign, scale, result.w, 1e-12)
+    np.testing.assert_allclose(again.w, result.w, atol=1e-9)
 
 
 def test_two_examples_by_hand():
     # f = w x; 1/2 w^2 + c (1 - w)^2 twice: w = 4 c / (1 + 4 c)
     x, sign = np.array([[1.0], [-1.0]]), np.array([[1.0], [-1.0]])
-    found = squared_hinge.minimise(x, sign, np.full((2, 1), 0.5), np.zeros((1, 1)), 0)
-    np.testing.assert_allclose(found.w, [[2 / 3]], rtol=1e-12)
-    np.testing.assert_allclose(found.objective, [[1 / 3]], rtol=1e-12)
+    result = squared_hinge.minimise(x, sign, np.full((2, 1), 0.5), np.zeros((1, 1)), 0)
+    np.testing.assert_allclose(result.w, [[2 / 3]], rtol=1e-12)
+    np.testing.assert_allclose(result.objective, [[1 / 3]], rtol=1e-12)
 
 
-def test_without_examples_the_answer_is_zero():
+def test_without_examples_the_result_is_zero():
     x, sign, scale = problem(5, 3, 2, 1.0)
-    found = squared_hinge.minimise(x, sign, 0 * scale, np.zeros((3, 2)), 1e-6)
-    np.testing.assert_array_equal(found.w, 0)
-    np.testing.assert_array_equal(found.objective, 0)
+    result = squared_hinge.minimise(x, sign, 0 * scale, np.zeros((3, 2)), 1e-6)
+    np.testing.assert_array_equal(result.w, 0)
+    np.testing.assert_array_equal(result.objective, 0)

@@ -24,7 +24,7 @@ def logits(align, source, target):
 
 
 def directions(x, count):
-    """By a singular value decomposition, where ours takes an eigenproblem."""
+    """By a singular value decomposition instead of an eigenproblem."""
     return np.linalg.svd(x - x.mean(0), full_matrices=False)[2][:count].T
 
 
@@ -43,7 +43,9 @@ def test_features_are_those_of_the_equations(n, m, d):
     xs = directions(source.x.astype(np.float32).astype(float), 4)
     xt = directions(target.x.astype(np.float32).astype(float), 4)
     best = np.linalg.lstsq(xs, xt, rcond=None)[0]  # of eq. 1, without eq. 3
-    sign = np.sign(np.sum(xt * fitted.target, 0))  # a direction has none of its own
+    sign = np.sign(
+        np.sum(xt * fitted.target, 0)
+    )  # the sign of a direction is arbitrary
     np.testing.assert_allclose(fitted.target, xt * sign, atol=1e-9)
     np.testing.assert_allclose(fitted.source, xs @ best * sign, atol=1e-9)
 
@@ -107,7 +109,7 @@ def test_a_domain_of_few_examples_gives_the_directions_it_has(few):
     np.testing.assert_allclose(maps[0] @ maps[1].T, xs @ xs.T @ xt @ xt.T, atol=1e-9)
 
 
-def test_a_dimension_that_cannot_be_is_refused():
+def test_an_invalid_dimension_is_refused():
     with pytest.raises(ValueError, match='dimension 0'):
         shallow.subspace_alignment(0)
     with pytest.raises(ValueError, match='dimension 7.*have 6'):

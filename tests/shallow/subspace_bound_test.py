@@ -13,7 +13,7 @@ def samples(seed, n):
 
 
 @pytest.mark.parametrize('deviation', [300.0, 1e3, 1e4, 1e6])
-def test_it_is_the_last_dimension_whose_gap_is_wide_enough(deviation):
+def test_it_is_the_last_dimension_with_a_sufficient_gap(deviation):
     pair = samples(0, 50), samples(1, 40)
     values = [np.linalg.eigvalsh(np.cov(s.x.T, bias=True))[::-1] for s in pair]
     longest = max(np.sum((s.x - s.x.mean(0)) ** 2, 1).max() for s in pair)
@@ -24,8 +24,8 @@ def test_it_is_the_last_dimension_whose_gap_is_wide_enough(deviation):
         if gap >= needed / (deviation * np.sqrt(40)):
             last = d
     assert last > 0
-    found = shallow.stable_dimension(*pair, deviation=deviation, risk=0.2)
-    assert found == last
+    result = shallow.stable_dimension(*pair, deviation=deviation, risk=0.2)
+    assert result == last
 
 
 def test_padding_and_the_unit_of_the_features_change_nothing():
@@ -41,7 +41,7 @@ def test_padding_and_the_unit_of_the_features_change_nothing():
     assert shallow.stable_dimension(filled, pair[1], deviation=1e3) == plain
 
 
-def test_what_has_no_answer_is_refused():
+def test_problems_without_a_solution_are_refused():
     pair = samples(0, 50), samples(1, 40)
     with pytest.raises(ValueError, match='no dimension is stable'):
         shallow.stable_dimension(*pair, deviation=1e-3)

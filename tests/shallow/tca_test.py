@@ -26,7 +26,7 @@ def gaussian_numpy(x, y):
 
 
 def features(align, source, target, x):
-    """Of the target's side, after a fit."""
+    """The target features after a fit."""
 
     @jax.jit
     def run(source, target, x):
@@ -42,9 +42,9 @@ def mmd(ns, nt):
     return np.outer(e, e)
 
 
-def same_up_to_sign(found, expected, atol=1e-8):
-    sign = np.sign(np.sum(found * expected, 0))
-    np.testing.assert_allclose(found, expected * sign, atol=atol)
+def same_up_to_sign(result, expected, atol=1e-8):
+    sign = np.sign(np.sum(result * expected, 0))
+    np.testing.assert_allclose(result, expected * sign, atol=atol)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_the_defaults_normalise_matrix_examples_and_columns():
     a = scipy.linalg.eigh(k @ h @ k, right)[1][:, ::-1][:, :3]
     z = k @ (a / np.linalg.norm(a, axis=0))
     z /= np.linalg.norm(z, axis=1, keepdims=True)
-    found = features(shallow.tca(3), source, target, target.x)
-    same_up_to_sign(found, z[14:])
+    result = features(shallow.tca(3), source, target, target.x)
+    same_up_to_sign(result, z[14:])
 
 
 def test_regularisations_may_be_a_batch():
@@ -93,7 +93,7 @@ def test_regularisations_may_be_a_batch():
     assert np.abs(together[0] - together[2]).max() > 1e-3
 
 
-def test_means_meet_as_the_regularisation_falls():
+def test_means_approach_as_the_regularisation_decreases():
     source, target = samples(0, 20), samples(1, 20, mean=1.0)
     both = np.concatenate([source.x, target.x])
     gaps = []
@@ -162,12 +162,12 @@ def test_labels_alone_span_a_component_less_than_classes():
     source, target = samples(0, 14), samples(1, 10, mean=0.5)
     align = shallow.semi_supervised_tca(4, classes=3, dependence=1, unit_output=False)
     z = features(align, source, target, target.x)
-    # Centring takes one of three, unless the target's unlabelled rows keep it
+    # Centring removes one of three, unless unlabelled target rows preserve it
     assert np.linalg.matrix_rank(z, tol=1e-9) == 3
     np.testing.assert_array_equal(z[:, 3], 0)
 
 
-def test_hyper_parameters_that_cannot_be_are_refused():
+def test_invalid_hyper_parameters_are_refused():
     with pytest.raises(ValueError, match='dimension 0'):
         shallow.tca(0)
     with pytest.raises(ValueError, match='regularisation 0: must be positive'):

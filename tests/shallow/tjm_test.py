@@ -68,7 +68,7 @@ def test_it_is_the_loop_over_weights(kernel, sparsity, whiten):
     np.testing.assert_allclose(z, expected * sign, atol=1e-6)
 
 
-def test_the_first_turn_is_tca():
+def test_the_first_iteration_is_tca():
     source, target = samples(0, 14), samples(1, 10, mean=0.5)
     once = mapped(shallow.tjm(3, iterations=1), source, target)
     plain = mapped(shallow.tca(3, unit_output=False), source, target)
@@ -81,7 +81,7 @@ def test_domains_of_one_example_each_are_solved():
     assert np.isfinite(mapped(shallow.tjm(2), source, target)).all()
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(ValueError, match='iterations 0'):
         shallow.tjm(3, iterations=0)
     with pytest.raises(ValueError, match='sparsity 0'):

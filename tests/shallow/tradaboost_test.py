@@ -12,7 +12,7 @@ KEY = jax.random.key(0)
 
 
 def stump(classes):
-    """The threshold on the first feature, and its side, of least weighted error."""
+    """The threshold on the first feature, and its sign, with least weighted error."""
 
     def fit(key, source, weights):
         del key
@@ -47,7 +47,7 @@ def fitted(align, source, few, rest):
 
 
 def test_weights_move_by_the_factors_of_the_paper():
-    # A learner that always answers class 1.
+    # A learner that always predicts class 1.
     always = shallow.Classifier(
         lambda key, source, weights: jnp.zeros(1),
         lambda fitted, x: jax.nn.one_hot(jnp.ones(len(x), int), 2),
@@ -55,26 +55,26 @@ def test_weights_move_by_the_factors_of_the_paper():
     source = samples([0, 1, 2, 3], [1, 1, 0, 0])
     few = samples([0, 1, 2, 3], [1, 1, 1, 0])  # the error is 1/4, beta 1/3
     align = shallow.tradaboost(2, iterations=2, classify=always)
-    found = fitted(align, source, few, samples([5.0], [-1])).alignment
-    np.testing.assert_allclose(found.source[0], 1 / 8)
-    np.testing.assert_allclose(found.target[0], [1 / 8] * 4 + [0])
+    result = fitted(align, source, few, samples([5.0], [-1])).alignment
+    np.testing.assert_allclose(result.source[0], 1 / 8)
+    np.testing.assert_allclose(result.target[0], [1 / 8] * 4 + [0])
     shrink = 1 / (1 + np.sqrt(2 * np.log(4) / 2))
     total = 2 + 2 * shrink + 3 + 3
-    np.testing.assert_allclose(found.source[1], [1 / total] * 2 + [shrink / total] * 2)
-    np.testing.assert_allclose(found.target[1], np.array([1, 1, 1, 3, 0]) / total)
-    np.testing.assert_allclose(found.error, [1 / 4, 1 / 2])
-    # The second error is held below 1/2.
-    np.testing.assert_allclose(found.vote, [np.log(3), np.log(0.51 / 0.49)])
+    np.testing.assert_allclose(result.source[1], [1 / total] * 2 + [shrink / total] * 2)
+    np.testing.assert_allclose(result.target[1], np.array([1, 1, 1, 3, 0]) / total)
+    np.testing.assert_allclose(result.error, [1 / 4, 1 / 2])
+    # The second error is clipped below 1/2.
+    np.testing.assert_allclose(result.vote, [np.log(3), np.log(0.51 / 0.49)])
 
 
-def test_it_does_what_a_loop_does():
+def test_it_agrees_with_a_loop():
     source, few, rest = noisy(0, 40, 0.3), noisy(1, 12, 0.2), noisy(2, 30, 0)
     classify = stump(2)
     count = 7
     align = shallow.tradaboost(2, iterations=count, classify=classify)
     made = shallow.pipeline(align)
-    found = made.fit(KEY, source, rest, few)
-    logits = np.asarray(made.predict(found, {'x': rest.x})['logits'])
+    result = made.fit(KEY, source, rest, few)
+    logits = np.asarray(made.predict(result, {'x': rest.x})['logits'])
 
     x = np.concatenate([source.x, few.x])
     label = np.concatenate([source.label, few.label])
@@ -85,9 +85,9 @@ def test_it_does_what_a_loop_does():
         train = jax.jit(lambda w: classify.fit(KEY, both, w))
         for step in range(1, count + 1):
             share = weight / weight.sum()
-            np.testing.assert_allclose(found.alignment.source[step - 1], share[:40])
+            np.testing.assert_allclose(result.alignment.source[step - 1], share[:40])
             np.testing.assert_allclose(
-                found.alignment.target[step - 1][:12], share[40:]
+                result.alignment.target[step - 1][:12], share[40:]
             )
             learned = train(share * 52)
             wrong = np.asarray(classify.logits(learned, x)).argmax(1) != label
@@ -105,12 +105,12 @@ def test_it_does_what_a_loop_does():
     np.testing.assert_array_equal(logits.argmax(1), expected)
 
 
-def test_misleading_source_examples_lose_their_weight():
+def test_misleading_source_examples_lose_weight():
     source, few, rest = noisy(0, 60, 0.5), noisy(1, 10, 0), noisy(2, 50, 0)
     wrong = (source.x[:, 0] > 0) != source.label
     align = shallow.tradaboost(2, iterations=10)
-    found = fitted(align, source, few, rest).alignment
-    share = np.asarray(found.source[-1])
+    result = fitted(align, source, few, rest).alignment
+    share = np.asarray(result.source[-1])
     assert share[wrong].mean() < 0.2 * share[~wrong].mean()
 
 
@@ -122,12 +122,12 @@ def test_several_classes_with_a_class_that_is_absent():
     made = shallow.pipeline(align)
     few = samples(x[:6] + 0.5, label[:6])
     rest = samples(x[6:] + 0.5, label[6:])
-    found = made.fit(KEY, samples(x, label), rest, few)
-    answer = np.asarray(made.predict(found, {'x': rest.x})['logits']).argmax(1)
+    result = made.fit(KEY, samples(x, label), rest, few)
+    answer = np.asarray(made.predict(result, {'x': rest.x})['logits']).argmax(1)
     np.testing.assert_array_equal(answer, label[6:])
 
 
-def test_padding_unlabelled_rows_and_hidden_labels_change_nothing():
+def test_padding_unlabelled_rows_and_masked_labels_change_nothing():
     source, few, rest = noisy(0, 20, 0.2), noisy(1, 6, 0.2), noisy(2, 9, 0)
     made = shallow.pipeline(shallow.tradaboost(2, iterations=3))
 
@@ -159,7 +159,7 @@ def test_a_learner_on_the_host_gives_the_same():
     )
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(ValueError, match='iterations 0'):
         shallow.tradaboost(2, iterations=0)
     made = shallow.pipeline(shallow.tradaboost(2))

@@ -62,14 +62,14 @@ def test_the_entropic_plan_of_two_and_two_is_that_by_hand():
     # By symmetry P = [[p, q], [q, p]] with p + q = 1/2 and p/q = exp((1 - 0) / reg).
     cost = np.array([[0.0, 1.0], [1.0, 0.0]])
     half = np.array([0.5, 0.5])
-    found = double(transport_plans.entropic_plan)(cost, half, half, 0.5)
+    result = double(transport_plans.entropic_plan)(cost, half, half, 0.5)
     p = 0.5 / (1 + np.exp(-2))
     expected = [[p, 0.5 - p], [0.5 - p, p]]
-    np.testing.assert_allclose(found.matrix, expected, atol=1e-9)
+    np.testing.assert_allclose(result.matrix, expected, atol=1e-9)
 
 
 @pytest.mark.parametrize('regularisation', [1.0, 0.03, 0.003, 1e-5])
-def test_marginals_are_right_whatever_the_regularisation(regularisation):
+def test_marginals_are_exact_for_any_regularisation(regularisation):
     cost, a, b = problem()
     plan = double(lambda c, r: transport_plans.entropic_plan(c, a, b, r))(
         cost, regularisation
@@ -107,9 +107,9 @@ def test_over_relaxation_takes_fewer_iterations_than_sinkhorn():
         v = b / (u @ kernel)
         error, plain = np.abs(u * (kernel @ v) - a).sum(), plain + 1
         u = a / (kernel @ v)
-    found = double(transport_plans.entropic_plan)(cost, a, b, reg)
-    np.testing.assert_allclose(found.matrix, u[:, None] * kernel * v, atol=1e-8)
-    assert found.iterations < plain / 2
+    result = double(transport_plans.entropic_plan)(cost, a, b, reg)
+    np.testing.assert_allclose(result.matrix, u[:, None] * kernel * v, atol=1e-8)
+    assert result.iterations < plain / 2
 
 
 def test_potentials_of_the_solution_are_a_start_that_ends_at_once():
@@ -118,7 +118,7 @@ def test_potentials_of_the_solution_are_a_start_that_ends_at_once():
     start = first.source, first.target
     again = double(lambda c: transport_plans.entropic_plan(c, a, b, 0.01, start=start))
     assert again(cost).iterations == transport_plans.CHUNK < first.iterations
-    # Useless potentials are no harm.
+    # Useless initial potentials do no harm.
     wild = (1e3 * start[0], -1e4 * start[1])
     far = double(lambda c: transport_plans.entropic_plan(c, a, b, 0.01, start=wild))
     np.testing.assert_allclose(far(cost).matrix, first.matrix, atol=1e-8)
@@ -126,7 +126,7 @@ def test_potentials_of_the_solution_are_a_start_that_ends_at_once():
 
 def test_the_exact_plan_is_that_of_a_linear_program():
     source, target = samples(0), samples(1, 10, shift=1.0)
-    found = fitted(shallow.exact_transport(), source, unlabelled(target))
+    result = fitted(shallow.exact_transport(), source, unlabelled(target))
     cost = ((source.x[:, None] - target.x) ** 2).sum(-1)
     a, b = np.full(18, 1 / 18), np.full(10, 1 / 10)
     best = optimize.linprog(
@@ -135,7 +135,7 @@ def test_the_exact_plan_is_that_of_a_linear_program():
         b_eq=np.concatenate([a, b]),
     )
     plan = best.x.reshape(18, 10)
-    np.testing.assert_allclose(found.barycentre, 18 * plan @ target.x, atol=1e-9)
+    np.testing.assert_allclose(result.barycentre, 18 * plan @ target.x, atol=1e-9)
 
 
 def group_objective(plan, cost, label, reg, weight):
@@ -147,25 +147,25 @@ def group_objective(plan, cost, label, reg, weight):
 def test_group_lasso_satisfies_the_conditions_of_its_minimum():
     cost, a, b = problem(4)
     label = np.arange(12) % CLASSES
-    own = np.eye(CLASSES)[label]
+    membership = np.eye(CLASSES)[label]
     reg, weight = 0.05, 0.1
-    found = double(
+    result = double(
         lambda c: transport_regularised.conditional_gradient(
             c,
             a,
             b,
-            transport_regularised.group_lasso(own, weight),
+            transport_regularised.group_lasso(membership, weight),
             reg,
             tolerance=1e-12,
             iterations=300,
         )
     )(cost)
-    plan = found.matrix
-    assert found.gap <= 1e-12
+    plan = result.matrix
+    assert result.gap <= 1e-12
 
     def violation(plan):
         # Gradients are potentials of rows and columns: no mixed differences.
-        norm = own @ np.sqrt(own.T @ plan**2)
+        norm = membership @ np.sqrt(membership.T @ plan**2)
         slope = cost + weight * plan / norm + reg * np.log(plan)
         mixed = slope - slope.mean(1, keepdims=True) - slope.mean(0) + slope.mean()
         return np.sum(plan * mixed**2)
@@ -199,8 +199,8 @@ def test_the_laplacian_has_the_gradient_of_its_objective():
         penalty = transport_regularised.laplacian(xs, xt, graphs, 0.5, 0.3)
         return penalty.gradient(plan), penalty.along(plan, plan)(1.0)
 
-    found, (slope, _) = double(gradient)(plan)
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    result, (slope, _) = double(gradient)(plan)
+    np.testing.assert_allclose(result, expected, atol=1e-12)
     np.testing.assert_allclose(slope, 2 * np.sum(expected * plan), rtol=1e-12)
 
 
@@ -216,30 +216,32 @@ def test_the_exact_laplacian_plan_is_below_the_exact_plan():
 def test_source_examples_move_to_their_barycentres_and_others_along():
     source, target = samples(0), unlabelled(samples(1, 20, shift=1.0))
     align = shallow.entropic_transport(0.02)
-    found = fitted(align, source, target)
+    result = fitted(align, source, target)
     other = source.x[[3, 7]] + 1e-3 * np.ones((2, 3))
-    moved = double(align.source)(found, source.x)
-    np.testing.assert_array_equal(moved, found.barycentre)
+    mapped = double(align.source)(result, source.x)
+    np.testing.assert_array_equal(mapped, result.barycentre)
     np.testing.assert_array_equal(
-        double(align.source)(found, source.x[:5]), found.barycentre[:5]
+        double(align.source)(result, source.x[:5]), result.barycentre[:5]
     )
     np.testing.assert_allclose(
-        double(align.source)(found, other), found.barycentre[[3, 7]] + 1e-3, atol=1e-12
+        double(align.source)(result, other),
+        result.barycentre[[3, 7]] + 1e-3,
+        atol=1e-12,
     )
-    np.testing.assert_array_equal(align.target(found, target.x), target.x)
+    np.testing.assert_array_equal(align.target(result, target.x), target.x)
 
 
-def test_equal_source_examples_keep_their_own_barycentres():
+def test_equal_source_examples_have_different_barycentres():
     source, target = samples(0, 6), unlabelled(samples(1, 6, shift=1.0))
     source = source._replace(x=np.repeat(source.x[:3], 2, 0))
     align = shallow.exact_transport()
-    found = fitted(align, source, target)
-    moved = double(align.source)(found, source.x)
-    assert len(np.unique(moved.round(9), axis=0)) == 6
+    result = fitted(align, source, target)
+    mapped = double(align.source)(result, source.x)
+    assert len(np.unique(mapped.round(9), axis=0)) == 6
 
 
 @pytest.mark.parametrize('name', METHODS)
-def test_padding_moves_nothing(name):
+def test_padding_does_not_matter(name):
     align = METHODS[name]()
     source, target = samples(0), unlabelled(samples(1, 15, shift=1.0))
 
@@ -258,30 +260,30 @@ def test_few_equal_and_constant_examples_give_finite_features(name):
     align = METHODS[name]()
     source, target = samples(0, 6), unlabelled(samples(1, 6))
     one = jax.tree.map(lambda leaf: leaf[:1], target)
-    found = fitted(align, source, one)
-    np.testing.assert_allclose(found.barycentre, np.repeat(one.x, 6, 0), atol=1e-9)
+    result = fitted(align, source, one)
+    np.testing.assert_allclose(result.barycentre, np.repeat(one.x, 6, 0), atol=1e-9)
     equal = source._replace(x=np.ones_like(source.x))
-    found = fitted(align, equal, equal._replace(label=target.label))
-    np.testing.assert_allclose(found.barycentre, equal.x, atol=1e-9)
+    result = fitted(align, equal, equal._replace(label=target.label))
+    np.testing.assert_allclose(result.barycentre, equal.x, atol=1e-9)
 
 
 @pytest.mark.parametrize('name', ['class', 'entropic', 'exact'])
-def test_labelled_target_examples_receive_from_their_class_alone(name):
+def test_labelled_target_examples_receive_only_from_their_class(name):
     source, target = samples(0), samples(1, 18, shift=2.0)
     mixed = target._replace(label=(target.label + 1) % CLASSES)  # against the geometry
-    found = fitted(METHODS[name](), source, mixed)
+    result = fitted(METHODS[name](), source, mixed)
     for c in range(CLASSES):
-        mean = found.barycentre[source.label == c].mean(0)
+        mean = result.barycentre[source.label == c].mean(0)
         np.testing.assert_allclose(mean, mixed.x[mixed.label == c].mean(0), atol=1e-6)
 
 
-def test_labels_that_no_plan_can_satisfy_are_satisfied_as_far_as_possible():
+def test_infeasible_labels_are_satisfied_as_far_as_possible():
     source, target = samples(0, 6), samples(1, 6)
     target = target._replace(label=np.zeros(6, int))
-    found = fitted(shallow.exact_transport(), source, target)
-    assert np.isfinite(found.barycentre).all()
-    found = fitted(shallow.entropic_transport(0.01), source, target)
-    assert np.isfinite(found.barycentre).all()
+    result = fitted(shallow.exact_transport(), source, target)
+    assert np.isfinite(result.barycentre).all()
+    result = fitted(shallow.entropic_transport(0.01), source, target)
+    assert np.isfinite(result.barycentre).all()
 
 
 def test_regularisations_may_be_traced_and_mapped_over():
@@ -302,13 +304,13 @@ def test_class_regularisation_keeps_classes_together():
     source, target = samples(0, 30), unlabelled(samples(1, 30, shift=1.0))
     with jax.enable_x64(True):
         made = transport.transport_problem(source, target)
-        own = jax.nn.one_hot(source.label, CLASSES, dtype=float)
+        membership = jax.nn.one_hot(source.label, CLASSES, dtype=float)
 
         def purity(weight):
             plan = transport_regularised.class_concave(
-                *made[:3], own, 0.05, weight, iterations=10, offset=1e-3
+                *made[:3], membership, 0.05, weight, iterations=10, offset=1e-3
             ).matrix
-            return jnp.sum(jnp.max(own.T @ plan, 0))
+            return jnp.sum(jnp.max(membership.T @ plan, 0))
 
         assert purity(0.05) > purity(0.0) + 0.05
 
@@ -322,6 +324,6 @@ def test_class_regularisation_keeps_classes_together():
         (lambda: shallow.laplacian_transport(1.0, source_share=1.5), 'source_share'),
     ],
 )
-def test_regularisations_that_cannot_be_are_refused(make, match):
+def test_invalid_regularisations_are_refused(make, match):
     with pytest.raises(ValueError, match=match):
         make()

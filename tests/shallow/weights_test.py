@@ -1,4 +1,4 @@
-"""What every weighting of source examples must do."""
+"""Tests of every method of instance weighting."""
 
 import jax
 import jax.numpy as jnp
@@ -48,11 +48,11 @@ def weights(align, source, target):
 
 def test_examples_like_the_targets_weigh_more(align):
     source, target = samples(0, n=60), samples(1, n=50, mean=0.4)
-    found = weights(align, source, target)
-    assert found.shape == (60,) and found.min() >= 0
-    assert abs(found.mean() - 1) < 0.6
+    result = weights(align, source, target)
+    assert result.shape == (60,) and result.min() >= 0
+    assert abs(result.mean() - 1) < 0.6
     side = source.x.mean(1) > 0
-    assert found[side].mean() > 2 * found[~side].mean()
+    assert result[side].mean() > 2 * result[~side].mean()
 
 
 def test_the_classifier_is_trained_with_the_weights(align):
@@ -117,10 +117,10 @@ def test_hard_inputs_have_finite_weights(align, case):
         target = target._replace(x=np.repeat(target.x[:2], 12, 0))
     else:
         target = target._replace(x=target.x + 1e4)
-    found = weights(align, source, target)
-    assert np.all(np.isfinite(found)) and found.min() >= 0
+    result = weights(align, source, target)
+    assert np.all(np.isfinite(result)) and result.min() >= 0
     if case == 'constant':
-        np.testing.assert_allclose(found, 1, atol=1e-6)
+        np.testing.assert_allclose(result, 1, atol=1e-6)
 
 
 def test_a_classifier_without_weights_refuses(align):

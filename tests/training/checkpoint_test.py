@@ -1,5 +1,6 @@
 """Checkpoints: the same bits back; damage is set aside; a full disk harms nothing."""
 
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -31,11 +32,11 @@ def _state(seed, step=0):
 LIKE = jax.eval_shape(lambda: _state(0))
 
 
-def _quiet(folder):
+def _quiet(folder, like=LIKE):
     """The restored checkpoint; any warning is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter('error', UserWarning)
-        return checkpoint.restore(folder, LIKE)
+        return checkpoint.restore(folder, like)
 
 
 def test_the_same_bits_come_back(tmp_path, same_bits):
@@ -100,8 +101,6 @@ def test_a_damaged_newest_checkpoint_is_set_aside(tmp_path, how, same_bits):
 
 def test_arrays_exchanged_for_sound_others_are_noticed(tmp_path):
     """Only the digest can tell: both checkpoints are whole."""
-    import shutil
-
     checkpoint.save(tmp_path / 'one', _state(1, 1), 1)
     checkpoint.save(tmp_path / 'two', _state(2, 1), 1)
     largest = {}
@@ -123,6 +122,101 @@ def test_all_damaged_is_as_none(tmp_path):
     with pytest.warns(UserWarning) as caught:
         assert checkpoint.restore(tmp_path, LIKE) is None
     assert sum('is damaged' in str(warning.message) for warning in caught) == 2
+
+
+def _contents(folder):
+    """{path: bytes} of every file."""
+    files = [path for path in folder.rglob('*') if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def _wider(params):
+    return {'net': {**params['net'], 'kernel': jnp.zeros((40, 31))}}
+
+
+def _of_another_type(params):
+    return {'net': {**params['net'], 'kernel': jnp.zeros((40, 30), jnp.bfloat16)}}
+
+
+def _without_bias(params):
+    return {'net': {k: v for k, v in params['net'].items() if k != 'bias'}}
+
+
+def _with_scale(params):
+    return {'net': {**params['net'], 'scale': jnp.zeros(4)}}
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (_wider, r'params/net/kernel .float32.40, 30. saved, float32.40, 31. expected'),
+        (_of_another_type, 'params/net/kernel .float32.* saved, bfloat16.* expected'),
+        (_without_bias, 'params/net/bias .float32.4. saved, none expected'),
+        (_with_scale, 'params/net/scale .none saved, float32.4. expected'),
+    ],
+)
+def test_another_structure_is_refused_and_nothing_on_disk_is_touched(
+    tmp_path, same_bits, change, message
+):
+    for step in (1, 2):
+        checkpoint.save(tmp_path, _state(step, step), step)
+    before = _contents(tmp_path)
+    other = _state(0).replace(params=change(_state(0).params))
+    with pytest.raises(checkpoint.StructureError, match=message):
+        _quiet(tmp_path, jax.eval_shape(lambda: other))
+    assert _contents(tmp_path) == before
+    restored = _quiet(tmp_path)
+    assert restored.step == 2
+    same_bits(restored.state, _state(2, 2))
+
+
+def test_damage_is_never_taken_for_another_structure(tmp_path, same_bits):
+    """Whichever file is cut: the same bits come back, or it is set aside."""
+    checkpoint.save(tmp_path / 'sound', _state(1, 1), 1)
+    names = sorted(_contents(tmp_path / 'sound'))
+    aside = 0
+    for i, name in enumerate(names):
+        copy = shutil.copytree(tmp_path / 'sound', tmp_path / str(i))
+        _truncate(copy / name)
+        with warnings.catch_warnings(record=True):
+            warnings.simplefilter('always')
+            restored = checkpoint.restore(copy, LIKE)
+        if restored is None:
+            aside += (copy / 'damaged_1').is_dir()
+        else:
+            same_bits(restored.state, _state(1, 1))
+    assert aside > 0
+
+
+def test_a_checkpoint_is_kept_beside_those_of_a_run(tmp_path, same_bits):
+    run, best = tmp_path / 'run', tmp_path / 'models' / 'best'
+    for step in (1, 2):
+        checkpoint.save(run, _state(step, step), step)
+    checkpoint.keep(run, 1, best)
+    same_bits(_quiet(best).state, _state(1, 1))
+    checkpoint.keep(run, 2, best)  # in place of the older one
+    assert [path.name for path in best.iterdir()] == ['2']
+    checkpoint.keep(run, 2, best)  # again, as after a crash
+    shutil.rmtree(run)
+    restored = _quiet(best)
+    assert restored.step == 2
+    same_bits(restored.state, _state(2, 2))
+
+
+def test_what_a_crash_left_of_a_kept_checkpoint_is_cleared_away(tmp_path, same_bits):
+    checkpoint.save(tmp_path / 'run', _state(1, 1), 1)
+    (tmp_path / 'best' / 'part_1').mkdir(parents=True)
+    assert _quiet(tmp_path / 'best') is None
+    checkpoint.keep(tmp_path / 'run', 1, tmp_path / 'best')
+    assert [path.name for path in (tmp_path / 'best').iterdir()] == ['1']
+    same_bits(_quiet(tmp_path / 'best').state, _state(1, 1))
+
+
+def test_a_checkpoint_that_cannot_be_kept_is_a_clear_error(tmp_path):
+    checkpoint.save(tmp_path / 'run', _state(1, 1), 1)
+    (tmp_path / 'file').write_text('in the way')
+    with pytest.raises(checkpoint.CheckpointError, match='cannot keep checkpoint 1'):
+        checkpoint.keep(tmp_path / 'run', 1, tmp_path / 'file' / 'best')
 
 
 def test_a_write_that_was_cut_off_is_not_a_checkpoint(tmp_path, same_bits):
@@ -173,7 +267,7 @@ FULL_DISK = """
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
     like = jax.eval_shape(lambda: state(1.0, 1_000))
     restored = checkpoint.restore(folder, like)
-    print('kept:', restored.step, float(restored.state.params['net'].sum()))
+    print('left:', restored.step, float(restored.state.params['net'].sum()))
 """
 
 
@@ -189,4 +283,4 @@ def test_a_full_disk_is_a_clear_error_and_the_last_checkpoint_is_kept(tmp_path):
     assert run.returncode == 0, run.stderr[-2000:]
     assert 'refused: cannot write checkpoint 2' in run.stdout
     assert 'make room and start the same command again' in run.stdout
-    assert 'kept: 1 1000.0' in run.stdout
+    assert 'left: 1 1000.0' in run.stdout

@@ -54,6 +54,56 @@ def test_the_first_state_is_still_there_afterwards():
     assert state.params['sum'] == 0
 
 
+class _Every:
+    """A hook for every `period`-th step."""
+
+    def __init__(self, period):
+        self.period, self.calls = period, []
+
+    def next_due(self, step):
+        return (step // self.period + 1) * self.period
+
+    def __call__(self, step, state, metrics):
+        self.calls.append((step, int(state.step), metrics))
+
+
+def test_a_hook_is_called_at_the_steps_it_asks_for_with_all_metrics_since():
+    hook = _Every(3)
+    fit(_method(), _state(), _Numbers(), key=KEY, steps=8, start=1, hooks=[hook])
+    assert [(step, taken) for step, taken, _ in hook.calls] == [(3, 2), (6, 5)]
+    for (_, _, metrics), expected in zip(hook.calls, [[1, 2], [3, 4, 5]], strict=True):
+        assert set(metrics) == {'x'}
+        assert isinstance(metrics['x'], np.ndarray)
+        np.testing.assert_array_equal(metrics['x'], expected)
+
+
+def test_a_hook_may_ask_for_an_earlier_step_than_before():
+    """As that of a run does when a signal comes."""
+    hook = _Every(100)
+
+    def hurry(step, state, metrics):
+        if step == 4:
+            hook.period = 1
+
+    fit(_method(), _state(), _Numbers(), key=KEY, steps=6, hooks=[hurry, hook])
+    assert [step for step, _, _ in hook.calls] == [4, 5, 6]
+    assert [metrics['x'].shape for _, _, metrics in hook.calls] == [(4,), (1,), (1,)]
+
+
+def test_a_plain_function_beside_it_still_sees_every_step():
+    hook, seen = _Every(2), []
+    fit(
+        _method(),
+        _state(),
+        _Numbers(),
+        key=KEY,
+        steps=5,
+        hooks=[hook, lambda t, state, metrics: seen.append((t, float(metrics['x'])))],
+    )
+    assert seen == [(1, 0.0), (2, 1.0), (3, 2.0), (4, 3.0), (5, 4.0)]
+    assert [step for step, _, _ in hook.calls] == [2, 4]
+
+
 def test_a_hook_that_raises_closes_the_reader():
     closed = []
 

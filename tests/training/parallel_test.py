@@ -1,4 +1,4 @@
-"""Several runs, several steps: the same numbers as one by one."""
+"""Several runs or steps in one program give the same numbers as one by one."""
 
 import flax.linen as nn
 import jax
@@ -14,7 +14,7 @@ VALUES = {'seeds': {}, 'rates': {'rate': [0.05, 0.2]}}
 
 
 class Dense(nn.Module):
-    """An encoder that compiles at once."""
+    """An encoder that compiles fast."""
 
     @nn.compact
     def __call__(self, x, *, train, domain=None):
@@ -48,12 +48,12 @@ def keys():
 
 @pytest.fixture(scope='module')
 def rows(batch):
-    """The batch of each run: each has its own."""
+    """A different batch for each run."""
     return [batch(0), batch(10)]
 
 
 def _whole(method):
-    """(key, batch) -> all that a method answers: first state, step, prediction."""
+    """(key, batch) -> all outputs of a method: state, metrics, prediction."""
 
     def run(key, batch):
         state, metrics = method.step(method.init(key, batch), batch, key)
@@ -64,7 +64,7 @@ def _whole(method):
 
 @pytest.fixture(scope='module')
 def singles(make, keys, rows):
-    """{values: the answers of each run alone, stacked}."""
+    """{values: the outputs of each run alone, stacked}."""
     usual, fast = _whole(make()), _whole(make(0.2))
     first, second = usual(keys[0], rows[0]), usual(keys[1], rows[1])
     return {
@@ -87,9 +87,9 @@ def _close(one, two):
 @pytest.mark.parametrize('name', VALUES)
 def test_over_runs_equals_single_runs(make, keys, rows, singles, name, how):
     many = parallel.over_runs(make, VALUES[name], how=how)
-    answers = _whole(many)(keys, _stack(rows))
-    _close(answers, singles[name])
-    kernels = answers[0].params['encoder']['dense']['kernel']
+    outputs = _whole(many)(keys, _stack(rows))
+    _close(outputs, singles[name])
+    kernels = outputs[0].params['encoder']['dense']['kernel']
     assert abs(kernels[0] - kernels[1]).max() > 1e-3  # two runs, not one twice
 
 
@@ -127,21 +127,21 @@ def test_any_scalar_may_differ_between_runs(networks, keys, rows, name):
         if name == 'temperature':
             return methods.mcc(Dense(), classifier, **given, temperature=value)
 
-        def penalty(passed, state):
+        def penalty(out, state):
             kernel = ops.gaussian_kernel(value[None])
-            pair = two_domains.gathered(passed, 'features')
+            pair = two_domains.gathered(out, 'features')
             return losses.mmd_biased(*pair, kernel=kernel), {}
 
         return two_domains.regularised(Dense(), classifier, **given, penalty=penalty)
 
     values = jnp.float32([0.5, 4.0])
     many = parallel.over_runs(lambda value: make(value), {'value': values}, how='vmap')
-    answers = _whole(many)(keys, _stack(rows))
+    outputs = _whole(many)(keys, _stack(rows))
     alone = [
         _whole(make(value))(key, row)
         for value, key, row in zip(values, keys, rows, strict=True)
     ]
-    _close(answers, _stack(alone))
+    _close(outputs, _stack(alone))
 
 
 def test_a_way_that_there_is_not_is_named(make):
@@ -152,5 +152,7 @@ def test_a_way_that_there_is_not_is_named(make):
 def test_of_several_processes_a_stream_must_have_rows_of_one(batch, monkeypatch):
     monkeypatch.setattr(jax, 'device_count', lambda: 2)
     monkeypatch.setattr(jax, 'process_count', lambda: 2)
-    with pytest.raises(ValueError, match='without of_process .* by 2 processes'):
-        parallel.spread(None, [batch()])
+    with pytest.raises(
+        ValueError, match='2 processes need a stream with process_shard'
+    ):
+        parallel.shard(None, [batch()])

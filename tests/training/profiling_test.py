@@ -1,4 +1,4 @@
-"""A trace of some steps: when it is taken, and what it is read as."""
+"""A profiler trace: when it is taken, and how it is read."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ def _event(name, start, duration, thread=1):
 
 
 def test_costs_are_own_times_by_name(tmp_path):
-    """A fusion of 10 us holds 4 us of another operation; waiting is no cost."""
+    """A fusion of 10 us contains 4 us of another operation; waiting does not count."""
     names = {1: 'XLA Ops', 2: 'python'}
     events = [
         {
@@ -54,12 +54,12 @@ def test_costs_are_own_times_by_name(tmp_path):
 def test_ten_steps_are_traced_once(tmp_path):
     hook, square = profiling.Trace(tmp_path), jax.jit(lambda x: x @ x)
     x = jnp.ones((200, 200))
-    assert 'no profile' in hook.told()
+    assert 'no profile' in hook.summary()
     for step in range(1, 31):
         x = square(x) / 200
         hook(step, x, {})
     assert len(list(tmp_path.rglob('*.trace.json.gz'))) == 1
-    lines = hook.told().splitlines()
+    lines = hook.summary().splitlines()
     assert lines[0] == f'profile of 10 steps: {tmp_path}'
     assert lines[1].startswith('the device was at work ')
     assert 2 < len(lines) <= 2 + profiling.SHOWN and 'ms a step' in lines[2]

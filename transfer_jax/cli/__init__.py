@@ -2,11 +2,20 @@
 
 from transfer_jax.cli.launch import (
     Flags,
+    check_config,
+    configs_equal,
     default_folder,
     errors,
     execute,
     main,
-    same,
 )
 
-__all__ = ['Flags', 'default_folder', 'errors', 'execute', 'main', 'same']
+__all__ = [
+    'Flags',
+    'check_config',
+    'configs_equal',
+    'default_folder',
+    'errors',
+    'execute',
+    'main',
+]

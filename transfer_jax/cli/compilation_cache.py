@@ -1,4 +1,4 @@
-"""Compiled programs, kept from one start to the next."""
+"""JAX's persistent compilation cache."""
 
 import hashlib
 import os
@@ -11,30 +11,30 @@ VARIABLE = 'JAX_COMPILATION_CACHE_DIR'
 BYTES = 2 * 1024**3  # on disk; the oldest go
 
 
-def keep() -> None:
+def enable() -> None:
     """Keep what is compiled in $JAX_COMPILATION_CACHE_DIR, and find it there again.
 
     By default transfer_jax/programs in the user's cache folder ($XDG_CACHE_HOME, else
     ~/.cache), with a folder for each kind of processor: machines of a cluster may share
     it. An empty variable turns it off, and so does a folder that cannot be written.
     """
-    place = os.environ.get(VARIABLE)
-    if place is None:
-        place = default()
+    path = os.environ.get(VARIABLE)
+    if path is None:
+        path = default()
         try:
-            pathlib.Path(place).mkdir(parents=True, exist_ok=True)
+            pathlib.Path(path).mkdir(parents=True, exist_ok=True)
         except OSError:
             return
-    if not place:
+    if not path:
         return
-    jax.config.update('jax_compilation_cache_dir', place)
+    jax.config.update('jax_compilation_cache_dir', path)
     # Of a hundred small programs each compiles soon, and all of them do not.
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
     jax.config.update('jax_compilation_cache_max_size', BYTES)
 
 
 def default() -> str:
-    """Where programs are kept on this machine."""
+    """The folder of compiled programs on this machine."""
     home = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
     return str(pathlib.Path(home) / 'transfer_jax' / 'programs' / _processor())
 

@@ -1,4 +1,4 @@
-"""Several processes as one machine: jax.distributed, from the flags of a page."""
+"""Training in several processes: jax.distributed, from the command line."""
 
 import jax
 

@@ -1,4 +1,4 @@
-"""The command line of the pages: flags, run folder, errors."""
+"""The command line of an experiment: flags, run folder, errors."""
 
 import contextlib
 import dataclasses
@@ -24,24 +24,24 @@ Config = TypeVar('Config')
 
 @dataclasses.dataclass(frozen=True)
 class Flags(Generic[Config]):
-    """The flags of a page."""
+    """The flags of an experiment."""
 
     config: Config
-    """What is run; decides the result."""
+    """What is run. It decides the result."""
     run_dir: pathlib.Path | None = None
     """Folder of the run. Default: runs/EXPERIMENT/TASK-DIGEST_OF_THE_CONFIG, so that
-    the same command goes on with the same run."""
+    the same command resumes the same run."""
     data_dir: str | None = None
     """Data folder(s), separated by ':'. Default: $TRANSFER_JAX_DATA, else
     ~/tensorflow_datasets."""
     profile: bool = False
     """Write a trace of ten steps to the run folder, for TensorBoard or Perfetto, and
-    say what costs most."""
+    print what costs most."""
     distributed: str = ''
     """Train in several processes: auto on SLURM and TPU pods, else HOST:PORT of process
     0. All of them need the same run folder."""
     processes: int | None = None
-    """How many processes there are, where the cluster does not say it."""
+    """Number of processes, where the cluster does not give it."""
     process: int | None = None
     """Which of them this is, from 0."""
     debug: bool = False
@@ -61,25 +61,26 @@ def main(
         Flags[config], prog=program(module), description=module.__doc__ or ''
     )
     with errors(flags.debug):
-        allocator.keep()
+        allocator.retain_freed()
         distributed.start(flags.distributed, flags.processes, flags.process)
-        compilation_cache.keep()
+        compilation_cache.enable()
+        check_config(flags.config)
         experiment = build(flags.config)
-        place = flags.run_dir or default_folder(experiment)
-        execute(experiment, place, flags.data_dir, profile=flags.profile)
+        run_dir = flags.run_dir or default_folder(experiment)
+        execute(experiment, run_dir, flags.data_dir, profile=flags.profile)
 
 
 def execute(
     experiment: runs.Experiment | runs.Study,
-    place: pathlib.Path,
+    run_dir: pathlib.Path,
     data_dir: str | None = None,
     *,
     profile: bool = False,
 ) -> dict:
-    """Run an experiment, write its report, say what came of it and where it is.
+    """Runs an experiment, writes its report, and prints its table and their paths.
 
     Args:
-      profile: trace ten steps, and say what costs most.
+      profile: traces ten steps, and prints what costs most.
     """
     # matplotlib: only when there is something to draw
     from transfer_jax.reports import run_report, study_report
@@ -87,20 +88,20 @@ def execute(
     if isinstance(experiment, runs.Study):
         if profile or jax.process_count() > 1:
             flag = '--profile' if profile else '--distributed'
-            raise ValueError(f'{flag} is for trainings; this page is a study')
-        result, prepared = runs.run_study(experiment, place, data_dir=data_dir)
+            raise ValueError(f'{flag} is for trainings; this experiment is a study')
+        result, prepared = runs.run_study(experiment, run_dir, data_dir=data_dir)
         log.console.print(study_tables.text(result), soft_wrap=True, markup=False)
-        page = study_report.write(experiment, place, result, prepared)
+        path = study_report.write(experiment, run_dir, result, prepared)
     else:
-        hooks = [profiling.Trace(place / 'profile')] if profile else []
-        result = runs.run(experiment, place, data_dir=data_dir, hooks=hooks)
+        hooks = [profiling.Trace(run_dir / 'profile')] if profile else []
+        result = runs.run(experiment, run_dir, data_dir=data_dir, hooks=hooks)
         if not parallel.is_first():
             return result
         for hook in hooks:
-            log.console.print(hook.told(), soft_wrap=True, markup=False)
+            log.console.print(hook.summary(), soft_wrap=True, markup=False)
         log.console.print(run_report.text_table([result]), soft_wrap=True)
-        page = run_report.write(experiment, place, data_dir)
-    log.console.print(f'report: {page}', soft_wrap=True)
+        path = run_report.write(experiment, run_dir, data_dir)
+    log.console.print(f'report: {path}', soft_wrap=True)
     return result
 
 
@@ -115,7 +116,7 @@ def default_folder(
     return root / experiment.name / f'{task}-{digest}'
 
 
-def same(one: Config, other: Config) -> bool:
+def configs_equal(one: Config, other: Config) -> bool:
     """Whether two configs are equal; an array in one of them equals nothing.
 
     Within a trace the numbers of a config may be arrays (runs.grouping), and `==` would
@@ -130,9 +131,26 @@ def same(one: Config, other: Config) -> bool:
     return True
 
 
+def check_config(config: object) -> None:
+    """Refuses values that no experiment can run with.
+
+    Raises:
+      ValueError: no seeds or steps, a batch of one, a rate that is not positive.
+    """
+    lowest = {'seeds': 1, 'steps': 1, 'batch': 2}
+    for field in dataclasses.fields(config):
+        name, value = field.name, getattr(config, field.name)
+        if not isinstance(value, int | float):
+            continue
+        if name in lowest and value < lowest[name]:
+            raise ValueError(f'{name} is {value}: give {lowest[name]} or more')
+        if (name == 'rate' or name.endswith('_rate')) and not value > 0:
+            raise ValueError(f'{name} is {value}: give a positive learning rate')
+
+
 @contextlib.contextmanager
 def errors(debug: bool) -> Iterator[None]:
-    """Turns the errors that a user can cause into one line and an exit code."""
+    """Shows an error that a user can cause in one line, and exits with its code."""
     try:
         yield
     except runs.Interrupted as stop:

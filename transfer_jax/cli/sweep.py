@@ -1,14 +1,14 @@
-"""Every config of a page's sweep(), or of a grid; finished ones are not run again.
+"""Runs every config of an experiment's sweep(), or of a grid; skips finished ones.
 
     python -m experiments.sweep experiments.adaptation.dann
     python -m experiments.sweep experiments.adaptation.digits \
         --grid config.method=dann,mcc --grid config.rate=3e-4,1e-3,3e-3
 
-Configs that differ in traced numbers alone (a page's TRACED: rates, weights) are one
-compiled program. On an accelerator they train side by side, on CPU one after another.
-Each has the run folder of its own command, from which it goes on wherever it was
-stopped. What came of it all is in RUN_ROOT/EXPERIMENT/sweep-DIGEST: report.html,
-table.csv, table.tex, figures/.
+Configs that differ only in traced numbers (the experiment's TRACED: rates, weights)
+share one compiled program. On an accelerator they train at the same time, on CPU one
+after another. Each has the run folder of its own command and resumes from it. The
+report of the sweep is in RUN_ROOT/EXPERIMENT/sweep-DIGEST: report.html, table.csv,
+table.tex, figures/.
 """
 
 import dataclasses
@@ -28,29 +28,31 @@ from transfer_jax import runs
 from transfer_jax.cli import allocator, cluster, compilation_cache, grid, launch
 from transfer_jax.reports import run_report, study_tables, sweep_report
 from transfer_jax.runs import folder, grouping, vectorised
+from transfer_jax.training import parallel
 
 Work = runs.Experiment | runs.Study
 
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """Run a sweep; started again it goes on where it was."""
+    """Runs a sweep; the same command resumes it."""
 
-    page: tyro.conf.Positional[str]
+    experiment: tyro.conf.Positional[str]
     """The module of an experiment: any that can be imported and has Config, build and
     sweep. `python -m experiments` lists ours."""
     grid: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """FIELD=VALUE,VALUE: an axis of a grid, or with one value a setting. May be given
-    several times; instead of the page's sweep()."""
+    several times; in place of the experiment's sweep()."""
     fast: bool = False
-    """The grid starts from the page's run of seconds on generated data."""
+    """The grid starts from fast(), a run of seconds on generated data."""
     traced: tuple[str, ...] = ()
-    """Fields that may differ within one program, beside those that the page names."""
+    """More fields, beside TRACED, that may differ within one program."""
     together: int | None = None
-    """Runs trained side by side. Default: all of a group on an accelerator, 1 on CPU;
-    0 is all of a group."""
+    """Runs that train at the same time. Default: all of a group on an accelerator, 1 on
+    CPU; 0 is all of a group."""
     how: str = ''
-    """vmap, unroll or scan, for runs side by side; chosen by the device by default."""
+    """vmap, unroll or scan, for runs that train at the same time. Default: by device
+    type."""
     bootstrap: bool = False
     """Tables with the 95 % bootstrap interval over seeds, not the standard
     deviation."""
@@ -82,32 +84,32 @@ def main(args: Sequence[str] | None = None, known: Sequence[str] = ()) -> None:
     prog = launch.program(sys.modules['__main__'])
     command = tyro.cli(Command, prog=prog, description=__doc__, args=args)
     with launch.errors(command.debug):
-        allocator.keep()
-        page = load(command.page, known)
-        plan = groups(page, command)
+        allocator.retain_freed()
+        module = load(command.experiment, known)
+        plan = groups(module, command)
         if command.list:
             _say(listed(plan))
             return
-        compilation_cache.keep()
-        place = folder_of(plan, command.run_root)
-        with folder.locked(place, 'sweep folder', '--run-root'):
+        compilation_cache.enable()
+        sweep_dir = folder_of(plan, command.run_root)
+        with folder.locked(sweep_dir, 'sweep folder', '--run-root'):
             if command.cluster:
-                own = dataclasses.replace(command, cluster='', cluster_options=())
+                local = dataclasses.replace(command, cluster='', cluster_options=())
                 failed = cluster.run(
                     Task(),
-                    {f'group {n + 1}': (own, n) for n in _unfinished(plan)},
-                    place,
+                    {f'group {n + 1}': (local, n) for n in _unfinished(plan)},
+                    sweep_dir,
                     kind=command.cluster,
                     options=command.cluster_options,
                 )
             else:
                 failed = run(plan, command)
-            members = [own for group in plan for own in group]
-            _say(summary(own.place for own in members))
+            members = [member for group in plan for member in group]
+            _say(summary(member.run_dir for member in members))
             for run_folder, reason in failed.items():
                 _say(f'failed: {run_folder}: {reason}')
             written = sweep_report.write(
-                members, place, failed, bootstrap=command.bootstrap
+                members, sweep_dir, failed, bootstrap=command.bootstrap
             )
             if written is not None:
                 _say(f'report: {written}')
@@ -124,9 +126,9 @@ class Task:
 
     def __call__(self, command: Command, number: int) -> dict[pathlib.Path, str]:
         """{run folder: reason}, for the runs of group `number` that failed."""
-        allocator.keep()
-        compilation_cache.keep()
-        plan = groups(load(command.page), command)
+        allocator.retain_freed()
+        compilation_cache.enable()
+        plan = groups(load(command.experiment), command)
         return run([plan[number]], command)
 
     def checkpoint(self, *args):
@@ -144,40 +146,47 @@ def load(name: str, known: Sequence[str] = ()) -> ModuleType:
     """
     choices = f'; there are: {", ".join(known)}' if known else ''
     try:
-        page = importlib.import_module(name)
+        module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f'{name}.'.startswith(f'{error.name}.'):
             raise  # of something that it imports
         raise ValueError(f'no module {name!r}{choices}') from None
-    if not (hasattr(page, 'Config') and hasattr(page, 'build')):
+    if not (hasattr(module, 'Config') and hasattr(module, 'build')):
         raise ValueError(f'{name} is no experiment: no Config and build in it{choices}')
-    if not hasattr(page, 'sweep'):
+    if not hasattr(module, 'sweep'):
         raise ValueError(f'{name} has no sweep; run it with python -m {name}')
-    return page
+    return module
 
 
-def groups(page: ModuleType, command: Command) -> list[Group]:
-    """The runs of a sweep, those together that can be one program.
+def groups(module: ModuleType, command: Command) -> list[Group]:
+    """The runs of a sweep, grouped by the program that they share.
 
     Raises:
-      ValueError: a grid or a traced field that the page does not have.
+      ValueError: the config has no field of the grid, or no traced one.
     """
+    if command.how and command.how not in parallel.HOW:
+        known = ', '.join(parallel.HOW)
+        raise ValueError(f'no --how {command.how!r}; choose from {known}')
+    if command.fast and not hasattr(module, 'fast'):
+        raise ValueError(f'{command.experiment} has no fast(): leave out --fast')
     if command.grid or command.fast:
-        start = page.fast() if command.fast else page.Config()
+        start = module.fast() if command.fast else module.Config()
         configs = grid.configs(start, command.grid)
     else:
-        configs = list(page.sweep())
-    traced = (*getattr(page, 'TRACED', ()), *command.traced)
+        configs = list(module.sweep())
+    for config in configs:
+        launch.check_config(config)
+    traced = (*getattr(module, 'TRACED', ()), *command.traced)
     made = []
     for alike in grid.groups(configs, traced):
-        if len(alike) > 1 and isinstance(page.build(alike[0]), runs.Experiment):
-            experiments = grouping.share(page.build, alike, traced)
+        if len(alike) > 1 and isinstance(module.build(alike[0]), runs.Experiment):
+            experiments = grouping.share(module.build, alike, traced)
         else:
-            experiments = [page.build(config) for config in alike]
+            experiments = [module.build(config) for config in alike]
         made.append(
             [
-                vectorised.Run(own, launch.default_folder(own, command.run_root))
-                for own in experiments
+                vectorised.Run(one, launch.default_folder(one, command.run_root))
+                for one in experiments
             ]
         )
     return made
@@ -187,28 +196,29 @@ def listed(plan: Sequence[Group]) -> str:
     """A line for each run."""
     lines = []
     for number, group in enumerate(plan, 1):
-        for experiment, place in group:
-            state = 'finished' if finished(experiment, place) else 'to run'
-            arm = getattr(experiment, 'arm', '')
+        for experiment, run_dir in group:
+            state = 'finished' if finished(experiment, run_dir) else 'to run'
+            method = getattr(experiment, 'method', '')
             lines.append(
-                f'{state:<9} group {number:<4} {arm:<16} {experiment.task:<32} {place}'
+                f'{state:<9} group {number:<4} {method:<16} {experiment.task:<32} '
+                f'{run_dir}'
             )
     return '\n'.join(lines)
 
 
 def run(plan: Sequence[Group], command: Command) -> dict[pathlib.Path, str]:
-    """{run that failed: why}. A stop from outside ends the sweep."""
+    """{run folder: reason} of failed runs. A stop from outside ends the sweep."""
     failed: dict[pathlib.Path, str] = {}
     most = command.together
     if most is None:
         most = 1 if jax.default_backend() == 'cpu' else 0
     for group in plan:
-        left = [own for own in group if not finished(*own)]
+        left = [member for member in group if not finished(*member)]
         if most != 1 and len(group) > 1 and left:
             failed |= _attempt(left, command, most)
         else:
-            for own in left:
-                failed |= _attempt([own], command, 1)
+            for member in left:
+                failed |= _attempt([member], command, 1)
         if left and len(plan) > 1:
             jax.clear_caches()  # programs of the next group are others
     return failed
@@ -220,7 +230,7 @@ def _unfinished(plan: Sequence[Group]) -> list[int]:
 
 
 def _attempt(group: Group, command: Command, most: int) -> dict:
-    """{run that failed: why}: whatever it is, the other runs are not to blame."""
+    """{run folder: reason} of failed runs; the others go on."""
     try:
         if most == 1:
             launch.execute(*group[0], command.data_dir)
@@ -231,9 +241,9 @@ def _attempt(group: Group, command: Command, most: int) -> dict:
             most=most,
             how=command.how or None,
         )
-        for experiment, place in group:
-            if place not in failed:
-                run_report.write(experiment, place, command.data_dir)
+        for experiment, run_dir in group:
+            if run_dir not in failed:
+                run_report.write(experiment, run_dir, command.data_dir)
         return failed
     except runs.Interrupted:
         raise
@@ -242,21 +252,21 @@ def _attempt(group: Group, command: Command, most: int) -> dict:
             raise
         reason = (str(error) or type(error).__name__).splitlines()[0]
         launch.log.console.print(f'failed: {reason}', soft_wrap=True, markup=False)
-        return {own.place: reason for own in group}
+        return {member.run_dir: reason for member in group}
 
 
-def finished(experiment: Work, place: pathlib.Path) -> bool:
+def finished(experiment: Work, run_dir: pathlib.Path) -> bool:
     """Whether the folder holds the result of this config."""
-    found = _result(place)
-    own = json.loads(json.dumps(dataclasses.asdict(experiment.config)))
-    return found is not None and found['config'] == own
+    result = _result(run_dir)
+    fields = folder.plain(experiment.config)
+    return result is not None and result['config'] == fields
 
 
-def summary(places: Iterable[pathlib.Path]) -> str:
-    """The tables of what has been finished, a task each."""
+def summary(run_dirs: Iterable[pathlib.Path]) -> str:
+    """The tables of the finished runs, one for each task."""
     tasks: dict[str, list[dict]] = {}
     studies = []
-    for result in filter(None, map(_result, places)):
+    for result in filter(None, map(_result, run_dirs)):
         if 'rows' in result:
             studies.append(study_tables.text(result))
         else:
@@ -265,16 +275,20 @@ def summary(places: Iterable[pathlib.Path]) -> str:
 
 
 def folder_of(plan: Sequence[Group], root: pathlib.Path) -> pathlib.Path:
-    """Where the report of a sweep stands: the same for the same runs."""
-    members = [own for group in plan for own in group]
-    names = sorted(str(own.place.relative_to(root)) for own in members)
+    """The folder of a sweep's report: the same for the same runs."""
+    members = [member for group in plan for member in group]
+    names = sorted(str(member.run_dir.relative_to(root)) for member in members)
     digest = hashlib.sha256('\n'.join(names).encode()).hexdigest()[:8]
     return root / members[0].experiment.name / f'sweep-{digest}'
 
 
-def _result(place: pathlib.Path) -> dict | None:
-    file = place / 'result.json'
-    return json.loads(file.read_text()) if file.exists() else None
+def _result(run_dir: pathlib.Path) -> dict | None:
+    """The result of a finished run. One of another format is made anew by the run."""
+    path = run_dir / 'result.json'
+    if not path.exists():
+        return None
+    result = json.loads(path.read_text())
+    return result if result.get('format') == folder.FORMAT else None
 
 
 def _say(text: str) -> None:

@@ -1,10 +1,11 @@
-"""Images with and without labels: sources, domains, streams and transforms (NumPy)."""
+"""Images and features, labelled or not: domains, streams, transforms (NumPy)."""
 
 from transfer_jax.data import (
     camvid,
     digits,
     domains,
     fake,
+    features,
     images,
     lazy,
     mnist,
@@ -43,6 +44,7 @@ __all__ = [
     'digits',
     'domains',
     'fake',
+    'features',
     'images',
     'labelled',
     'lazy',

@@ -1,7 +1,7 @@
-"""CamVid, frames of driving with the class of each pixel (Brostow et al., PRL 2009).
+"""CamVid, driving scenes with the class of each pixel (Brostow et al., PRL 2009).
 
-The version with 11 classes of SegNet (Badrinarayanan et al., TPAMI 2017): folders train
-and test with the frames, trainannot and testannot with a PNG of class ids for each.
+The version with the 11 classes of SegNet (Badrinarayanan et al., TPAMI 2017): folders
+train and test hold the frames, trainannot and testannot a PNG of class ids for each.
 """
 
 import os
@@ -34,13 +34,14 @@ def load(
 ) -> dict[str, Part]:
     """{'train', 'test'}: frames (n, h, w, 3) uint8 and labels (n, h, w) uint8.
 
-    In the order of their names. Frames are resized by `scale` bilinearly (Pillow's,
-    which averages), labels to the nearest pixel; 255 is a pixel without a class.
+    Frames are in the order of their names and are resized by `scale`, bilinearly
+    (Pillow's, which averages); labels are resized to the nearest pixel. The label 255
+    is a pixel without a class.
 
     Raises:
       MissingData: CamVid is not in the data folder.
-      ValueError: a frame without labels, labels of another size than their frame, a
-        frame of another size than the first, or an id that is no class.
+      ValueError: a frame without labels, labels and frame of different sizes, a frame
+        and the first frame of different sizes, or an id that is no class.
     """
     if not 0 < scale <= 1:
         raise ValueError(f'scale {scale}: must be above 0 and at most 1')
@@ -63,11 +64,12 @@ def _part(root: pathlib.Path, part: str, scale: float) -> Part:
             )
         label = _label(root / f'{part}annot' / f'{path.stem}.png', frame.shape[:2])
         size = [max(1, round(side * scale)) for side in (first[1], first[0])]
-        for array, way, kept in (
+        for array, resampling, resized in (
             (frame, Image.Resampling.BILINEAR, frames),
             (label, Image.Resampling.NEAREST, labels),
         ):
-            kept.append(np.asarray(Image.fromarray(array).resize(size, way)))
+            picture = Image.fromarray(array).resize(size, resampling)
+            resized.append(np.asarray(picture))
     if not frames:
         raise ValueError(f'{root / part}: holds no frames ({", ".join(_SUFFIXES)})')
     return np.stack(frames), np.stack(labels)
@@ -85,13 +87,13 @@ def _label(path: pathlib.Path, size: tuple[int, int]) -> np.ndarray:
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f'{path}: not a readable image ({error})') from None
     if label.shape != size:
-        raise ValueError(f'{path}: labels {label.shape} of a frame {size}')
+        raise ValueError(f'{path}: labels {label.shape} for a frame {size}')
     label = np.where(label == UNLABELLED, VOID, label)
     wrong = label[(label >= len(CLASSES)) & (label != VOID)]
     if wrong.size:
         raise ValueError(
-            f'{path}: the value {wrong[0]} is no class, which are 0..{len(CLASSES) - 1}'
-            f', and {UNLABELLED} or {VOID} for none'
+            f'{path}: the value {wrong[0]} is no class; classes are '
+            f'0..{len(CLASSES) - 1}, and {UNLABELLED} or {VOID} means none'
         )
     return label.astype(np.uint8)
 

@@ -1,13 +1,13 @@
-"""The embedded domains: scikit-learn's digits, and others of them on photographs.
+"""The embedded domains: digits of scikit-learn, and digits blended with photographs.
 
-`digits` and `digits_m` need no files. Both come from the 1,797 handwritten digits of
-`load_digits` (8x8), enlarged. One fixed permutation, which does not look at labels,
-cuts them into four parts, so that no image is in both domains nor in train and test.
-`digits_m` is |crop - digit| per channel as in MNIST-M, with crops of scikit-learn's
-two sample photographs; each photograph is cut in two, so that no test crop shares a
-pixel with a training crop.
+`digits` and `digits_m` need no files. Both use the 1,797 handwritten digits of
+`load_digits` (8x8), enlarged. A fixed permutation, independent of the labels, cuts them
+into four parts, so that no image is in both domains, or in both train and test.
+`digits_m` is |crop - digit| per channel as in MNIST-M, with crops of scikit-learn's two
+sample photographs. Each photograph is cut in two, so that no test crop shares a pixel
+with a training crop.
 
-To draw a new crop for each step, train on `target(size)`, which is not blended, with
+To draw a new crop at each step, train on `target(size)`, which is not blended, with
 `transforms.blend(photos('train'))` in the stream.
 """
 
@@ -19,7 +19,11 @@ from transfer_jax.data import images, transforms
 from transfer_jax.data.sources import Arrays, Domain
 
 CLASSES = tuple(str(digit) for digit in range(10))
-SIZES = {'source_train': 800, 'source_test': 100, 'target_train': 600}  # rest: test
+SIZES = {
+    'source_train': 800,
+    'source_test': 100,
+    'target_train': 600,
+}  # rest: target_test
 SPLIT_SEED = 0
 CROPS = {'train': 1, 'test': 4}  # per digit
 TRAIN_SHARE = 0.7  # of the width of each photograph
@@ -40,7 +44,7 @@ def target(size: int) -> Domain:
 def digits_m(size: int) -> Domain:
     """The target domain: |crop - digit| (n, size, size, 3) with fixed crops.
 
-    600 train, a crop each; 1,188 test, the 297 test digits with four crops each.
+    600 train, with one crop each; 1,188 test, the 297 test digits with four crops each.
     """
     parts = []
     for number, split in enumerate(_SPLITS):
@@ -67,7 +71,7 @@ def photos(split: str) -> list[np.ndarray]:
 
 
 def parts() -> dict[str, np.ndarray]:
-    """Which of the 1,797 digits belong to which part: their row numbers, by name."""
+    """{part: the rows of its digits among the 1,797}."""
     order = np.random.default_rng(SPLIT_SEED).permutation(len(_scans()[0]))
     pieces = np.split(order, np.cumsum(list(SIZES.values())))
     return dict(zip((*SIZES, 'target_test'), pieces, strict=True))

@@ -1,4 +1,4 @@
-"""Domains by name, or from a user's own folder, .npz or tensorflow-datasets name."""
+"""Domains by name, or from a user's folder, .npz file or tensorflow-datasets name."""
 
 import difflib
 import functools
@@ -29,17 +29,17 @@ data_dirs = files.data_dirs
 
 Dirs = tuple[pathlib.Path, ...]
 SPLIT_SEED = 0
-TRAIN_SHARE = 0.8  # of data that come in one piece
+TRAIN_SHARE = 0.8  # of data without a train and a test part
 
 
-class Named(NamedTuple):
-    """A domain that has a name here, and the files it needs."""
+class NamedDomain(NamedTuple):
+    """A built-in domain and the data sets it needs."""
 
-    what: str
+    description: str
     counts: str
     size: int  # usual side of its images
     build: Callable[[int, Dirs], Domain]
-    needs: tuple[str, ...] = ()
+    data_sets: tuple[str, ...] = ()  # names in files.KNOWN
 
 
 def _embedded(build: Callable[[int], Domain]) -> Callable[[int, Dirs], Domain]:
@@ -47,49 +47,49 @@ def _embedded(build: Callable[[int], Domain]) -> Callable[[int, Dirs], Domain]:
 
 
 NAMED = {
-    'digits': Named(
+    'digits': NamedDomain(
         'handwritten digits of scikit-learn',
         '800 / 100',
         28,
         _embedded(digits.digits),
     ),
-    'digits_m': Named(
+    'digits_m': NamedDomain(
         'other digits of scikit-learn, blended with photographs',
         '600 / 1,188',
         28,
         _embedded(digits.digits_m),
     ),
-    'mnist': Named(
+    'mnist': NamedDomain(
         'handwritten digits', '60,000 / 10,000', 28, mnist.mnist, ('mnist',)
     ),
-    'mnist_m': Named(
+    'mnist_m': NamedDomain(
         'MNIST blended with BSDS500 photographs',
         '60,000 / 10,000',
         28,
         mnist.mnist_m,
         ('mnist', 'bsds500'),
     ),
-    'usps': Named('zip code digits', '7,291 / 2,007', 28, usps.usps, ('usps',)),
-    'svhn': Named(
+    'usps': NamedDomain('zip code digits', '7,291 / 2,007', 28, usps.usps, ('usps',)),
+    'svhn': NamedDomain(
         'house numbers, cropped', '73,257 / 26,032', 32, svhn.svhn, ('svhn',)
     ),
-    'syn_digits': Named(
+    'syn_digits': NamedDomain(
         'rendered numbers, generated', '20,000 / 2,000', 32, syn_digits.syn_digits
     ),
-    'gtsrb': Named(
+    'gtsrb': NamedDomain(
         'photographed traffic signs', '43 classes', 40, signs.gtsrb, ('gtsrb',)
     ),
-    'syn_signs': Named(
+    'syn_signs': NamedDomain(
         'rendered traffic signs', '43 classes', 40, signs.syn_signs, ('syn_signs',)
     ),
-    'caltech101': Named(
+    'caltech101': NamedDomain(
         'photographs of objects', '30 / class', 128, photos.caltech101, ('caltech101',)
     ),
     **{
-        f'office_{name}': Named(
-            what, counts, 128, photos.office(name), ('office_caltech10',)
+        f'office_{name}': NamedDomain(
+            description, counts, 128, photos.office(name), ('office_caltech10',)
         )
-        for name, what, counts in (
+        for name, description, counts in (
             ('amazon', 'objects of a shop, on white', '766 / 192'),
             ('caltech10', 'objects of Caltech-256', '898 / 225'),
             ('dslr', 'objects in an office', '126 / 31'),
@@ -97,42 +97,44 @@ NAMED = {
         )
     },
     **{
-        f'pacs_{name}': Named(what, '7 classes', 128, photos.pacs(name), ('pacs',))
-        for name, what in (
+        f'pacs_{name}': NamedDomain(
+            description, '7 classes', 128, photos.pacs(name), ('pacs',)
+        )
+        for name, description in (
             ('photo', 'photographs'),
             ('art_painting', 'paintings'),
             ('cartoon', 'cartoons'),
             ('sketch', 'sketches'),
         )
     },
-    'coil100': Named(
+    'coil100': NamedDomain(
         'objects on a turntable', 'half / half', 128, photos.coil100, ('coil100',)
     ),
-    'imagenet_samples': Named(
+    'imagenet_samples': NamedDomain(
         'to check weights on',
         'a few classes',
         224,
         photos.imagenet_samples,
         ('imagenet_samples',),
     ),
-    'cifar10_test': Named(
+    'cifar10_test': NamedDomain(
         'to check weights on', 'a part', 32, photos.cifar10_test, ('cifar10_test',)
     ),
-    'fake': Named('a blob, for tests', '256 / 64', 28, _embedded(fake.fake)),
-    'fake_shifted': Named(
+    'fake': NamedDomain('a blob, for tests', '256 / 64', 28, _embedded(fake.fake)),
+    'fake_shifted': NamedDomain(
         'a red blob on blue, for tests', '256 / 64', 28, _embedded(fake.fake_shifted)
     ),
 }
 
 
 class Description(NamedTuple):
-    """A line of the list of domains; `where` is '' for those that need no files."""
+    """A line of the list of domains; `folders` is '' for those that need no files."""
 
     name: str
-    what: str
+    description: str
     counts: str
     size: int
-    where: str
+    folders: str
     present: bool
 
 
@@ -146,10 +148,14 @@ def load(
     """The domain `spec`, with images (n, size, size, channels) uint8.
 
     `spec` is a named domain, or `folder:PATH` (PATH/train and PATH/test, or one folder
-    of classes), `npz:PATH` or `tfds:NAME`. Data that come in one piece are cut 80 to
-    20: a folder in the order of its files' digests, others by a fixed permutation;
-    labels play no part. The arrays are read-only, since the last few loads are kept.
-    Raises ValueError for an unknown name, and MissingData for data that are not there.
+    of classes), `npz:PATH` or `tfds:NAME`. Data without a train and a test part are cut
+    80 to 20: a folder in the order of its files' digests, others by a fixed
+    permutation, both independent of the labels. The arrays are read-only, because the
+    last few loads are cached.
+
+    Raises:
+      ValueError: an unknown name, or data that cannot be read.
+      MissingData: the data are not in the data folder.
     """
     if size < 1 or channels not in (1, 3):
         raise ValueError(f'size {size} and channels {channels}: need size >= 1, 1 or 3')
@@ -165,16 +171,16 @@ def load(
 
 
 def describe(data_dir: str | os.PathLike | None = None) -> list[Description]:
-    """What there is, where under the data folder it belongs, whether it is there."""
+    """All named domains, their folders under the data folder, and which are present."""
     dirs = data_dirs(data_dir)
     return [
         Description(
             name,
-            entry.what,
+            entry.description,
             entry.counts,
             entry.size,
-            ', '.join(files.folder(needed) for needed in entry.needs),
-            all(files.find(needed, dirs) for needed in entry.needs),
+            ', '.join(files.folder(needed) for needed in entry.data_sets),
+            all(files.find(needed, dirs) for needed in entry.data_sets),
         )
         for name, entry in NAMED.items()
     ]
@@ -182,9 +188,9 @@ def describe(data_dir: str | os.PathLike | None = None) -> list[Description]:
 
 @functools.lru_cache(maxsize=4)
 def _load(spec: str, size: int, channels: int, dirs: Dirs, state: tuple) -> Domain:
-    del state  # a part of the key only: files that changed are read again
+    del state  # only part of the cache key, so that changed files are read again
     if spec in NAMED:
-        for needed in NAMED[spec].needs:
+        for needed in NAMED[spec].data_sets:
             files.locate(needed, dirs)
         domain = NAMED[spec].build(size, dirs)
     else:
@@ -246,9 +252,11 @@ def _permutation(size: int) -> np.ndarray:
 
 
 def _cut(name: str, whole: Arrays, order: np.ndarray) -> Domain:
-    """The first 80 % of `order` to train, the rest to test."""
+    """The first 80 % of `order` become train, the rest test."""
     if len(whole) < 2:
-        raise ValueError(f'{name}: {len(whole)} images cannot be cut in train and test')
+        raise ValueError(
+            f'{name}: {len(whole)} images cannot be cut into train and test'
+        )
     first = min(len(whole) - 1, max(1, round(TRAIN_SHARE * len(whole))))
     return Domain(
         name, whole.classes, whole.take(order[:first]), whole.take(order[first:])
@@ -256,10 +264,10 @@ def _cut(name: str, whole: Arrays, order: np.ndarray) -> Domain:
 
 
 def _state(kind: str, path: str) -> tuple:
-    """What changes when the user's own files do."""
+    """A value that changes whenever the user's files do."""
     if kind not in ('folder', 'npz'):
         return ()
     root = pathlib.Path(path).expanduser()
-    found = sorted(root.rglob('*')) if root.is_dir() else [root]
-    stats = [(str(p), p.stat()) for p in found if p.is_file()]
+    paths = sorted(root.rglob('*')) if root.is_dir() else [root]
+    stats = [(str(p), p.stat()) for p in paths if p.is_file()]
     return tuple((p, s.st_mtime_ns, s.st_size) for p, s in stats)

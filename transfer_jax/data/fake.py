@@ -1,4 +1,4 @@
-"""A tiny generated domain for tests: its classes and its shift are plain to see."""
+"""A tiny generated domain for tests, with visible classes and a visible shift."""
 
 import numpy as np
 
@@ -12,8 +12,8 @@ def fake_domain(
 ) -> Domain:
     """`n` training and n / 4 test images (size, size, 3) of a blob on a background.
 
-    The class is the place of the blob on a circle. `shift` in [0, 1] moves the domain:
-    the background goes from dark to a bright blue and the blob from white to red.
+    The class is the position of the blob on a circle. `shift` in [0, 1] shifts the
+    domain: the background from dark to bright blue, and the blob from white to red.
     """
     rng = np.random.default_rng([seed, n, size, classes])
     total = n + max(1, n // 4)
@@ -43,5 +43,5 @@ def fake(size: int) -> Domain:
 
 
 def fake_shifted(size: int) -> Domain:
-    """The domain `fake_shifted`: other images, with the shift."""
+    """The domain `fake_shifted`: different images, shifted."""
     return fake_domain(1, TRAIN, size, shift=1.0)

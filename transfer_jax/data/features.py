@@ -1,4 +1,4 @@
-"""Vectors with and without labels: features of images, as published with papers."""
+"""Feature vectors with and without labels, such as those published with papers."""
 
 import dataclasses
 import os
@@ -63,7 +63,7 @@ class Features:
 
 @dataclasses.dataclass(frozen=True)
 class Unlabelled:
-    """Vectors (n, d) float32 alone: there is no label to look at."""
+    """Vectors (n, d) float32 without labels."""
 
     x: np.ndarray
 
@@ -79,12 +79,12 @@ def office_caltech10(
 ) -> Features:
     """SURF words of an Office-Caltech10 domain (Gong et al., CVPR 2012), (n, 800).
 
-    Normalised as in the papers that use them: each histogram divided by its sum, then
-    each column to mean 0 and deviation 1 over its own domain.
+    Normalised as in the papers that use them: each histogram is divided by its sum,
+    then each column is scaled to mean 0 and standard deviation 1 over the domain.
 
     Raises:
       ValueError: an unknown domain, or a file that is not such a table.
-      MissingData: the file is not there.
+      MissingData: the file is not in the data folder.
     """
     if domain not in SURF:
         raise ValueError(
@@ -102,11 +102,11 @@ def office_caltech10(
 def small_digits(domain: str, data_dir: str | os.PathLike | None = None) -> Features:
     """'mnist' (2,000) or 'usps' (1,800) of 16x16 pixels, (n, 256), rows of length 1.
 
-    The pairs that Long et al. (ICCV 2013, CVPR 2014) drew, with their normalisation.
+    The images drawn by Long et al. (ICCV 2013, CVPR 2014), with their normalisation.
 
     Raises:
       ValueError: an unknown domain, or a file that is not such a table.
-      MissingData: the file is not there.
+      MissingData: the file is not in the data folder.
     """
     names = ('mnist', 'usps')
     if domain not in names:
@@ -129,7 +129,7 @@ def small_digits(domain: str, data_dir: str | os.PathLike | None = None) -> Feat
 
 
 def standardise(x: np.ndarray) -> np.ndarray:
-    """Columns of (n, d) to mean 0 and standard deviation 1; constant ones to 0."""
+    """Scales columns of (n, d) to mean 0 and deviation 1; constant columns become 0."""
     centred = x - x.mean(0)
     deviation = x.std(0)
     return centred / np.where(deviation > 0, deviation, 1)
@@ -138,10 +138,13 @@ def standardise(x: np.ndarray) -> np.ndarray:
 def draw_per_class(
     label: np.ndarray, count: int, seed: int, classes: Sequence[str] = ()
 ) -> np.ndarray:
-    """Indices of `count` random examples of each class, for a labelled source.
+    """Indices of `count` random examples of each class.
+
+    Args:
+      classes: names of the classes, for the error message.
 
     Raises:
-      ValueError: a class has fewer, naming it; by its name where `classes` is given.
+      ValueError: a class has fewer examples; the message names it.
     """
     rng = np.random.default_rng(seed)
     chosen = []
@@ -157,7 +160,7 @@ def draw_per_class(
 
 
 def fake(shift: float, *, n: int = 60, d: int = 12) -> Features:
-    """A generated domain for tests: 3 classes in 12 dimensions, turned by `shift`."""
+    """A generated domain for tests: 3 classes in 12 dimensions, rotated by `shift`."""
     rng = np.random.default_rng([int(100 * shift), n, d])
     label = np.arange(n, dtype=np.int32) % 3
     x = rng.normal(0, 0.3, (n, d))
@@ -172,15 +175,15 @@ def fake(shift: float, *, n: int = 60, d: int = 12) -> Features:
 def _locate(
     name: str, dirs: tuple[pathlib.Path, ...], about: tuple[str, str]
 ) -> pathlib.Path:
-    """The file under a data folder; `about` says what it is and where it comes from."""
+    """The file under a data folder; `about` is its description and its origin."""
     for folder in dirs:
         path = folder / name
         if path.is_file():
             return path
-    what, where = about
+    description, origin = about
     raise files.MissingData(
-        f'{pathlib.Path(name).name} is missing: {what}.\n'
-        f'  Get it from: {where}.\n'
+        f'{pathlib.Path(name).name} is missing: {description}.\n'
+        f'  Get it from: {origin}.\n'
         f'  Expected: {name}\n'
         f'  under: {", ".join(str(folder) for folder in dirs)} (--data-dir, else '
         f'${files.VARIABLE}, else {files.DEFAULT_DIR})'
@@ -188,7 +191,7 @@ def _locate(
 
 
 def _read(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
-    """Counts (n, d) float64 and labels (n,) from 0; the file counts them from 1."""
+    """Counts (n, d) float64 and labels (n,) from 0; labels in the file start at 1."""
     from scipy import io  # slow to import: only where it is used
 
     try:

@@ -19,11 +19,11 @@ def decode(
     Grey, palette and CMYK images become RGB; 16 bits become 8.
 
     Args:
-      zoom: None stretches to a square; else the shorter side becomes zoom * size and
-        the square in the middle is kept.
+      zoom: by default the image is stretched to a square. A number scales the shorter
+        side to zoom * size and crops the central square.
 
     Raises:
-      ValueError: the file is damaged or no image, naming it.
+      ValueError: the file is damaged or not an image; the message names it.
     """
     from PIL import Image, ImageOps
 
@@ -51,11 +51,11 @@ def decode(
 
 def conform(image: np.ndarray, size: int, channels: int) -> np.ndarray:
     """Images (n, size, size, channels) from images (n, h, w, c)."""
-    return as_channels(resize(image, size), channels)
+    return convert_channels(resize(image, size), channels)
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """Bilinear resizing to (n, size, size, c); Pillow's, which averages to shrink."""
+    """Pillow's bilinear resizing to (n, size, size, c); it averages when shrinking."""
     if image.shape[1:3] == (size, size):
         return image
     from PIL import Image
@@ -69,8 +69,8 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     return resized
 
 
-def as_channels(image: np.ndarray, channels: int) -> np.ndarray:
-    """Grey replicated to 3 channels, or RGB reduced to its luminance (ITU-R 601)."""
+def convert_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    """Replicates grey to 3 channels, or reduces RGB to its luminance (ITU-R 601)."""
     if image.shape[-1] == channels:
         return image
     if (image.shape[-1], channels) == (1, 3):
@@ -81,15 +81,15 @@ def as_channels(image: np.ndarray, channels: int) -> np.ndarray:
 
 
 def pad(image: np.ndarray, margin: int) -> np.ndarray:
-    """A border of `margin` zeros on each side."""
+    """Adds a border of `margin` zeros on each side."""
     return np.pad(image, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
 
 
 def _rgb(image):
-    """A picture of any mode as RGB with 8 bits."""
+    """Converts a picture of any mode to RGB with 8 bits."""
     from PIL import Image
 
-    if image.mode.startswith('I'):  # Pillow would clip what has 16 bits
+    if image.mode.startswith('I'):  # Pillow would clip 16-bit values
         deep = np.asarray(image).astype(np.int64)
         image = Image.fromarray((deep.clip(0, 65535) // 257).astype(np.uint8))
     elif image.mode == 'F':

@@ -1,4 +1,7 @@
-"""Image files that are decoded when they are read: sets larger than memory."""
+"""Image files decoded on access, for data sets larger than memory.
+
+No experiment uses this module; `benchmarks.input_pipeline` measures it.
+"""
 
 import dataclasses
 import hashlib
@@ -14,11 +17,11 @@ from transfer_jax.data import images, sources
 
 
 @dataclasses.dataclass(frozen=True)
-class Files:
-    """A source of image files; items keep the size of their file.
+class ImageFiles:
+    """A source of image files; each item has the size of its file.
 
-    A transform brings them to one size (transforms.zoom with `size`), and `threads` of
-    streams.labelled decodes several at a time.
+    A transform must bring them to one size (transforms.zoom with `size`). With
+    `threads`, streams.labelled decodes several at a time.
     """
 
     paths: tuple[pathlib.Path, ...]
@@ -38,11 +41,13 @@ class Files:
         return {'image': image, 'label': int(self.label[index])}
 
 
-def from_folder(path: str | os.PathLike, classes: Sequence[str] | None = None) -> Files:
-    """Images kept as `<class>/<file>`, ordered by the SHA-256 digest of their bytes.
+def from_folder(
+    path: str | os.PathLike, classes: Sequence[str] | None = None
+) -> ImageFiles:
+    """Images stored as `<class>/<file>`, ordered by the SHA-256 digest of their bytes.
 
-    Every file is read once for its digest, none is decoded. `classes` and errors as for
-    sources.from_folder.
+    Every file is read once for its digest; none is decoded. `classes` and errors are
+    those of sources.from_folder.
     """
     items, names = sources.files_by_class(path, classes)
 
@@ -52,7 +57,7 @@ def from_folder(path: str | os.PathLike, classes: Sequence[str] | None = None) -
     with futures.ThreadPoolExecutor() as pool:
         digests = list(pool.map(digest, items))
     order = sorted(range(len(items)), key=digests.__getitem__)
-    return Files(
+    return ImageFiles(
         tuple(items[i][0] for i in order),
         np.array([items[i][1] for i in order], np.int32),
         names,

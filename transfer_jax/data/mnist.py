@@ -1,4 +1,4 @@
-"""MNIST, from its four idx files or from TFDS, and MNIST-M, made of it."""
+"""MNIST, from its four idx files or from TFDS, and MNIST-M, which is made from it."""
 
 import gzip
 import pathlib
@@ -15,7 +15,7 @@ CLASSES = tuple(str(digit) for digit in range(10))
 def mnist(size: int, dirs: tuple[pathlib.Path, ...]) -> Domain:
     """Grey digits (n, size, size, 1): 60,000 train and 10,000 test.
 
-    28 is their own size; 32 adds a border of zeros; other sizes are resized.
+    28 is the original size; 32 adds a border of zeros; other sizes are resized.
     """
     parts = []
     for raw in _read(dirs):
@@ -28,9 +28,9 @@ def mnist_m(size: int, dirs: tuple[pathlib.Path, ...]) -> Domain:
     """MNIST-M (Ganin and Lempitsky, ICML 2015, section 4.1), (n, size, size, 3).
 
     Each digit is padded to 32x32 and becomes |crop - digit|, with a crop of a BSDS500
-    training photograph drawn by a generator seeded with (split, index). 32 is the size
-    so made, 28 its central part, other sizes are resized from 32. The authors give no
-    list of crops, so this is the recipe and not their very images.
+    training photograph drawn by a generator seeded with (split, index). Size 32 is this
+    image, 28 its central part; other sizes are resized from 32. The authors publish no
+    list of crops, so this follows their recipe but does not give their exact images.
     """
     blend = transforms.blend(photos(dirs))
     parts = []
@@ -54,19 +54,19 @@ def photos(dirs: tuple[pathlib.Path, ...]) -> list[np.ndarray]:
 
 def _read(dirs: tuple[pathlib.Path, ...]) -> tuple[Arrays, Arrays]:
     """Train and test (n, 28, 28, 1)."""
-    found = files.locate('mnist', dirs)
-    if len(found) == 4:
-        train_x, train_y, test_x, test_y = (_read_idx(path) for path in found)
+    paths = files.locate('mnist', dirs)
+    if len(paths) == 4:
+        train_x, train_y, test_x, test_y = (_read_idx(path) for path in paths)
         return (
             Arrays(train_x[..., None], train_y.astype(np.int32), CLASSES),
             Arrays(test_x[..., None], test_y.astype(np.int32), CLASSES),
         )
-    folder = found[-1].parents[2]
+    folder = paths[-1].parents[2]
     return tuple(sources.from_tfds('mnist', s, folder) for s in ('train', 'test'))
 
 
 def _read_idx(path: pathlib.Path) -> np.ndarray:
-    """An idx file: two zero bytes, the type (8: uint8), the rank, the sizes, values."""
+    """Reads an idx file: two zero bytes, type (8: uint8), rank, sizes, values."""
     try:
         content = gzip.decompress(path.read_bytes())
         kind, rank = struct.unpack('>xxBB', content[:4])

@@ -1,4 +1,4 @@
-"""Photographs of things: Caltech-101, Office-Caltech10, PACS, COIL-100, ImageNet."""
+"""Photographs: Caltech-101, Office-Caltech10, PACS, COIL-100, ImageNet, CIFAR-10."""
 
 import csv
 import functools
@@ -18,17 +18,17 @@ CIFAR10 = (
     *('airplane', 'automobile', 'bird', 'cat', 'deer'),
     *('dog', 'frog', 'horse', 'ship', 'truck'),
 )
-TRAIN_SHARE = 0.8  # of a domain that its publisher did not split
+TRAIN_SHARE = 0.8  # of a domain without a published split
 PER_CLASS = 30  # training images of a class of Caltech-101 without a list of splits
 IMAGENET_ZOOM = 256 / 224  # the margin of the usual evaluation
 
 
 def caltech101(size: int, dirs: Dirs) -> Domain:
-    """Caltech-101 (Fei-Fei et al. 2004) or a subset of it, by the class folders there.
+    """Caltech-101 (Fei-Fei et al. 2004), or the subset whose class folders exist.
 
-    MANIFEST.csv (file, split) says what is train and test; without one, 30 images of
-    each class are for training, drawn by the digests of the files. The shorter side
-    becomes `size`, the square in the middle is kept.
+    MANIFEST.csv (file, split) gives the split into train and test. Without it, 30
+    images of each class, drawn by the digests of the files, are for training. Images
+    are scaled to a shorter side of `size` and cropped to the central square.
     """
     root = files.locate('caltech101', dirs)[0].parents[1]
     classes = tuple(sorted(p.name for p in root.iterdir() if sources.is_class(p)))
@@ -58,7 +58,7 @@ def caltech101(size: int, dirs: Dirs) -> Domain:
 def office(name: str) -> Callable[[int, Dirs], Domain]:
     """A domain of Office-Caltech10 (Gong et al. 2012): 10 classes, four fifths train.
 
-    The files' digests order the images, so no label has a part in the cut.
+    The digests of the files order the images, so the split is independent of labels.
     """
     return functools.partial(
         _cut, 'office_caltech10', f'office_{name}', name, features.OFFICE_CALTECH10
@@ -71,12 +71,12 @@ def pacs(name: str) -> Callable[[int, Dirs], Domain]:
 
 
 def coil100(size: int, dirs: Dirs) -> Domain:
-    """COIL-100 (Nene et al. 1996): turned objects; every second view is for training.
+    """COIL-100 (Nene et al. 1996): rotated objects; every second view is for training.
 
-    A class is an object, named by its number there.
+    A class is an object, named by its number.
     """
-    found = files.locate('coil100', dirs)
-    parts = [path.stem.removeprefix('obj').split('__') for path in found]
+    paths = files.locate('coil100', dirs)
+    parts = [path.stem.removeprefix('obj').split('__') for path in paths]
     views = [(int(number), int(degrees)) for number, degrees in parts]
     objects = sorted({number for number, _ in views})
     classes = tuple(map(str, objects))
@@ -84,18 +84,18 @@ def coil100(size: int, dirs: Dirs) -> Domain:
     for odd in (0, 1):
         items = [
             (path, objects.index(number))
-            for path, (number, degrees) in zip(found, views, strict=True)
+            for path, (number, degrees) in zip(paths, views, strict=True)
             if degrees // 15 % 2 == odd
         ]
-        read.append(sources.from_files(items, classes, found[0].parent, size=size))
+        read.append(sources.from_files(items, classes, paths[0].parent, size=size))
     return Domain('coil100', classes, *read)
 
 
 def imagenet_samples(size: int, dirs: Dirs) -> Domain:
-    """One photograph of some classes of ILSVRC 2012; label is the index of 1,000.
+    """One photograph each of some classes of ILSVRC 2012; labels are those of ILSVRC.
 
-    For the check of converted weights: nothing is trained on it, and both parts are
-    the same images. Resized and cropped as an evaluation does: 256 to 224.
+    For checking converted weights. Nothing is trained on it, and both parts hold the
+    same images. They are resized and cropped as in the usual evaluation, 256 to 224.
     """
     root = files.locate('imagenet_samples', dirs)[0].parent
     label = {k: int(v) for k, v in _manifest(root, 'ilsvrc_index').items()}
@@ -107,7 +107,7 @@ def imagenet_samples(size: int, dirs: Dirs) -> Domain:
 
 
 def cifar10_test(size: int, dirs: Dirs) -> Domain:
-    """A part of CIFAR-10's test images, compressed with losses; both parts the same."""
+    """Some test images of CIFAR-10, lossily compressed; both parts are the same."""
     path = files.locate('cifar10_test', dirs)[0]
     with np.load(path, allow_pickle=False) as content:
         image, label = content['images'], content['labels'].astype(np.int32)
@@ -118,9 +118,9 @@ def cifar10_test(size: int, dirs: Dirs) -> Domain:
 def _cut(
     known: str, name: str, folder: str, classes: tuple[str, ...], size: int, dirs: Dirs
 ) -> Domain:
-    """A domain that comes in one piece: the first four fifths by digest to train."""
-    places = {path.parents[1] for path in files.locate(known, dirs)}
-    root = next(place for place in places if place.name == folder)
+    """A domain without a published split: the first four fifths by digest are train."""
+    roots = {path.parents[1] for path in files.locate(known, dirs)}
+    root = next(path for path in roots if path.name == folder)
     items = _by_folder(root, classes)
     whole = sources.from_files(items, classes, root, size=size)
     first = round(TRAIN_SHARE * len(whole))
@@ -130,9 +130,9 @@ def _cut(
 
 def _by_folder(root: pathlib.Path, classes: Sequence[str]) -> Items:
     """(file, label) of every image in the folders of the classes."""
-    lacking = [name for name in classes if not (root / name).is_dir()]
-    if lacking:
-        raise ValueError(f'{root}: has no folder of the class {lacking[0]!r}')
+    missing = [name for name in classes if not (root / name).is_dir()]
+    if missing:
+        raise ValueError(f'{root}: has no folder of the class {missing[0]!r}')
     return [
         (file, number)
         for number, name in enumerate(classes)
@@ -141,7 +141,7 @@ def _by_folder(root: pathlib.Path, classes: Sequence[str]) -> Items:
 
 
 def _manifest(root: pathlib.Path, column: str) -> dict[str, str]:
-    """{file: entry of a column} of MANIFEST.csv; empty without one."""
+    """{file: entry of a column} of MANIFEST.csv, or {} without that file."""
     path = root / 'MANIFEST.csv'
     if not path.is_file():
         return {}

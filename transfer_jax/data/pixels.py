@@ -1,4 +1,4 @@
-"""The arithmetic on pixels that training and evaluation share."""
+"""Pixel arithmetic shared by training and evaluation."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,8 +15,8 @@ def normalise(
 ) -> Callable[[Batch], Batch]:
     """f(batch): each uint8 'image' becomes float32 (x / 255 - mean) / std, both (c,).
 
-    Without `std` it is not divided. Reaches into nested batches such as {'source':
-    {...}, 'target': {...}}.
+    Without `std` there is no division. Nested batches such as {'source': {...},
+    'target': {...}} are handled too.
     """
     mean = np.asarray(mean, np.float32)
     rate = None if std is None else 1 / np.asarray(std, np.float32)
@@ -34,9 +34,9 @@ def normalise(
 
 
 def channel_mean(*sources: Arrays | Images) -> np.ndarray:
-    """Mean (c,) float32 in [0, 1] of each channel, all sources weighing the same.
+    """Mean (c,) float32 in [0, 1] of each channel, with equal weight for each source.
 
-    Equal weights, whatever their lengths, since training batches hold equal parts.
+    The lengths of the sources do not matter, since training batches hold equal parts.
     """
     means = []
     for source in sources:
@@ -48,7 +48,7 @@ def channel_mean(*sources: Arrays | Images) -> np.ndarray:
 
 def _scale(image: np.ndarray, mean: np.ndarray, rate: np.ndarray | None) -> np.ndarray:
     image = np.divide(image, np.float32(255), dtype=np.float32)
-    # Whole rows at once: NumPy is four times slower where its inner loop is c long.
+    # Whole rows at once: with an inner loop of length c NumPy is four times slower.
     rows = image.reshape(*image.shape[:-2], -1)
     rows -= np.tile(mean, image.shape[-2])
     if rate is not None:

@@ -1,4 +1,4 @@
-"""Putting data sets into the data folder, in the layout that the readers expect."""
+"""Prepares data sets in the data folder, in the layout that the readers expect."""
 
 import importlib.util
 import pathlib
@@ -13,12 +13,17 @@ Folder = pathlib.Path
 def prepare(
     name: str, *, data_dir: str | None = None, unpacked: str | None = None
 ) -> list[Folder]:
-    """Prepares a domain or one of its parts and returns where its files lie.
+    """Prepares a domain or a data set, and returns the folders of its files.
 
-    They go into the first folder of the search path. `unpacked` is the folder with the
-    publisher's unpacked files, for sets that cannot be fetched. What is there already
-    is left as it is, except where `unpacked` is given. `tfds:NAME` prepares any set of
-    tensorflow-datasets. Raises ValueError saying what is lacking.
+    Files go into the first folder of the search path. Existing files are kept, unless
+    `unpacked` is given. `tfds:NAME` prepares any set of tensorflow-datasets.
+
+    Args:
+      unpacked: a folder with the publisher's unpacked files, for sets that cannot be
+        downloaded.
+
+    Raises:
+      ValueError: the message says what is missing.
     """
     dirs = files.data_dirs(data_dir)
     source = None if unpacked is None else pathlib.Path(unpacked).expanduser()
@@ -29,14 +34,14 @@ def prepare(
     if name not in files.KNOWN and name not in domains.NAMED:
         choices = ', '.join(dict.fromkeys([*domains.NAMED, *files.KNOWN]))
         raise ValueError(f'unknown data set {name!r}; choose from {choices}, tfds:NAME')
-    needs = (name,) if name in files.KNOWN else domains.NAMED[name].needs
+    needs = (name,) if name in files.KNOWN else domains.NAMED[name].data_sets
     if source is not None and not set(needs) & set(_FROM_UNPACKED):
         raise ValueError(f'{name} is not prepared from a folder: leave out --from')
-    places = []
+    folders = []
     for needed in needs:
-        takes = needed in _FROM_UNPACKED and source is not None
-        # The only set that has several needs takes one folder: its photographs.
-        if takes and (len(needs) == 1 or needed == 'bsds500'):
+        convertible = needed in _FROM_UNPACKED and source is not None
+        # Only MNIST-M needs several sets; its folder holds the photographs.
+        if convertible and (len(needs) == 1 or needed == 'bsds500'):
             _guard(dirs[0])
             _FROM_UNPACKED[needed](source, dirs[0])
         elif not _present(needed, dirs):
@@ -44,8 +49,8 @@ def prepare(
                 raise files.MissingData(files.missing(needed, dirs))
             _guard(dirs[0])
             _FETCHED[needed](dirs[0])
-        places.append(files.locate(needed, dirs)[0].parent)
-    return places
+        folders.append(files.locate(needed, dirs)[0].parent)
+    return folders
 
 
 def _present(name: str, dirs: tuple[Folder, ...]) -> bool:
@@ -68,7 +73,7 @@ def _guard(folder: Folder) -> None:
 
 
 def _tfds(name: str, folder: Folder) -> Folder:
-    """Downloads with tensorflow-datasets and stores as array_record."""
+    """Downloads a set with tensorflow-datasets and stores it as array_record."""
     _guard(folder)
     try:
         import tensorflow_datasets as tfds
@@ -78,17 +83,17 @@ def _tfds(name: str, folder: Folder) -> Folder:
     except Exception as error:  # whatever a download or an import can raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(
-            f'tfds {name}: could not be prepared ({reason}). It needs a network and '
-            'TensorFlow, this once: pip install transfer-jax[prepare]'
+            f'tfds {name}: could not be prepared ({reason}). Preparing it once needs a '
+            'network and TensorFlow: pip install transfer-jax[prepare]'
         ) from error
     return pathlib.Path(builder.data_dir)
 
 
 def _tfds_arrays(name: str, folder: Folder) -> Folder:
-    """As `_tfds`, of a set which TensorFlow must encode: fails before the download."""
+    """As `_tfds`, for sets that TensorFlow must encode; fails early without it."""
     if importlib.util.find_spec('tensorflow') is None:
         raise ValueError(
-            f'tfds {name}: preparing it needs TensorFlow, this once: '
+            f'tfds {name}: preparing it once needs TensorFlow: '
             'pip install transfer-jax[prepare]'
         )
     return _tfds(name, folder)
@@ -96,27 +101,27 @@ def _tfds_arrays(name: str, folder: Folder) -> Folder:
 
 def _copy_mnist(source: Folder, folder: Folder) -> None:
     wanted = [pathlib.Path(name).name for name in files.KNOWN['mnist'].layouts[0]]
-    absent = [name for name in wanted if not (source / name).is_file()]
-    if absent:
-        raise ValueError(f'{source}: lacks {", ".join(absent)}')
+    missing = [name for name in wanted if not (source / name).is_file()]
+    if missing:
+        raise ValueError(f'{source}: has no {", ".join(missing)}')
     (folder / 'mnist').mkdir(exist_ok=True)
     for name in wanted:
         shutil.copyfile(source / name, folder / 'mnist' / name)
 
 
 def _copy_photographs(source: Folder, folder: Folder) -> None:
-    """The training photographs only, as the usual recipe of MNIST-M takes them."""
-    found = sorted(p for p in source.rglob('*.jpg') if p.parent.name == 'train')
-    found = found or sorted(source.glob('*.jpg'))
-    if not found:
+    """Copies the training photographs only, as in the usual recipe of MNIST-M."""
+    paths = sorted(p for p in source.rglob('*.jpg') if p.parent.name == 'train')
+    paths = paths or sorted(source.glob('*.jpg'))
+    if not paths:
         raise ValueError(f'{source}: holds no train/*.jpg')
     (folder / 'bsds500' / 'train').mkdir(parents=True, exist_ok=True)
-    for path in found:
+    for path in paths:
         shutil.copyfile(path, folder / 'bsds500' / 'train' / path.name)
 
 
-def _to(name: str, convert: Callable[[Folder, Folder], None]) -> Callable:
-    """Converts into the first layout of a known set, one file."""
+def _into_layout(name: str, convert: Callable[[Folder, Folder], None]) -> Callable:
+    """Converts to the single file of the first layout of a known set."""
     layout = files.KNOWN[name].layouts[0][0]
     return lambda source, folder: convert(source, folder / layout)
 
@@ -124,9 +129,9 @@ def _to(name: str, convert: Callable[[Folder, Folder], None]) -> Callable:
 _FROM_UNPACKED: dict[str, Callable[[Folder, Folder], None]] = {
     'mnist': _copy_mnist,
     'bsds500': _copy_photographs,
-    'usps': _to('usps', usps.convert),
-    'gtsrb': _to('gtsrb', signs.convert_gtsrb),
-    'syn_signs': _to('syn_signs', signs.convert_syn_signs),
+    'usps': _into_layout('usps', usps.convert),
+    'gtsrb': _into_layout('gtsrb', signs.convert_gtsrb),
+    'syn_signs': _into_layout('syn_signs', signs.convert_syn_signs),
 }
 _FETCHED: dict[str, Callable[[Folder], object]] = {
     'mnist': lambda folder: _tfds_arrays('mnist', folder),

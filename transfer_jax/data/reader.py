@@ -1,4 +1,4 @@
-"""Reading a stream ahead of its use, in a thread."""
+"""Prefetching of a stream in a background thread."""
 
 import queue
 import threading
@@ -8,11 +8,11 @@ from typing import Any
 
 
 class Reader:
-    """Iterates over items start..stop-1 of a stream, prepared ahead by a thread.
+    """Iterates over items start..stop-1 of a stream, which a thread prepares ahead.
 
-    At most `prefetch` items wait at a time. An exception of the stream is raised by
-    the reader when its item is due. `close` ends the thread; so do the end of a `with`
-    block and the end of the reader's life.
+    At most `prefetch` items wait at a time. The reader raises an exception of the
+    stream when its item is due. `close`, leaving a `with` block and garbage collection
+    of the reader all end the thread.
     """
 
     def __init__(self, stream: Any, start: int, stop: int | None, prefetch: int):
@@ -22,11 +22,11 @@ class Reader:
         steps = _steps(start, stop)
         if prefetch == 0:
             self._items = (stream[step] for step in steps)
-            self._shut = lambda: None
+            self._stop = lambda: None
             return
         ready, free = queue.SimpleQueue(), threading.Semaphore(prefetch)
         closed = threading.Event()
-        # The thread must not hold the reader, or the reader would live as long as it.
+        # The thread must not refer to the reader, or the reader would never be freed.
         self._thread = threading.Thread(
             target=_fill,
             args=(stream, steps, ready, free, closed),
@@ -34,7 +34,7 @@ class Reader:
             daemon=True,
         )
         self._items = _drain(ready, free)
-        self._shut = weakref.finalize(self, _shut, closed, free)
+        self._stop = weakref.finalize(self, _stop, closed, free)
         self._thread.start()
 
     def __iter__(self) -> Iterator[Any]:
@@ -50,8 +50,8 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        """Ends the thread, after the item it is preparing; then there are no more."""
-        self._shut()
+        """Ends the thread after its current item; the iteration is then over."""
+        self._stop()
         if self._thread is not None:
             self._thread.join()
         self._items = iter(())
@@ -86,6 +86,6 @@ def _drain(ready, free) -> Iterator[Any]:
         yield item
 
 
-def _shut(closed, free) -> None:
+def _stop(closed, free) -> None:
     closed.set()
     free.release()

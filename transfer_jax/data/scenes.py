@@ -1,9 +1,9 @@
 """Composite scenes: objects pasted on cluttered photographs, with boxes and masks.
 
-Everything is known of such a scene: what is in it, where, and which pixels are whose. A
-scene is a pure function of (seed, index). Objects are turned views of COIL-100, digits,
-or generated shapes; photographs are those of BSDS500, scikit-learn's, or generated
-textures. The parts 'train' and 'test' share no view, digit or photograph.
+The objects of a scene, their positions and their pixels are known. A scene is a pure
+function of (seed, index). Objects are views of COIL-100, digits, or generated shapes;
+photographs are those of BSDS500 or scikit-learn, or generated textures. The parts
+'train' and 'test' share no view, digit or photograph.
 """
 
 import os
@@ -16,32 +16,32 @@ import numpy as np
 from transfer_jax.data import digits, files, images, mnist
 
 PARTS = ('train', 'test')
-VISIBLE = 0.6  # share of an object that later ones leave to be seen
-TRIES = 100  # places that are drawn for an object
+VISIBLE = 0.6  # share of an object that must stay visible
+TRIES = 100  # positions to draw for an object
 DARK, GREY = 42, 16  # the background of COIL-100: highest channel, span of channels
 
 
 class Sprite(NamedTuple):
-    """A picture and the object in it."""
+    """An object: a picture and its mask."""
 
     image: np.ndarray  # (h, w, 3) uint8
-    mask: np.ndarray  # (h, w), from 0 (elsewhere) to 1, or bool
+    mask: np.ndarray  # (h, w), from 0 (outside the object) to 1, or bool
 
 
 class Scene(NamedTuple):
-    """One image and what is in it, in the order in which it was pasted."""
+    """One image and its objects, in the order in which they were pasted."""
 
     image: np.ndarray  # (side, side, 3) uint8
-    boxes: np.ndarray  # (k, 4) float32 x0, y0, x1, y1, of what is visible
+    boxes: np.ndarray  # (k, 4) float32 x0, y0, x1, y1, of the visible parts
     label: np.ndarray  # (k,) int32
     mask: np.ndarray  # (side, side) uint8, class + 1, 0 for the photograph
 
 
 class Scenes(NamedTuple):
-    """n scenes; `label` says which classes are there, `labels` which box is which."""
+    """n scenes; `label` marks the classes of an image, `labels` the class of a box."""
 
     image: np.ndarray  # (n, side, side, 3) uint8
-    label: np.ndarray  # (n, c) int32, 1 where the class is there, else 0
+    label: np.ndarray  # (n, c) int32, 1 where the class is present, else 0
     boxes: tuple[np.ndarray, ...]  # (k, 4) float32
     labels: tuple[np.ndarray, ...]  # (k,) int32
     mask: np.ndarray  # (n, side, side) uint8
@@ -62,16 +62,16 @@ def scene(
 ) -> Scene:
     """Objects of random classes on a random crop of a random photograph.
 
-    Later objects cover earlier ones. A place where an earlier object would keep less
-    than 60 % of its pixels is drawn again; an object for which 100 places fail is left
-    out. A photograph smaller than the scene is enlarged.
+    Later objects cover earlier ones. A position is drawn again if it would leave less
+    than 60 % of an earlier object visible; an object is left out after 100 such draws.
+    A photograph smaller than the scene is enlarged.
 
     Args:
-      count: fewest and most objects.
+      count: smallest and largest number of objects.
       size: smallest and largest longer side of an object, in pixels.
 
     Raises:
-      ValueError: nothing to paste or to paste on, or ranges that cannot be met.
+      ValueError: no photographs, a class without sprites, or an invalid range.
     """
     _check(photos, sprites, side, count, size)
     image = _crop(rng, photos[rng.integers(len(photos))], side).astype(np.float32)
@@ -120,25 +120,23 @@ def scenes(
         for rng in (np.random.default_rng([seed, i]) for i in range(n))
     ]
     image, boxes, labels, mask = zip(*made, strict=True)
-    there = [np.bincount(own, minlength=len(sprites)) > 0 for own in labels]
-    return Scenes(
-        np.stack(image), np.array(there, np.int32), boxes, labels, np.stack(mask)
-    )
+    present = [np.bincount(kinds, minlength=len(sprites)) > 0 for kinds in labels]
+    return Scenes(np.stack(image), np.int32(present), boxes, labels, np.stack(mask))
 
 
 def bsds_photos(part: str, data_dir: str | os.PathLike | None = None) -> Photos:
     """The BSDS500 training photographs; every fourth is for 'test'.
 
     Raises:
-      MissingData: they are not in the data folder. `digits.photos(part)` needs none.
+      MissingData: they are not in the data folder; `digits.photos(part)` needs none.
     """
     number = _number(part)
-    found = files.locate('bsds500', files.data_dirs(data_dir))
-    return [_picture(path) for i, path in enumerate(found) if (i % 4 == 3) == number]
+    paths = files.locate('bsds500', files.data_dirs(data_dir))
+    return [_picture(path) for i, path in enumerate(paths) if (i % 4 == 3) == number]
 
 
 def generated_photos(n: int, seed: int, part: str = 'train') -> Photos:
-    """n textures (360, 480, 3): noise of several scales under ellipses and bars."""
+    """n textures (360, 480, 3): noise of several scales, with ellipses, bars, lines."""
     from PIL import Image, ImageDraw
 
     made = []
@@ -161,21 +159,21 @@ def generated_photos(n: int, seed: int, part: str = 'train') -> Photos:
 
 
 def generated_sprites(classes: int, seed: int, part: str = 'train') -> Sprites:
-    """8 turned polygons of each class, which have 3, 4, ... corners and a hue each."""
+    """8 rotated polygons of each class: 3, 4, ... corners, and one hue per class."""
     from PIL import Image, ImageDraw
 
     made = []
     for kind in range(classes):
         rng = np.random.default_rng([seed, _number(part), kind])
-        own = []
+        polygons = []
         for turn in rng.uniform(0, 2 * np.pi, 8):
             angle = turn + 2 * np.pi * np.arange(3 + kind) / (3 + kind)
             corners = 48 + 44 * np.stack([np.cos(angle), np.sin(angle)], 1)
             mask = Image.new('L', (96, 96))
             ImageDraw.Draw(mask).polygon([tuple(c) for c in corners.tolist()], 255)
             colour = _bright(kind / classes) * rng.uniform(0.7, 1.0, (96, 96, 1))
-            own.append(Sprite(colour.astype(np.uint8), np.asarray(mask) / 255))
-        made.append(own)
+            polygons.append(Sprite(colour.astype(np.uint8), np.asarray(mask) / 255))
+        made.append(polygons)
     return made
 
 
@@ -189,17 +187,17 @@ def coil_sprites(
       ValueError: there are fewer objects.
     """
     number = _number(part)
-    found = files.locate('coil100', files.data_dirs(data_dir))
+    paths = files.locate('coil100', files.data_dirs(data_dir))
     views: dict[int, list] = {}
-    for path in found:
+    for path in paths:
         name, degrees = path.stem.removeprefix('obj').split('__')
-        own = views.setdefault(int(name), [])
+        pictures = views.setdefault(int(name), [])
         if int(degrees) // 15 % 2 == number:
-            own.append(_picture(path))
+            pictures.append(_picture(path))
     if not 1 <= objects <= len(views):
-        raise ValueError(f'objects {objects}: there are 1 to {len(views)}')
-    chosen = [views[name] for name in sorted(views)[:objects]]
-    return [[Sprite(image, foreground(image)) for image in own] for own in chosen]
+        raise ValueError(f'objects {objects}: must be 1 to {len(views)}')
+    first = [views[name] for name in sorted(views)[:objects]]
+    return [[Sprite(image, foreground(image)) for image in views] for views in first]
 
 
 def digit_sprites(
@@ -210,15 +208,14 @@ def digit_sprites(
     *,
     embedded: bool = False,
 ) -> Sprites:
-    """Ten classes of digits in bright colours drawn by `seed`; their ink is the mask.
+    """Ten classes of digits in bright colours drawn by `seed`; the ink is the mask.
 
-    The first `per_class` of each class of MNIST's part, or of scikit-learn's digits.
+    The first `per_class` of each class of MNIST's part, or of `embedded` digits.
 
     Raises:
-      MissingData: MNIST is not in the data folder, and not `embedded`.
+      MissingData: MNIST is not in the data folder, without `embedded`.
     """
-    number = _number(part)
-    dirs = files.data_dirs(data_dir)
+    number, dirs = _number(part), files.data_dirs(data_dir)
     domain = digits.digits(28) if embedded else mnist.mnist(28, dirs)
     source = domain.test if number else domain.train
     rng = np.random.default_rng([seed, number])
@@ -231,7 +228,7 @@ def digit_sprites(
 
 
 def foreground(image: np.ndarray) -> np.ndarray:
-    """(h, w, 3) on dark grey -> (h, w) bool, the largest part that is not, filled."""
+    """(h, w, 3) on dark grey -> (h, w) bool: the largest other region, holes filled."""
     from scipy import ndimage
 
     smooth = ndimage.median_filter(image, (3, 3, 1)).astype(int)
@@ -246,7 +243,7 @@ def foreground(image: np.ndarray) -> np.ndarray:
 
 
 def _resized(sprite: Sprite, longer: int) -> tuple[np.ndarray, np.ndarray]:
-    """The object cut out: (h, w, 3) and alpha (h, w), its longer side `longer`."""
+    """The cropped object (h, w, 3) and alpha (h, w), with longer side `longer`."""
     from PIL import Image
 
     alpha = np.rint(255 * np.asarray(sprite.mask, np.float32)).astype(np.uint8)
@@ -254,7 +251,7 @@ def _resized(sprite: Sprite, longer: int) -> tuple[np.ndarray, np.ndarray]:
     pixels = np.dstack([sprite.image, alpha])[y0:y1, x0:x1]
     scale = longer / max(x1 - x0, y1 - y0)
     size = [max(1, round(length * scale)) for length in (x1 - x0, y1 - y0)]
-    # Pillow weighs the colours of RGBA by alpha: no dark seam of the background.
+    # Pillow weights RGBA colours by alpha, so the background leaves no dark seam.
     picture = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR)
     pixels = np.asarray(picture, np.float32)
     return pixels[..., :3], pixels[..., 3] / 255
@@ -266,8 +263,9 @@ def _crop(rng: np.random.Generator, photo: np.ndarray, side: int) -> np.ndarray:
     scale = side / min(photo.shape[:2])
     if scale > 1:
         size = [round(length * scale) for length in photo.shape[1::-1]]
-        picture = Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR)
-        photo = np.asarray(picture)
+        photo = np.asarray(
+            Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR)
+        )
     top, left = rng.integers(0, np.array(photo.shape[:2]) - side + 1)
     return photo[top : top + side, left : left + side]
 
@@ -279,7 +277,7 @@ def _box(inside: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _bright(hue: float) -> np.ndarray:
-    """(3,) the full colour of a hue in [0, 1)."""
+    """(3,) the saturated colour of a hue in [0, 1)."""
     return 255 * np.clip(np.abs((hue * 6 + np.array([0, 4, 2])) % 6 - 3) - 1, 0.1, 1)
 
 
@@ -294,9 +292,9 @@ def _number(part: str) -> int:
 
 
 def _check(photos, sprites, side, count, size):
-    if not len(photos) or not len(sprites) or not all(len(own) for own in sprites):
+    if not len(photos) or not len(sprites) or not all(len(kind) for kind in sprites):
         raise ValueError('a scene needs photographs, and a sprite of every class')
     if not 1 <= count[0] <= count[1]:
-        raise ValueError(f'count {count}: fewest and most objects, 1 or more')
+        raise ValueError(f'count {count}: must be a range of at least 1 object')
     if not 4 <= size[0] <= size[1] <= side:
-        raise ValueError(f'size {size}: from 4 to the side of the scene, {side}')
+        raise ValueError(f'size {size}: must be a range from 4 to the side, {side}')

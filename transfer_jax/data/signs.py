@@ -1,4 +1,4 @@
-"""Traffic signs: GTSRB and Synthetic Signs, which share GTSRB's 43 classes."""
+"""Traffic signs: GTSRB, and Synthetic Signs, which has the same 43 classes."""
 
 import hashlib
 import pathlib
@@ -46,10 +46,11 @@ def syn_signs(size: int, dirs: tuple[pathlib.Path, ...]) -> Domain:
 def convert_gtsrb(folder: pathlib.Path, path: pathlib.Path, size: int = 40) -> None:
     """Writes the .npz from the publisher's folders `000NN/TTTTT_FFFFF.ppm`.
 
-    `folder` is Final_Training/Images or holds it. Whole images are kept: the regions
-    of interest in the CSV files are not used. A track shows one sign 30 times, so a
-    quarter of the tracks is test. They are drawn without a look at the classes:
-    tracks are ordered by the digest of their first image, and the first are taken.
+    `folder` is Final_Training/Images or contains it. Images are not cropped to the
+    regions of interest of the CSV files. A track shows one sign 30 times, so the split
+    is by track: a quarter of them is for testing. The choice is independent of the
+    classes: tracks are ordered by the digest of their first image, and the first are
+    taken.
     """
     tracks: dict[tuple[int, str], list[pathlib.Path]] = {}
     for file in sorted(folder.rglob('*.ppm')):
@@ -78,16 +79,18 @@ def convert_gtsrb(folder: pathlib.Path, path: pathlib.Path, size: int = 40) -> N
 def convert_syn_signs(folder: pathlib.Path, path: pathlib.Path, size: int = 40) -> None:
     """Writes the .npz from the publisher's images and `train_labelling.txt`.
 
-    A line of that file begins with the name of an image and its class.
+    Each line of that file begins with the name of an image and its class.
     """
     lists = sorted(folder.rglob('train_labelling.txt'))
     if not lists:
         raise ValueError(f'{folder}: holds no train_labelling.txt')
     named = {file.name: file for file in folder.rglob('*.png')}
     rows = [line.split() for line in lists[0].read_text().splitlines() if line.strip()]
-    absent = [row[0] for row in rows if pathlib.Path(row[0]).name not in named]
-    if absent:
-        raise ValueError(f'{folder}: {len(absent)} images are missing, as {absent[0]}')
+    missing = [row[0] for row in rows if pathlib.Path(row[0]).name not in named]
+    if missing:
+        raise ValueError(
+            f'{folder}: {len(missing)} images are missing, such as {missing[0]}'
+        )
     chosen = [named[pathlib.Path(row[0]).name] for row in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(

@@ -1,8 +1,8 @@
-"""Sources of labelled images: arrays in memory, read from three kinds of files.
+"""Sources of labelled images: arrays in memory, read from folders, .npz or TFDS.
 
 A source is anything with `__len__` and `__getitem__(i)` that returns a dictionary with
-'image' (h, w, c) uint8 and 'label', an int. The readers here decode once and give
-`Arrays`, from which a stream can also take many rows at once.
+'image' (h, w, c) uint8 and 'label', an int. The readers here decode once and return
+`Arrays`, from which a stream can take many rows at once.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ SUFFIXES = ('.png', '.jpg', '.jpeg', '.ppm', '.pgm', '.bmp', '.gif', '.tif', '.w
 
 
 class Source(Protocol):
-    """What a stream reads: item i is {'image': (h, w, c) uint8, 'label': int}."""
+    """The input of a stream: item i is {'image': (h, w, c) uint8, 'label': int}."""
 
     def __len__(self) -> int: ...
 
@@ -62,7 +62,7 @@ class Arrays:
 
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """Images (n, h, w, c) uint8 alone: there is no label to look at."""
+    """Images (n, h, w, c) uint8 without labels."""
 
     image: np.ndarray
 
@@ -75,7 +75,7 @@ class Images:
 
 @dataclasses.dataclass(frozen=True)
 class _ImagesOf:
-    """Drops all but the image of each item of a source that is not `Arrays`."""
+    """The images of a source that is not `Arrays`, without all else."""
 
     source: Source
 
@@ -87,7 +87,7 @@ class _ImagesOf:
 
 
 def without_labels(source: Source) -> Source:
-    """A view of the images of `source`; what reads it can never see a label."""
+    """The images of `source`, as a view that gives no access to the labels."""
     if isinstance(source, Images | _ImagesOf):
         return source
     return Images(source.image) if isinstance(source, Arrays) else _ImagesOf(source)
@@ -103,10 +103,12 @@ class Domain(NamedTuple):
 
 
 def from_npz(path: str | os.PathLike, split: str = 'train') -> Arrays:
-    """Reads `image`, `label` (and `classes`), or `<split>_x`, `<split>_y`.
+    """Reads the arrays `image`, `label` (and `classes`), or `<split>_x`, `<split>_y`.
 
-    Images are (n, h, w) or (n, h, w, c) uint8, labels whole numbers from 0. Raises
-    ValueError naming the file and the keys it should have.
+    Images are (n, h, w) or (n, h, w, c) uint8, labels whole numbers from 0.
+
+    Raises:
+      ValueError: the message names the file and the keys it should have.
     """
     path = pathlib.Path(path)
     try:
@@ -119,7 +121,7 @@ def from_npz(path: str | os.PathLike, split: str = 'train') -> Arrays:
     keys = ('image', 'label') if 'image' in content else (f'{split}_x', f'{split}_y')
     if not set(keys) <= set(content):
         raise ValueError(
-            f'{path}: has the arrays {sorted(content)}; it needs image and label, or '
+            f'{path}: holds the arrays {sorted(content)}; it needs image and label, or '
             'train_x, train_y, test_x and test_y'
         )
     image, label = (content[key] for key in keys)
@@ -130,8 +132,8 @@ def from_npz(path: str | os.PathLike, split: str = 'train') -> Arrays:
     classes = tuple(str(name) for name in content.get('classes', range(highest + 1)))
     if label.min(initial=0) < 0 or highest >= len(classes):
         raise ValueError(
-            f'{path}: labels must lie in 0..{len(classes) - 1}, the numbers of its '
-            f'{len(classes)} classes; found {label.min()}..{highest}'
+            f'{path}: labels must be 0..{len(classes) - 1} for its {len(classes)} '
+            f'classes, not {label.min()}..{highest}'
         )
     try:
         return Arrays(image, label.astype(np.int32), classes)
@@ -140,12 +142,12 @@ def from_npz(path: str | os.PathLike, split: str = 'train') -> Arrays:
 
 
 def npz_has_splits(path: str | os.PathLike) -> bool:
-    """Whether an .npz file holds train and test parts of its own."""
+    """Whether an .npz file holds a train and a test part."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return {'train_x', 'test_x'} <= set(file.files)
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile):
-        return False  # from_npz then says what is wrong
+        return False  # from_npz raises the error
 
 
 def from_folder(
@@ -154,13 +156,15 @@ def from_folder(
     size: int | None = None,
     classes: tuple[str, ...] | None = None,
 ) -> Arrays:
-    """Reads images kept as `<class>/<file>`, decoded to RGB.
+    """Reads images stored as `<class>/<file>`, decoded to RGB.
 
     Items are ordered by the SHA-256 digest of their bytes, so that neither the order
-    nor anything drawn from it depends on the class a file lies in. With `size` the
-    images are resized; without, they must all have one size. `classes` fixes the
-    label numbers; by default they follow the sorted names of the class folders.
-    Raises ValueError for a folder without images and for a file that is no image.
+    nor anything drawn from it depends on a file's class. With `size` the images are
+    resized; without it, they must all have one size. `classes` fixes the label numbers;
+    by default they follow the sorted names of the class folders.
+
+    Raises:
+      ValueError: a folder without images, or a file that is no image.
     """
     items, names = files_by_class(path, classes)
     return from_files(items, names, path, size=size)
@@ -169,37 +173,37 @@ def from_folder(
 def files_by_class(
     path: str | os.PathLike, classes: Sequence[str] | None = None
 ) -> tuple[list[tuple[pathlib.Path, int]], tuple[str, ...]]:
-    """((file, label) of all images kept as `<class>/<file>`, the classes' names).
+    """((file, label) of all images stored as `<class>/<file>`, the class names).
 
     Raises:
-      ValueError: no such folder, one without images, or classes beside those given.
+      ValueError: no such folder, a folder without images, or a class not in `classes`.
     """
     path = pathlib.Path(path)
     if not path.is_dir():
         raise ValueError(f'{path}: there is no such folder')
-    found = tuple(sorted(p.name for p in path.iterdir() if is_class(p)))
-    unknown = set(found) - set(found if classes is None else classes)
+    names = tuple(sorted(p.name for p in path.iterdir() if is_class(p)))
+    unknown = set(names) - set(names if classes is None else classes)
     if unknown:
         raise ValueError(
             f'{path}: has the classes {sorted(unknown)}; expected only {list(classes)}'
         )
-    classes = found if classes is None else tuple(classes)
+    classes = names if classes is None else tuple(classes)
     items = [
         (file, number)
         for number, name in enumerate(classes)
-        if name in found
+        if name in names
         for file in image_files(path / name)
     ]
     if not items:
         raise ValueError(
-            f'{path}: holds no images; expected <class>/<file> with files that end in '
-            + ', '.join(SUFFIXES)
+            f'{path}: holds no images; expected <class>/<file> with a file name ending '
+            'in ' + ', '.join(SUFFIXES)
         )
     return items, classes
 
 
 def image_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The image files below a folder, by their endings."""
+    """The image files below a folder, recognised by their suffixes."""
     return [
         file
         for file in sorted(folder.rglob('*'))
@@ -217,7 +221,7 @@ def from_files(
 ) -> Arrays:
     """Reads (file, label) pairs, ordered by the SHA-256 digest of their bytes.
 
-    `path` stands in messages; `size` and `zoom` are those of images.decode.
+    `path` is for error messages; `size` and `zoom` are those of images.decode.
     """
 
     def read(item):
@@ -229,7 +233,7 @@ def from_files(
         decoded = list(pool.map(read, items))
     shapes = {image.shape for _, image in decoded}
     if len(shapes) > 1:
-        raise ValueError(f'{path}: images of several sizes {sorted(shapes)}; give size')
+        raise ValueError(f'{path}: images of several sizes {sorted(shapes)}; pass size')
     order = sorted(range(len(items)), key=lambda i: decoded[i][0])
     return Arrays(
         np.stack([decoded[i][1] for i in order]),
@@ -241,8 +245,9 @@ def from_files(
 def from_tfds(name: str, split: str, data_dir: str | os.PathLike) -> Arrays:
     """Reads a prepared tensorflow-datasets set without TensorFlow, decoded once.
 
-    The set must have been prepared with `file_format='array_record'`. Raises
-    ValueError when it was not, or when it is no set of labelled images.
+    Raises:
+      ValueError: the set was not prepared with `file_format='array_record'`, or holds
+        no labelled images of one size.
     """
     import tensorflow_datasets as tfds  # heavy: only where it is used
 
@@ -250,7 +255,7 @@ def from_tfds(name: str, split: str, data_dir: str | os.PathLike) -> Arrays:
         source = tfds.data_source(name, split=split, data_dir=data_dir)
         classes = tuple(source.dataset_info.features['label'].names)
         items = []
-        for first in range(0, len(source), 500):  # in blocks: a third of the time
+        for first in range(0, len(source), 500):  # blocks take a third of the time
             rows = range(first, min(first + 500, len(source)))
             items.extend(source.__getitems__(rows))
         image = np.stack([item['image'] for item in items])
@@ -264,7 +269,7 @@ def from_tfds(name: str, split: str, data_dir: str | os.PathLike) -> Arrays:
 
 
 def tfds_splits(name: str, data_dir: str | os.PathLike) -> tuple[str, ...]:
-    """The names of the parts of a prepared tensorflow-datasets set."""
+    """The names of the splits of a prepared tensorflow-datasets set."""
     import tensorflow_datasets as tfds
 
     return tuple(tfds.builder(name, data_dir=data_dir).info.splits)
@@ -276,7 +281,7 @@ def _labels(content: dict[str, np.ndarray]) -> list[np.ndarray]:
 
 
 def is_class(path: pathlib.Path) -> bool:
-    """Whether a folder stands for a class."""
+    """Whether a path is the folder of a class."""
     return path.is_dir() and not path.name.startswith('.')
 
 

@@ -1,9 +1,9 @@
 """Batches for training and evaluation; `stream[t]` is the batch of step t.
 
-A stream is a pure function of (seed, t). Nothing of it needs to be saved: a run that
-resumes at step t reads `stream[t]`, and process i of p reads its rows of the same
-global batch. Each epoch is a new permutation, and a batch may reach from one epoch
-into the next, so that no item is left out.
+A stream is a pure function of (seed, t) and has no state to save: a run that resumes at
+step t reads `stream[t]`, and process i of p reads its rows of the same global batch.
+Each epoch is a new permutation. A batch may span two epochs, so that no item is left
+out.
 """
 
 import dataclasses
@@ -31,9 +31,9 @@ class Stream:
     """An endless sequence of batches with random access, from a pure function of t."""
 
     batch: Callable[[int], Batch]
-    # (process, processes) -> the stream of that process' rows of the same batches;
-    # without it, they are cut from the whole batch
-    share: Callable[[int, int], 'Stream'] | None = None
+    # (process, processes) -> the stream of that process's rows of the same batches;
+    # by default the rows are cut from the whole batch
+    shard: Callable[[int, int], 'Stream'] | None = None
 
     def __getitem__(self, step: int) -> Batch:
         if step < 0:
@@ -42,24 +42,24 @@ class Stream:
 
     def map(self, function: Callable[[Batch], Batch]) -> 'Stream':
         """The stream of `function(batch)`."""
-        share = self.share and (lambda i, p: self.share(i, p).map(function))
-        return Stream(lambda step: function(self[step]), share)
+        shard = self.shard and (lambda i, p: self.shard(i, p).map(function))
+        return Stream(lambda step: function(self[step]), shard)
 
-    def of_process(self, process: int, processes: int) -> 'Stream':
-        """The rows that one of several processes reads, each an equal part in turn.
+    def process_shard(self, process: int, processes: int) -> 'Stream':
+        """The stream of one process's contiguous rows, an equal part of each batch.
 
         Raises:
-          ValueError: a batch does not divide by the number of processes.
+          ValueError: a batch cannot be divided by the number of processes.
         """
-        if self.share is not None:
-            return self.share(process, processes)
+        if self.shard is not None:
+            return self.shard(process, processes)
         return Stream(lambda step: _cut(self[step], process, processes))
 
     def read(self, start: int, stop: int | None = None, prefetch: int = 2) -> Reader:
-        """Iterates over batches start..stop-1, up to `prefetch` prepared ahead.
+        """Iterates over batches start..stop-1, with up to `prefetch` prepared ahead.
 
-        A thread prepares them; with `prefetch=0` there is none. Close the reader, or
-        use it in a `with` statement. `stop=None` reads without end.
+        A thread prepares them; `prefetch=0` uses no thread. Close the reader, or use it
+        in a `with` statement. With `stop=None` the iteration does not end.
         """
         return Reader(self, start, stop, prefetch)
 
@@ -76,13 +76,18 @@ def labelled(
 ) -> Stream:
     """Batches {'image': (b, h, w, c) uint8, 'label': (b,) int32}, shuffled by `seed`.
 
-    `transform` changes each item by a generator seeded with (seed, place in the
-    stream), so that an image changes differently in each epoch. `rows=(i, p)`: process
-    i of p gets its contiguous rows of the global batch of `batch_size`. `name` stands
-    in messages and parts the seeds: streams of different names draw independently.
-    `threads` read and change items at a time: for files, whose decoding lets go of
-    Python's lock. Raises ValueError when a batch is larger than the source, naming both
-    numbers.
+    Args:
+      transform: applied to each item, with a generator seeded with (seed, position in
+        the stream), so that an image changes differently in each epoch.
+      rows: (i, p), only the contiguous rows of process i of p in the global batch of
+        `batch_size`.
+      name: for messages, and part of the seed: streams of different names draw
+        independently.
+      threads: how many read and transform items at a time; useful for files, whose
+        decoding releases Python's lock.
+
+    Raises:
+      ValueError: a batch is larger than the source; the message gives both numbers.
     """
     size = len(source)
     if not 0 < batch_size <= size:
@@ -96,22 +101,22 @@ def labelled(
     root = np.random.SeedSequence([seed, zlib.crc32(name.encode())])
     seeds = [int(value) for value in root.generate_state(2)]
     order = _order(size, seeds[0])
-    change = _unchanged if transform is None else _changer(transform, seeds[1])
+    apply = _unchanged if transform is None else _seeded(transform, seeds[1])
     in_memory = transform is None and isinstance(source, Arrays | Images)
     pool = futures.ThreadPoolExecutor(threads) if threads > 1 else None
     each = map if pool is None else pool.map
 
     def batch(step: int) -> Batch:
-        places = range(step * batch_size + first, step * batch_size + last)
-        indices = order(places.start, places.stop)
+        positions = range(step * batch_size + first, step * batch_size + last)
+        indices = order(positions.start, positions.stop)
         if in_memory:
             return _gather(source, indices)
         items = each(
-            lambda i, place: change(source[i], place), indices.tolist(), places
+            lambda i, position: apply(source[i], position), indices.tolist(), positions
         )
         return _stack(list(items))
 
-    def share(process: int, processes: int) -> Stream:
+    def shard(process: int, processes: int) -> Stream:
         return labelled(
             source,
             batch_size=batch_size,
@@ -122,7 +127,7 @@ def labelled(
             threads=threads,
         )
 
-    return Stream(batch, share if rows is None else None)
+    return Stream(batch, shard if rows is None else None)
 
 
 def unlabelled(
@@ -137,7 +142,7 @@ def unlabelled(
 ) -> Stream:
     """Batches {'image': (b, h, w, c) uint8}, as `labelled` draws them.
 
-    Labels are dropped at the root: neither the stream nor `transform` can reach them.
+    The labels are removed first: neither the stream nor `transform` can access them.
     """
     return labelled(
         sources.without_labels(source),
@@ -151,20 +156,20 @@ def unlabelled(
 
 
 def zipped(**streams: Stream) -> Stream:
-    """Batches {name: batch of that stream}; the streams may differ in length."""
+    """Batches {name: batch of that stream}; the sources may differ in length."""
 
-    def share(process: int, processes: int) -> Stream:
-        parts = {k: s.of_process(process, processes) for k, s in streams.items()}
+    def shard(process: int, processes: int) -> Stream:
+        parts = {k: s.process_shard(process, processes) for k, s in streams.items()}
         return zipped(**parts)
 
     return Stream(
-        lambda step: {name: stream[step] for name, stream in streams.items()}, share
+        lambda step: {name: stream[step] for name, stream in streams.items()}, shard
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """A finite sequence of batches, each made when it is asked for."""
+    """A finite sequence of batches, each made on access."""
 
     size: int
     batch: Callable[[int], Batch]
@@ -183,29 +188,30 @@ class Batches:
 
 
 def batches(source: Source, batch_size: int) -> Batches:
-    """All items of `source` in their order, for evaluation.
+    """All items of `source` in order, for evaluation.
 
-    Every batch has `batch_size` rows, so that one compiled function serves them all:
-    the last one repeats the last item. 'mask' (b,) float32 is 0 on those repetitions
-    and 1 elsewhere; 'label' is there when the source has labels.
+    Every batch has `batch_size` rows, so that one compiled function serves them all;
+    the last batch is padded with the last item. 'mask' (b,) float32 is 0 on padding and
+    1 elsewhere. 'label' is present if the source has labels.
     """
     size = len(source)
     if size == 0 or batch_size < 1:
         raise ValueError(f'cannot make batches of {batch_size} from {size} items')
 
     def batch(index: int) -> Batch:
-        places = np.arange(index * batch_size, (index + 1) * batch_size)
-        content = _gather(source, np.minimum(places, size - 1))
-        return {**content, 'mask': (places < size).astype(np.float32)}
+        positions = np.arange(index * batch_size, (index + 1) * batch_size)
+        content = _gather(source, np.minimum(positions, size - 1))
+        return {**content, 'mask': (positions < size).astype(np.float32)}
 
     return Batches(-(-size // batch_size), batch)
 
 
 def _order(size: int, seed: int) -> Callable[[int, int], np.ndarray]:
-    """f(first, last): item numbers at those places; each epoch is a permutation.
+    """f(first, last): item numbers at these positions; each epoch is a permutation.
 
-    Not grain's index shuffle: it walks through 2^16 numbers, so that a batch of 64 from
-    100 items takes 14 ms. A permutation is made once an epoch, in 0.6 ms for 60,000.
+    Grain's index shuffle is not used, because it walks through 2^16 numbers: a batch of
+    64 from 100 items takes 14 ms. A permutation is made once per epoch, in 0.6 ms for
+    60,000 items.
     """
 
     @functools.lru_cache(maxsize=2)
@@ -223,25 +229,25 @@ def _order(size: int, seed: int) -> Callable[[int, int], np.ndarray]:
     return items
 
 
-def _unchanged(item: dict[str, Any], place: int) -> dict[str, Any]:
-    del place
+def _unchanged(item: dict[str, Any], position: int) -> dict[str, Any]:
+    del position
     return item
 
 
-def _changer(transform: Transform, seed: int) -> Callable[[dict, int], dict]:
-    """f(item, place) calls `transform` with the generator of (seed, place)."""
+def _seeded(transform: Transform, seed: int) -> Callable[[dict, int], dict]:
+    """f(item, position) calls `transform` with the generator of (seed, position)."""
     from grain import experimental  # heavy: only where it is used
 
-    pool = experimental.RngPool(seed)  # a third of the time of new generators
+    pool = experimental.RngPool(seed)  # takes a third of the time of new generators
 
-    def change(item: dict[str, Any], place: int) -> dict[str, Any]:
-        rng = pool.acquire_rng(place)
+    def apply(item: dict[str, Any], position: int) -> dict[str, Any]:
+        rng = pool.acquire_rng(position)
         try:
             return transform(item, rng)
         finally:
             pool.release_rng(rng)
 
-    return change
+    return apply
 
 
 def _rows(rows: tuple[int, int] | None, batch_size: int, name: str) -> tuple[int, int]:
@@ -259,7 +265,7 @@ def _rows(rows: tuple[int, int] | None, batch_size: int, name: str) -> tuple[int
 
 
 def _cut(batch: Any, process: int, processes: int) -> Any:
-    """The rows of a process, of every array in a batch."""
+    """The rows of a process, from every array of a batch."""
     if isinstance(batch, Mapping):
         return {key: _cut(part, process, processes) for key, part in batch.items()}
     first, last = _rows((process, processes), len(batch), 'batch')
@@ -267,7 +273,7 @@ def _cut(batch: Any, process: int, processes: int) -> Any:
 
 
 def _gather(source: Source, indices: np.ndarray) -> dict[str, np.ndarray]:
-    """The items at `indices`, stacked; whole rows at once where they are in memory."""
+    """The items at `indices`, stacked; whole rows at once for arrays in memory."""
     if not isinstance(source, Arrays | Images):
         return _stack([source[int(index)] for index in indices])
     batch = {'image': source.image[indices]}

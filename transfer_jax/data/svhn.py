@@ -11,7 +11,7 @@ CLASSES = tuple(str(digit) for digit in range(10))
 def svhn(size: int, dirs: tuple[pathlib.Path, ...]) -> Domain:
     """Colour digits (n, size, size, 3): 73,257 train and 26,032 test, from 32x32.
 
-    TFDS gives the digit 0 the label 0; the publisher's own files call it 10.
+    TFDS labels the digit 0 as 0; the publisher's files label it 10.
     """
     folder = files.locate('svhn', dirs)[-1].parents[2]
     parts = []

@@ -1,10 +1,10 @@
 """Synthetic digits after Ganin and Lempitsky (ICML 2015, section 4.1, SYN NUMBERS).
 
-Numbers of one to three digits in 21 font faces, varying in place, size, slant,
-orientation, weight, outline and colours, on varying backgrounds, blurred. The digit in
-the middle is the label; its neighbours may look in from the sides. Image i is a pure
-function of (seed, i). The authors rendered Windows fonts; these faces are the ones that
-come with Matplotlib, so the images are like theirs in kind and not the same.
+Numbers of one to three digits in 21 font faces, varying in position, size, slant,
+orientation, weight, outline and colours, on varying backgrounds, blurred. The central
+digit is the label; parts of its neighbours may be visible at the sides. Image i is a
+pure function of (seed, i). The authors rendered Windows fonts. These faces come with
+Matplotlib, so the images resemble theirs but are not the same.
 """
 
 import functools
@@ -19,7 +19,7 @@ from transfer_jax.data.sources import Arrays, Domain
 CLASSES = tuple(str(digit) for digit in range(10))
 SIZE = 32
 TRAIN, TEST = 20_000, 2_000
-VERSION = 1  # of the images: a stored copy of another version is not used
+VERSION = 1  # of the images; stored copies of another version are ignored
 FACES = (
     *(f'DejaVuSans{style}' for style in ('', '-Bold', '-Oblique', '-BoldOblique')),
     *(f'DejaVuSansMono{style}' for style in ('', '-Bold', '-Oblique', '-BoldOblique')),
@@ -28,12 +28,12 @@ FACES = (
     *('cmb10', 'cmr10', 'cmss10', 'cmti10', 'cmtt10'),
 )
 
-_CANVAS = 128  # text is drawn here, its centre is cut out
-_FINE = 2 * SIZE  # the resolution of everything before the last halving
+_CANVAS = 128  # side of the canvas for text, whose centre is cut out
+_FINE = 2 * SIZE  # working resolution, halved at the end
 
 
 def syn_digits(size: int, dirs: tuple[pathlib.Path, ...]) -> Domain:
-    """20,000 train and 2,000 test (n, size, size, 3); stored ones, or drawn now."""
+    """20,000 train and 2,000 test (n, size, size, 3), stored ones or newly drawn."""
     path = stored(dirs)
     if path is not None:
         with np.load(path, allow_pickle=False) as file:
@@ -46,7 +46,7 @@ def syn_digits(size: int, dirs: tuple[pathlib.Path, ...]) -> Domain:
 
 
 def stored(dirs: tuple[pathlib.Path, ...]) -> pathlib.Path | None:
-    """The stored images of this version, if there are any."""
+    """The path of stored images of this version, if there is one."""
     paths = files.find('syn_digits', dirs)
     return next((path for path in paths if path.name == _file_name()), None)
 
@@ -76,7 +76,7 @@ def generate(seed: int, n: int) -> Arrays:
 
 
 def draw(seed: int, index: int) -> tuple[np.ndarray, int]:
-    """Image (32, 32, 3) uint8 number `index` of a seed, and the digit it shows."""
+    """Image (32, 32, 3) uint8 number `index` of a seed, and its digit."""
     from PIL import Image, ImageFilter
 
     rng = np.random.default_rng([seed, index])
@@ -96,7 +96,7 @@ def draw(seed: int, index: int) -> tuple[np.ndarray, int]:
 
 
 def _masks(label: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Cover in [0, 1] of the digits and of their outline or shadow, (64, 64) each."""
+    """Coverage in [0, 1] of the digits and of outline or shadow, (64, 64) each."""
     from PIL import Image, ImageDraw
 
     face = FACES[rng.integers(len(FACES))]
@@ -147,7 +147,7 @@ def _neighbours(rng: np.random.Generator) -> tuple[str, str]:
 
 
 def _placement(height: float, rng: np.random.Generator) -> np.ndarray:
-    """Matrix (2, 3) from places in the image to places in the text, both centred."""
+    """Matrix (2, 3) from positions in the image to those in the text, both centred."""
     angle = np.deg2rad(rng.normal(0, 7))
     shear = rng.normal(0, 0.12)
     tall = rng.uniform(0.6, 0.98) * _FINE / height
@@ -160,14 +160,14 @@ def _placement(height: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def _about_centre(matrix: np.ndarray, move: tuple[float, float]) -> tuple[float, ...]:
-    """The six numbers of Pillow's AFFINE, for images with their origin in a corner."""
+    """The six numbers of Pillow's AFFINE, whose origin is in a corner."""
     rotation = matrix[:, :2]
     offset = matrix[:, 2] + _CANVAS / 2 - rotation @ np.full(2, _FINE / 2) - move
     return tuple(np.hstack([rotation, offset[:, None]]).ravel())
 
 
 def _colours(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Colours (3,) of ground, digits and outline; digits differ from the other two."""
+    """Colours (3,) of ground, digits, outline; the digits contrast with the others."""
     fill = _colour(rng)
     others = []
     while len(others) < 2:
@@ -204,7 +204,7 @@ def _background(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _worn(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(64, 64, 3): the colour of the digits, in a quarter of the cases uneven."""
+    """(64, 64, 3): the colour of the digits, uneven in a quarter of the cases."""
     if rng.random() > 0.25:
         return np.broadcast_to(colour, (_FINE, _FINE, 3))
     return colour + _smooth(rng, rng.uniform(5, 40))[..., None]
@@ -239,7 +239,7 @@ def _font(face: str, size: int):
 
     folder = importlib.util.find_spec('matplotlib').submodule_search_locations[0]
     path = pathlib.Path(folder) / 'mpl-data' / 'fonts' / 'ttf' / f'{face}.ttf'
-    # The basic layout engine, so that images do not depend on a system library.
+    # The basic layout engine does not depend on a system library.
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 

@@ -1,4 +1,4 @@
-"""Two domains in the plane, for pictures of what an adaptation does."""
+"""Two-dimensional domains, for figures of adaptation methods."""
 
 import numpy as np
 
@@ -10,9 +10,9 @@ Pair = tuple[Features, Features]  # source, target
 
 
 def rotation(seed: int, n: int, angle: float = 70.0) -> Pair:
-    """Two Gaussian blobs; the target's are turned about the origin by `angle` degrees.
+    """Two Gaussian blobs; the target is rotated about the origin by `angle` degrees.
 
-    Blobs at (-2, 0) and (2, 0), of deviations 0.5 and 1.
+    Blobs are at (-2, 0) and (2, 0), with standard deviations 0.5 and 1 along the axes.
     """
 
     def draw(rng):
@@ -24,10 +24,10 @@ def rotation(seed: int, n: int, angle: float = 70.0) -> Pair:
 
 
 def moons(seed: int, n: int, angle: float = 40.0, noise: float = 0.1) -> Pair:
-    """Two half circles that reach into each other; the target's are turned together.
+    """Two interleaving half circles; the target is rotated by `angle` degrees.
 
-    Their radius is 1, their centres (-0.5, -0.25) and (0.5, 0.25), so that the turn by
-    `angle` degrees is about the middle. `noise` is the deviation of the examples.
+    Their radius is 1 and their centres are (-0.5, -0.25) and (0.5, 0.25), so that the
+    rotation is about their midpoint. `noise` is the standard deviation of the examples.
     """
 
     def draw(rng):
@@ -41,10 +41,10 @@ def moons(seed: int, n: int, angle: float = 40.0, noise: float = 0.1) -> Pair:
 
 
 def covariate_shift(seed: int, n: int) -> Pair:
-    """One curved boundary for both domains, which look at different parts of it.
+    """One curved class boundary, of which the domains cover different parts.
 
-    A point is of class 2 where its second coordinate is above half the square of its
-    first, whose mean is -0.5 in the source and 1.2 in the target.
+    A point is of class 2 if its second coordinate exceeds half the square of its first.
+    The mean of the first is -0.5 in the source and 1.2 in the target.
     """
 
     def draw(rng, mean, deviation):

@@ -1,8 +1,8 @@
-"""Random changes of one item, for streams.
+"""Random transforms of one item, for streams.
 
 A transform is `f(item, rng) -> item`: a pure function of the item and of the draws of
-`rng`, a NumPy generator that the stream seeds with (seed, index). 'image' (h, w, c) is
-uint8 before and after; whatever else the item holds passes through.
+`rng`, a NumPy generator that the stream seeds with (seed, position). 'image' (h, w, c)
+is uint8 before and after; all other entries pass through.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ Transform = Callable[[Item, np.random.Generator], Item]
 
 
 def chain(*transforms: Transform) -> Transform:
-    """One transform after the other, all drawing from the same generator."""
+    """Applies transforms in order, all drawing from the same generator."""
 
     def apply(item: Item, rng: np.random.Generator) -> Item:
         for transform in transforms:
@@ -32,7 +32,7 @@ def blend(photos: Sequence[np.ndarray], strength: float = 1.0) -> Transform:
 
     The blending of MNIST-M (Ganin and Lempitsky, ICML 2015, section 4.1). `photos` are
     (h, w, 3) uint8, each at least as large as the image; grey images become RGB.
-    `strength` scales the crop: 0 leaves the image as it is.
+    `strength` scales the crop; 0 leaves the image unchanged.
     """
 
     def apply(item: Item, rng: np.random.Generator) -> Item:
@@ -48,7 +48,7 @@ def blend(photos: Sequence[np.ndarray], strength: float = 1.0) -> Transform:
 def random_crop(
     photos: Sequence[np.ndarray], shape: tuple[int, int], rng: np.random.Generator
 ) -> np.ndarray:
-    """A crop (h, w, c) at a uniformly drawn place of a uniformly drawn photograph."""
+    """A crop (h, w, c) at a uniformly random position of a random photograph."""
     h, w = shape
     photo = photos[rng.integers(len(photos))]
     top = rng.integers(photo.shape[0] - h + 1)
@@ -57,8 +57,8 @@ def random_crop(
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """|a - b| of uint8 arrays, which would wrap around if subtracted as they are."""
-    if a.shape != b.shape:  # NumPy is five times slower where it must repeat one value
+    """|a - b| of uint8 arrays, whose plain difference would wrap around."""
+    if a.shape != b.shape:  # broadcasting one value is five times slower in NumPy
         b = np.repeat(b, a.shape[-1], axis=-1)
     return np.maximum(a, b) - np.minimum(a, b)
 
@@ -75,7 +75,7 @@ def invert(probability: float) -> Transform:
 
 
 def shift(pixels: int, fill: str = 'constant') -> Transform:
-    """Moves by up to `pixels` in each direction; `fill` is 'constant' (0) or 'edge'."""
+    """Shifts by up to `pixels` in each direction; `fill`: 'constant' (0) or 'edge'."""
 
     def apply(item: Item, rng: np.random.Generator) -> Item:
         image = item['image']
@@ -93,7 +93,7 @@ def shift(pixels: int, fill: str = 'constant') -> Transform:
 
 
 def rotate(degrees: float) -> Transform:
-    """Turns by up to `degrees` either way, bilinear, zero outside."""
+    """Rotates by up to `degrees` either way, bilinearly, with zeros outside."""
 
     def apply(item: Item, rng: np.random.Generator) -> Item:
         from PIL import Image  # several times faster than scipy.ndimage here
@@ -124,7 +124,7 @@ def jitter(contrast: float = 0.0, brightness: float = 0.0) -> Transform:
 
 
 def flip(probability: float = 0.5) -> Transform:
-    """Left to right, with the given probability; a label for each pixel goes along."""
+    """Mirrors left to right with the given probability, labels of pixels included."""
 
     def apply(item: Item, rng: np.random.Generator) -> Item:
         if rng.random() >= probability:
@@ -140,11 +140,10 @@ def flip(probability: float = 0.5) -> Transform:
 def zoom(
     least: float = 0.4, stretch: float = 4 / 3, size: int | None = None
 ) -> Transform:
-    """A random part of the image, resized back to its size (bilinear), or to `size`.
+    """A random part of the image, resized bilinearly to the image's size or `size`.
 
-    The part covers a share of the area drawn from [least, 1], and its sides are to
-    each other as log-uniformly drawn from [1 / stretch, stretch]: the crops of
-    Szegedy et al. (2015), section 6.
+    Its share of the area is drawn from [least, 1], and its aspect ratio log-uniformly
+    from [1 / stretch, stretch]: the crops of Szegedy et al. (2015), section 6.
     """
 
     def apply(item: Item, rng: np.random.Generator) -> Item:
@@ -169,7 +168,7 @@ def zoom(
 
 
 def saturate(amount: float) -> Transform:
-    """gray + a (image - gray), a in 1 +- amount: less colour, or more."""
+    """gray + a (image - gray), a in 1 +- amount: changes the colour saturation."""
 
     def apply(item: Item, rng: np.random.Generator) -> Item:
         scale = np.float32(1 + rng.uniform(-amount, amount))

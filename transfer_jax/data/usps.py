@@ -27,7 +27,7 @@ def usps(size: int, dirs: tuple[pathlib.Path, ...]) -> Domain:
 def convert(folder: pathlib.Path, path: pathlib.Path) -> None:
     """Writes the .npz from the publisher's zip.train.gz and zip.test.gz in `folder`.
 
-    A line of theirs is the digit and 256 values from -1 (paper) to 1 (ink).
+    Each line holds the digit and 256 values from -1 (paper) to 1 (ink).
     """
     content = {}
     for split in ('train', 'test'):

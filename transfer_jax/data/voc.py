@@ -1,8 +1,8 @@
 """Photographs with boxes in the format of PASCAL VOC, from a folder or from TFDS.
 
-Boxes are (k, 4) float32 x0, y0, x1, y1 in pixels, the edges of what they cover counted
-from 0: VOC's inclusive corners, counted from 1, become xmin - 1, ymin - 1, xmax, ymax,
-so that a box is x1 - x0 wide.
+Boxes are (k, 4) float32 x0, y0, x1, y1 in pixels, the edges of the area they cover,
+counted from 0. VOC's inclusive corners, counted from 1, become xmin - 1, ymin - 1,
+xmax, ymax, so that a box is x1 - x0 wide.
 """
 
 import os
@@ -14,14 +14,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from transfer_jax.data import files as places
+from transfer_jax.data import files as data_files
 from transfer_jax.data import images as pictures
 
 SUFFIXES = ('.jpg', '.jpeg', '.png')
 
 
 class Annotated(NamedTuple):
-    """Images and the boxes in them: an entry an image in every field but `classes`."""
+    """Images and their boxes; every field but `classes` has one entry per image."""
 
     classes: tuple[str, ...]
     files: tuple[pathlib.Path, ...]
@@ -30,7 +30,7 @@ class Annotated(NamedTuple):
     label: tuple[np.ndarray, ...]  # (k,) int32
     difficult: tuple[np.ndarray, ...]  # (k,) bool
     masks: tuple[pathlib.Path | None, ...]
-    images: tuple[np.ndarray, ...] | None = None  # (h, w, 3), where not in files
+    images: tuple[np.ndarray, ...] | None = None  # (h, w, 3), if not read from files
 
     def take(self, rows: Sequence[int]) -> 'Annotated':
         """The images at `rows` (m,), in that order."""
@@ -52,7 +52,7 @@ class Annotated(NamedTuple):
         """(h, w) uint8 as in the file: in VOC 0 is background, 255 is no class.
 
         Raises:
-          ValueError: the image has no mask, or its mask is not one of classes.
+          ValueError: the image has no mask, or the file is not a mask of classes.
         """
         from PIL import Image
 
@@ -74,39 +74,40 @@ def read(
     """JPEGImages, Annotations and masks of SegmentationClass, in the order of names.
 
     Args:
-      split: a file of ImageSets/Main; None for the images of all of them.
-      classes: the names, in the order of the labels; None for those found, sorted.
-      min_side: the fewest pixels of a side.
+      split: a file of ImageSets/Main; by default the images of all these files.
+      classes: the names in the order of the labels; by default those in the
+        annotations, sorted.
+      min_side: the smallest allowed side of an image, in pixels.
 
     Raises:
-      ValueError: naming the file and what is wrong with it: a file that is missing, a
-        name that is no class, a box that is empty or outside its image, a size that is
-        not that of the annotation or mask, or a side below `min_side`.
+      ValueError: the message names the file: it is missing, has a name that is no
+        class, a box that is empty or outside its image, a size other than that of its
+        annotation or mask, or a side below `min_side`.
     """
     root = pathlib.Path(folder)
     names = _names(root, split)
-    found = [_annotation(root / 'Annotations' / f'{name}.xml') for name in names]
+    entries = [_annotation(root / 'Annotations' / f'{name}.xml') for name in names]
     if classes is None:
-        classes = sorted({name for entry in found for name in entry.names})
+        classes = sorted({name for entry in entries for name in entry.names})
     paths = [_image(root, name) for name in names]
     sizes = [_size(path) for path in paths]
     masks = []
-    for name, path, entry, size in zip(names, paths, found, sizes, strict=True):
+    for name, path, entry, size in zip(names, paths, entries, sizes, strict=True):
         _check(entry, path, size, classes, min_side)
         mask = root / 'SegmentationClass' / f'{name}.png'
         masks.append(mask if mask.is_file() else None)
-        if masks[-1] and (other := _size(mask)) != size:
-            raise ValueError(f'{mask}: a mask {other} of an image {size}')
+        if masks[-1] and (mask_size := _size(mask)) != size:
+            raise ValueError(f'{mask}: a mask {mask_size} for an image {size}')
     return Annotated(
         classes=tuple(classes),
         files=tuple(paths),
         sizes=np.array(sizes, np.int64).reshape(-1, 2),
-        boxes=tuple(entry.boxes for entry in found),
+        boxes=tuple(entry.boxes for entry in entries),
         label=tuple(
             np.array([classes.index(name) for name in entry.names], np.int32)
-            for entry in found
+            for entry in entries
         ),
-        difficult=tuple(entry.difficult for entry in found),
+        difficult=tuple(entry.difficult for entry in entries),
         masks=tuple(masks),
     )
 
@@ -114,25 +115,25 @@ def read(
 def fruit(
     split: str | None = None, data_dir: str | os.PathLike | None = None
 ) -> Annotated:
-    """The photographs of fruit_voc of a split, or all; raises MissingData."""
-    found = places.locate('fruit_voc', places.data_dirs(data_dir))
-    return read(found[0].parents[1], split)
+    """The photographs of fruit_voc, of a split or all; raises MissingData."""
+    paths = data_files.locate('fruit_voc', data_files.data_dirs(data_dir))
+    return read(paths[0].parents[1], split)
 
 
 def from_tfds(source: Sequence[dict[str, Any]], classes: Sequence[str]) -> Annotated:
-    """Of tfds.data_source('voc/2007', split=...), with the images in memory.
+    """Reads tfds.data_source('voc/2007', split=...), with the images in memory.
 
-    Its boxes are VOC's corners divided by the size of the image, still counted from 1.
+    Its boxes are VOC's corners, counted from 1, divided by the size of the image.
 
     Args:
-      classes: the names of its labels, as info.features['labels'].names.
+      classes: the names of the labels, such as info.features['labels'].names.
     """
     items = [source[i] for i in range(len(source))]
     images = [np.asarray(item['image'], np.uint8) for item in items]
     boxes, label, difficult, names = [], [], [], []
     for i, (item, image) in enumerate(zip(items, images, strict=True)):
         height, width = image.shape[:2]
-        objects = item['objects']  # arrays of all of them
+        objects = item['objects']  # arrays over the objects
         label.append(np.asarray(objects['label'], np.int32).reshape(-1))
         relative = np.asarray(objects['bbox'], np.float64).reshape(-1, 4)
         corners = (relative * [height, width, height, width])[:, [1, 0, 3, 2]]
@@ -147,7 +148,7 @@ def from_tfds(source: Sequence[dict[str, Any]], classes: Sequence[str]) -> Annot
 
 
 def fake(n: int, seed: int = 0) -> Annotated:
-    """Generated images in memory: one or two patches, red, green or blue, on noise."""
+    """Generated images in memory: one or two red, green or blue patches on noise."""
     images, boxes, label = [], [], []
     for index in range(n):
         rng = np.random.default_rng([seed, index])
@@ -157,16 +158,17 @@ def fake(n: int, seed: int = 0) -> Annotated:
         side = rng.integers(20, 40, (len(label[-1]), 2))
         low = rng.integers(0, [width, height] - side + 1)
         boxes.append(np.concatenate([low, low + side], 1).astype(np.float32))
-        for own, (x0, y0, x1, y1) in zip(label[-1], boxes[-1].astype(int), strict=True):
+        corners = boxes[-1].astype(int)
+        for channel, (x0, y0, x1, y1) in zip(label[-1], corners, strict=True):
             image[y0:y1, x0:x1] = rng.integers(0, 60, 3)
-            image[y0:y1, x0:x1, own] += 180
+            image[y0:y1, x0:x1, channel] += 180
         images.append(image)
     names = [f'fake_{index}' for index in range(n)]
-    easy = [np.zeros(len(own), bool) for own in label]
-    return _in_memory(('red', 'green', 'blue'), names, images, boxes, label, easy)
+    difficult = [np.zeros(len(image_label), bool) for image_label in label]
+    return _in_memory(('red', 'green', 'blue'), names, images, boxes, label, difficult)
 
 
-def as_squares(annotated: Annotated, size: int) -> np.ndarray:
+def square_images(annotated: Annotated, size: int) -> np.ndarray:
     """(n, size, size, 3) uint8: the images, each stretched bilinearly to a square."""
 
     def square(index):
@@ -181,22 +183,22 @@ def as_squares(annotated: Annotated, size: int) -> np.ndarray:
 
 
 def scaled_boxes(annotated: Annotated, size: int) -> tuple[np.ndarray, ...]:
-    """The boxes (k, 4) of each image in the pixels of `as_squares`."""
+    """The boxes (k, 4) of each image, in pixels of `square_images`."""
     sides = np.tile(annotated.sizes[:, ::-1], 2)
     pairs = zip(annotated.boxes, sides, strict=True)
     return tuple(np.float32(boxes * (size / side)) for boxes, side in pairs)
 
 
 def multi_hot(annotated: Annotated) -> np.ndarray:
-    """(n, c) int32: 1 where the image shows the class, else 0.
+    """(n, c) int32: 1 where the image contains the class, else 0.
 
-    -1 where all of its instances are difficult: VOC's classification task leaves such
-    an image out of the class.
+    -1 where all its instances of the class are difficult: VOC's classification task
+    ignores such an image for that class.
     """
     label = np.zeros((len(annotated.files), len(annotated.classes)), np.int32)
-    for i, own in enumerate(annotated.label):
-        label[i, own] = -1
-        label[i, own[~annotated.difficult[i]]] = 1
+    for i, image_label in enumerate(annotated.label):
+        label[i, image_label] = -1
+        label[i, image_label[~annotated.difficult[i]]] = 1
     return label
 
 
@@ -214,17 +216,17 @@ def _in_memory(classes, names, images, boxes, label, difficult) -> Annotated:
 
 
 class _Entry(NamedTuple):
-    """What an annotation says."""
+    """The content of an annotation."""
 
     path: pathlib.Path
-    size: tuple[int, int]  # height, width; 0 where it says none
+    size: tuple[int, int]  # height, width; 0 if not given
     names: list[str]
     boxes: np.ndarray
     difficult: np.ndarray
 
 
 def _names(root: pathlib.Path, split: str | None) -> list[str]:
-    """Names of the images of a split, or of all."""
+    """The names of the images of a split, or of all."""
     lists = sorted((root / 'ImageSets' / 'Main').glob('*.txt'))
     if not lists:
         raise ValueError(f'{root}: has no ImageSets/Main/*.txt')
@@ -266,7 +268,7 @@ def _image(root: pathlib.Path, name: str) -> pathlib.Path:
 
 
 def _size(path: pathlib.Path) -> tuple[int, int]:
-    """(height, width) of an image file as `images.decode` turns it."""
+    """(height, width) of an image file, in the orientation of `images.decode`."""
     from PIL import Image
 
     try:
@@ -281,7 +283,7 @@ def _check(entry, path, size, classes, min_side):
     if min(size) < min_side:
         raise ValueError(f'{path}: {size}, a side is shorter than {min_side}')
     if all(entry.size) and entry.size != size:
-        raise ValueError(f'{entry.path}: says {entry.size} of an image {size}')
+        raise ValueError(f'{entry.path}: gives the size {entry.size}, not {size}')
     for name, (x0, y0, x1, y1) in zip(entry.names, entry.boxes, strict=True):
         if name not in classes:
             raise ValueError(
@@ -290,7 +292,7 @@ def _check(entry, path, size, classes, min_side):
         if not (0 <= x0 < x1 <= size[1] and 0 <= y0 < y1 <= size[0]):
             raise ValueError(
                 f'{entry.path}: the box of {name} at {x0:g}, {y0:g}, {x1:g}, {y1:g} is '
-                f'empty or outside of the image {size}'
+                f'empty or outside the image {size}'
             )
 
 

@@ -1,8 +1,8 @@
-"""Predictions over data: measured (`evaluate`) or kept as arrays (`extract`).
+"""Predictions over a data set: measured (`evaluate`) or returned (`extract`).
 
-A `predict` here takes one batch and returns {'logits', 'features', ...}. A deep method
-is bound to its state and a domain by `bind`, a closed-form one to its fitted
-parameters by jax.tree_util.Partial; everything below serves both.
+Here a `predict` takes one batch and returns {'logits', 'features', ...}. `bind` makes
+one from a deep method, its state and a domain; jax.tree_util.Partial makes one from a
+shallow method and its fitted parameters. All functions of this module take both.
 """
 
 import collections
@@ -24,21 +24,21 @@ Predict = Callable[[Batch], PyTree]
 
 
 def bind(method: Method, state: TrainState, domain: str) -> Predict:
-    """The method's answers for images of one domain, as a function of a batch.
+    """The method's prediction for images of one domain, as a function of a batch.
 
-    The state is an argument of the compiled program, not a constant: evaluating again
-    after more steps does not compile again.
+    The state is an argument of the compiled program, not a constant. Evaluating again
+    after more training therefore compiles nothing.
     """
-    return Partial(_under(method.predict, domain), state)
+    return Partial(_predict_domain(method.predict, domain), state)
 
 
 def evaluate(
     predict: Predict, batches: Iterable[Batch], metric: metrics.Metric
 ) -> dict:
-    """The metric over all batches; padding (mask 0) does not count.
+    """The metric over all batches. Padding (mask 0) does not count.
 
     Args:
-      batches: of {'image', 'label', 'mask'}; arrays may be NumPy.
+      batches: dictionaries {'image', 'label', 'mask'}; arrays may be NumPy.
     """
     predict = predict if isinstance(predict, Partial) else Partial(predict)
     sums = metric.init()
@@ -52,51 +52,53 @@ def extract(
     batches: Iterable[Batch],
     layers: Sequence[str] = ('logits', 'features'),
     *,
-    where_given: Sequence[str] = (),
-    into: str | os.PathLike | None = None,
+    optional_layers: Sequence[str] = (),
+    directory: str | os.PathLike | None = None,
 ) -> dict[str, np.ndarray]:
     """{layer: (n, ...)} over all batches, without the padding.
 
-    Only the named layers leave the compiled program. With `into`, each batch goes to
-    .npy files as soon as it is done, and the arrays are mapped from them: one batch is
-    in memory, whatever n is. The same call on the same folder goes on where it was
-    stopped.
+    Only the named layers leave the compiled program. With `directory`, every batch is
+    written to .npy files once it is computed, and the returned arrays are mapped from
+    those files, so memory holds one batch whatever n is. Repeating an interrupted call
+    with the same folder resumes it.
 
     Args:
-      where_given: more layers, left out where the answers do not have them.
-      into: a folder for the arrays; `batches` must then have a length and an index, as
-        data.batches has. It is known by the layers, the parameters in `predict` and the
-        number, first and last of the batches.
+      optional_layers: further layers, left out where `predict` does not return them.
+      directory: a folder for the arrays; `batches` must then have a length and an
+        index, as data.batches has. The folder is identified by the layers, the
+        parameters in `predict`, and the number, first and last of the batches.
 
     Raises:
-      ValueError: no such layer, naming those there are, or a folder of other features.
+      ValueError: no such layer (the message lists the layers), or the folder holds
+        other features.
     """
     predict = predict if isinstance(predict, Partial) else Partial(predict)
-    if into is not None:
-        return _stream(predict, batches, tuple(layers), tuple(where_given), into)
+    layers, optional_layers = tuple(layers), tuple(optional_layers)
+    if directory is not None:
+        return _extract_to_files(predict, batches, layers, optional_layers, directory)
     parts: dict[str, list[np.ndarray]] = collections.defaultdict(list)
     for batch in batches:
         real = np.asarray(batch['mask']) > 0
-        found = _select(tuple(layers), tuple(where_given), predict, dict(batch))
-        for layer, answers in found.items():
-            parts[layer].append(np.asarray(answers)[real])
+        outputs = _select(layers, optional_layers, predict, dict(batch))
+        for layer, values in outputs.items():
+            parts[layer].append(np.asarray(values)[real])
     return {layer: np.concatenate(arrays) for layer, arrays in parts.items()}
 
 
-def _stream(predict, batches, layers, where_given, into):
-    """`extract` to a folder."""
+def _extract_to_files(predict, batches, layers, optional_layers, directory):
+    """`extract` with a folder."""
     files = feature_store.FeatureFolder(
-        into, _digest(predict, batches, layers, where_given)
+        directory, _digest(predict, batches, layers, optional_layers)
     )
     if files.complete:
         return files.read()
-    progress = log.Progress(f'features {files.place.name}', len(batches), files.batches)
+    progress = log.Progress(f'features {files.path.name}', len(batches), files.batches)
     try:
         for number in range(files.batches, len(batches)):
             batch = batches[number]
             real = np.asarray(batch['mask']) > 0
-            found = _select(layers, where_given, predict, dict(batch))
-            files.append({k: np.asarray(v)[real] for k, v in found.items()})
+            outputs = _select(layers, optional_layers, predict, dict(batch))
+            files.append({k: np.asarray(v)[real] for k, v in outputs.items()})
             progress.update(number + 1, {})
     finally:
         progress.close()
@@ -104,9 +106,9 @@ def _stream(predict, batches, layers, where_given, into):
     return files.read()
 
 
-def _digest(predict, batches, layers, where_given) -> str:
-    """Of what is extracted: parameters, layers, number of batches, first and last."""
-    digest = hashlib.sha256(repr((layers, where_given, len(batches))).encode())
+def _digest(predict, batches, layers, optional_layers) -> str:
+    """Hash of parameters, layers, number of batches, first and last batch."""
+    digest = hashlib.sha256(repr((layers, optional_layers, len(batches))).encode())
     ends = [dict(batches[number]) for number in (0, len(batches) - 1)]
     for path, leaf in jax.tree_util.tree_leaves_with_path((predict.args, ends)):
         leaf = np.asarray(leaf)
@@ -122,21 +124,21 @@ def _measure(update, predict, sums, batch):
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _select(layers, where_given, predict, batch):
-    answers = predict(batch)
+def _select(layers, optional_layers, predict, batch):
+    outputs = predict(batch)
     for layer in layers:
-        if layer not in answers:
-            raise ValueError(f'no layer {layer!r}; there are: {sorted(answers)}')
-    given = [layer for layer in where_given if answers.get(layer) is not None]
-    return {layer: answers[layer] for layer in (*layers, *given)}
+        if layer not in outputs:
+            raise ValueError(f'no layer {layer!r}; choose from {sorted(outputs)}')
+    optional = [name for name in optional_layers if outputs.get(name) is not None]
+    return {layer: outputs[layer] for layer in (*layers, *optional)}
 
 
 @functools.lru_cache(maxsize=64)
-def _under(predict, domain):
-    """A stable function object, so that compiled programs are found again."""
+def _predict_domain(predict, domain):
+    """The prediction for a domain; cached, so that jit compiles each only once."""
 
-    def answer(state, batch):
+    def predict_domain(state, batch):
         images = {k: v for k, v in batch.items() if k not in ('label', 'mask')}
         return predict(state, {domain: images})[domain]
 
-    return answer
+    return predict_domain

@@ -1,7 +1,7 @@
 """Features of any number of images in .npy files, written batch by batch.
 
 LAYER.npy       (n, ...), rows in the order of the images
-progress.json   what is extracted (a digest), how far it is
+progress.json   a digest of what is extracted, and the number of batches written
 """
 
 import json
@@ -15,86 +15,85 @@ PROGRESS = 'progress.json'
 
 
 class FeatureFolder:
-    """A folder that features are appended to; one that was left half-way goes on.
+    """A folder to which features are appended. An interrupted one can be resumed.
 
-    A batch counts once progress.json says so: rows of a batch that was cut short are
-    written again. Only the rows of one batch are ever in memory.
+    A batch counts once progress.json counts it; a partly written batch is written
+    again. Memory never holds more than the rows of one batch.
 
     Raises:
-      ValueError: the folder holds features of something else, or cannot be written.
+      ValueError: the folder holds other features, or cannot be written.
     """
 
-    def __init__(self, place: str | os.PathLike, digest: str):
-        self.place = pathlib.Path(place)
+    def __init__(self, path: str | os.PathLike, digest: str):
+        self.path = pathlib.Path(path)
         self._state = {'digest': digest, 'batches': 0, 'complete': False, 'layers': {}}
         try:
-            self.place.mkdir(parents=True, exist_ok=True)
-            found = sorted(path.name for path in self.place.iterdir())
+            self.path.mkdir(parents=True, exist_ok=True)
+            names = sorted(file.name for file in self.path.iterdir())
         except OSError as error:
-            raise ValueError(f'{self.place}: {error.strerror}') from None
-        if PROGRESS in found:
+            raise ValueError(f'{self.path}: {error.strerror}') from None
+        if PROGRESS in names:
             state = self._read()
             if state.get('digest') != digest:
                 raise ValueError(
-                    f'{self.place} holds features of other images, layers or '
+                    f'{self.path} holds features of other images, layers or '
                     'parameters; choose another folder, or remove it'
                 )
             self._state = state
-        elif any(name.endswith('.npy') for name in found):
+        elif any(name.endswith('.npy') for name in names):
             raise ValueError(
-                f'{self.place} holds .npy files and no {PROGRESS}; choose another '
-                'folder'
+                f'{self.path} holds .npy files and no {PROGRESS}; choose another folder'
             )
 
     @property
     def batches(self) -> int:
-        """How many batches are in the files."""
+        """The number of batches in the files."""
         return self._state['batches']
 
     @property
     def complete(self) -> bool:
-        """Whether that is all."""
+        """Whether all batches are in the files."""
         return self._state['complete']
 
     def append(self, rows: Mapping[str, np.ndarray]) -> None:
-        """Add the rows of one batch, {layer: (m, ...)}."""
+        """Append the rows of one batch, {layer: (m, ...)}."""
         layers = dict(self._state['layers'])
         for layer, values in rows.items():
-            known = layers.get(layer, {'rows': 0})
+            written = layers.get(layer, {'rows': 0})['rows']
             layers[layer] = {
-                'rows': known['rows'] + len(values),
+                'rows': written + len(values),
                 'shape': list(values.shape[1:]),
                 'dtype': values.dtype.str,
             }
-            self._write(layer, known['rows'], np.ascontiguousarray(values))
+            self._write(layer, written, np.ascontiguousarray(values))
         self._save(layers=layers, batches=self.batches + 1)
 
     def finish(self) -> None:
-        """Say that nothing is to come, and cut off what does not count."""
-        for layer, known in self._state['layers'].items():
-            shape = tuple(known['shape'])
-            empty = np.empty((0, *shape), np.dtype(known['dtype']))
-            self._write(layer, known['rows'], empty)
+        """Mark the features as complete, and cut off rows that do not count."""
+        for layer, written in self._state['layers'].items():
+            shape = tuple(written['shape'])
+            empty = np.empty((0, *shape), np.dtype(written['dtype']))
+            self._write(layer, written['rows'], empty)
         self._save(complete=True)
 
     def read(self) -> dict[str, np.ndarray]:
         """{layer: (n, ...)}, mapped from the files and read-only."""
         return {
-            layer: np.load(self._path(layer), mmap_mode='r')
+            layer: np.load(self._layer_path(layer), mmap_mode='r')
             for layer in self._state['layers']
         }
 
-    def _path(self, layer: str) -> pathlib.Path:
-        return self.place / f'{layer.replace("/", ".")}.npy'
+    def _layer_path(self, layer: str) -> pathlib.Path:
+        return self.path / f'{layer.replace("/", ".")}.npy'
 
     def _write(self, layer: str, first: int, values: np.ndarray) -> None:
-        """Put rows from row `first` on, with a header that counts them."""
-        path = self._path(layer)
+        """Write rows from row `first` on, and a header with the new number of rows."""
+        path = self._layer_path(layer)
         header = np.lib.format.header_data_from_array_1_0(values)
         header['shape'] = (first + len(values), *values.shape[1:])
         path.touch()
         with open(path, 'r+b') as file:
-            # NumPy leaves room in the header for the first axis to grow.
+            # NumPy pads the header, so the first axis can grow in place.
             np.lib.format.write_array_header_1_0(file, header)
             row = values.dtype.itemsize * int(np.prod(values.shape[1:]))
             file.seek(first * row, os.SEEK_CUR)
@@ -102,14 +101,14 @@ class FeatureFolder:
             file.write(values.tobytes())
 
     def _read(self) -> dict:
-        path = self.place / PROGRESS
+        path = self.path / PROGRESS
         try:
             return json.loads(path.read_text())
         except (OSError, ValueError):
-            raise ValueError(f'{path} cannot be read; remove {self.place}') from None
+            raise ValueError(f'{path} cannot be read; remove {self.path}') from None
 
     def _save(self, **changes) -> None:
         self._state = {**self._state, **changes}
-        part = self.place / f'{PROGRESS}.part'
+        part = self.path / f'{PROGRESS}.part'
         part.write_text(json.dumps(self._state, indent=1) + '\n')
-        os.replace(part, self.place / PROGRESS)
+        os.replace(part, self.path / PROGRESS)

@@ -1,4 +1,4 @@
-"""Search by descriptors: whitening, exact search in blocks, query expansion."""
+"""Retrieval with descriptors: whitening, exact blockwise search, query expansion."""
 
 import functools
 from typing import NamedTuple
@@ -15,50 +15,51 @@ MEASURES = ('cosine', 'l2')
 
 
 class Whitening(NamedTuple):
-    """Centring, rotation and scaling."""
+    """A fitted PCA-whitening: centring, then rotation and scaling."""
 
     mean: Array  # (d,)
     projection: Array  # (d, k)
 
 
-class Answers(NamedTuple):
-    """The nearest of a gallery for each query, nearest first."""
+class Neighbours(NamedTuple):
+    """The nearest items of a gallery for each query, nearest first."""
 
-    index: Array  # (q, k) into the gallery; -1 where it has fewer than k
+    index: Array  # (q, k) into the gallery; -1 where it has fewer than k items
     score: Array  # (q, k), the cosine, or minus the squared distance; -inf at -1
 
 
 def fit_whitening(
     x: Array, dimension: int | None = None, *, floor: float = 1e-6
 ) -> Whitening:
-    """PCA-whitening learned on a set (n, d) (Jegou and Chum, ECCV 2012, section 2).
+    """PCA-whitening learned from a set (n, d) (Jegou and Chum, ECCV 2012, section 2).
 
-    Keeps the first `dimension` principal directions (all if None) and divides each by
-    its standard deviation, in float64. Directions with less than `floor` times the
-    variance of the first are noise, and are mapped to 0.
+    Projects onto the first `dimension` principal directions (all if None) and divides
+    each by its standard deviation, in float64. A direction with less than `floor` times
+    the variance of the first is noise and is mapped to 0.
 
     Raises:
-      ValueError: more directions than features, or than n - 1 examples span.
+      ValueError: `dimension` exceeds the number of features, or the n - 1 directions
+        that n examples span.
     """
     n, d = x.shape
-    most = min(n - 1, d)
-    dimension = most if dimension is None else dimension
-    if not 1 <= dimension <= most:
+    largest = min(n - 1, d)
+    dimension = largest if dimension is None else dimension
+    if not 1 <= dimension <= largest:
         raise ValueError(
-            f'dimension {dimension}: {n} examples of {d} features span {most}'
+            f'dimension {dimension}: {n} examples of {d} features span {largest}'
         )
     with jax.enable_x64(True):
         x = jnp.asarray(x, jnp.float64)
         mean = jnp.mean(x, 0)
         value, vector = jnp.linalg.eigh((x - mean).T @ (x - mean) / n)
         value, vector = value[::-1][:dimension], vector[:, ::-1][:, :dimension]
-        kept = value > floor * value[0]
-        scale = jnp.where(kept, 1 / jnp.sqrt(jnp.where(kept, value, 1)), 0)
+        varies = value > floor * value[0]
+        scale = jnp.where(varies, 1 / jnp.sqrt(jnp.where(varies, value, 1)), 0)
         return Whitening(mean, vector * scale)
 
 
 def whiten(fitted: Whitening, x: Array) -> Array:
-    """(n, d) -> (n, k) float32, whitened and then normalised, as in the paper."""
+    """(n, d) -> (n, k) float32: whitened, then normalised, as in the paper."""
     with jax.enable_x64(True):
         x = (jnp.asarray(x, jnp.float64) - fitted.mean) @ fitted.projection
         return ops.l2_normalise(x).astype(jnp.float32)
@@ -73,17 +74,17 @@ def search(
     measure: str = 'cosine',
     leave_out: Array | None = None,
     block: int = BLOCK,
-) -> Answers:
-    """The k nearest in `gallery` (g, d) of each of `queries` (q, d), exactly.
+) -> Neighbours:
+    """The exact k nearest neighbours in `gallery` (g, d) of each of `queries` (q, d).
 
-    Queries and gallery are gone through in blocks of at most `block` rows: beside the
-    answers (q, k), memory holds block x (block + k) scores, whatever q and g are. Of
+    Queries and gallery are processed in blocks of at most `block` rows. Besides the
+    result (q, k), memory holds block x (block + k) scores, whatever q and g are. Among
     equally near items the one with the lower index comes first.
 
     Args:
       measure: 'cosine' or 'l2'.
-      leave_out: (q,), an index into the gallery that must not be an answer, such as the
-        query itself; -1: none.
+      leave_out: (q,), an index into the gallery to exclude for each query, such as the
+        query itself; -1 excludes none.
 
     Raises:
       ValueError: another measure, or k below 1.
@@ -98,62 +99,72 @@ def search(
     if leave_out is None:
         leave_out = jnp.full(q, -1)
 
-    def compare(some, rows):
+    def scores(query_rows, gallery_rows):
         if measure == 'cosine':
-            return ops.l2_normalise(some) @ ops.l2_normalise(rows).T
-        return -ops.squared_distances(some, rows)
+            return ops.l2_normalise(query_rows) @ ops.l2_normalise(gallery_rows).T
+        return -ops.squared_distances(query_rows, gallery_rows)
 
-    def against(gallery_block, state):
-        some, without, best = state
-        first = gallery_block * wide
-        start = jnp.minimum(first, g - wide)  # the last block overlaps
-        rows = jax.lax.dynamic_slice_in_dim(gallery, start, wide)
-        index = start + jnp.arange(wide)
-        score = compare(some, rows)
-        seen = (index < first)[None] | (index[None] == without[:, None])
-        score = jnp.where(seen, -jnp.inf, score)
-        both = jnp.concatenate([best.score, score], 1)
-        score, place = jax.lax.top_k(both, k)
-        index = jnp.broadcast_to(index, (some.shape[0], wide))
-        found = jnp.concatenate([best.index, index], 1)
-        index = jnp.take_along_axis(found, place, 1)
-        best = Answers(jnp.where(jnp.isfinite(score), index, -1), score)
-        return some, without, best
+    def merge_gallery_block(gallery_block, state):
+        query_rows, excluded, best = state
+        first = gallery_block * gallery_size
+        start = jnp.minimum(first, g - gallery_size)  # the last block overlaps
+        rows = jax.lax.dynamic_slice_in_dim(gallery, start, gallery_size)
+        index = start + jnp.arange(gallery_size)
+        score = scores(query_rows, rows)
+        skipped = (index < first)[None] | (index[None] == excluded[:, None])
+        score = jnp.where(skipped, -jnp.inf, score)
+        all_scores = jnp.concatenate([best.score, score], 1)
+        score, position = jax.lax.top_k(all_scores, k)
+        index = jnp.broadcast_to(index, (query_rows.shape[0], gallery_size))
+        all_indices = jnp.concatenate([best.index, index], 1)
+        index = jnp.take_along_axis(all_indices, position, 1)
+        best = Neighbours(jnp.where(jnp.isfinite(score), index, -1), score)
+        return query_rows, excluded, best
 
-    def answer(query_block, answers):
-        start = jnp.minimum(query_block * high, q - high)
-        some = jax.lax.dynamic_slice_in_dim(queries, start, high)
-        without = jax.lax.dynamic_slice_in_dim(leave_out, start, high)
-        none = Answers(
-            jnp.full((high, k), -1), jnp.full((high, k), -jnp.inf, queries.dtype)
+    def search_query_block(query_block, neighbours):
+        start = jnp.minimum(query_block * query_size, q - query_size)
+        query_rows = jax.lax.dynamic_slice_in_dim(queries, start, query_size)
+        excluded = jax.lax.dynamic_slice_in_dim(leave_out, start, query_size)
+        none = Neighbours(
+            jnp.full((query_size, k), -1),
+            jnp.full((query_size, k), -jnp.inf, queries.dtype),
         )
-        best = jax.lax.fori_loop(0, -(-g // wide), against, (some, without, none))[2]
+        best = jax.lax.fori_loop(
+            0,
+            -(-g // gallery_size),
+            merge_gallery_block,
+            (query_rows, excluded, none),
+        )[2]
         return jax.tree.map(
             lambda whole, part: jax.lax.dynamic_update_slice_in_dim(
                 whole, part, start, 0
             ),
-            answers,
+            neighbours,
             best,
         )
 
-    high, wide = min(block, q), min(block, g)
-    answers = Answers(jnp.full((q, k), -1), jnp.full((q, k), -jnp.inf, queries.dtype))
-    return jax.lax.fori_loop(0, -(-q // high), answer, answers)
+    query_size, gallery_size = min(block, q), min(block, g)
+    neighbours = Neighbours(
+        jnp.full((q, k), -1), jnp.full((q, k), -jnp.inf, queries.dtype)
+    )
+    return jax.lax.fori_loop(0, -(-q // query_size), search_query_block, neighbours)
 
 
-def expand(queries: Array, gallery: Array, answers: Answers, count: int) -> Array:
+def expand(queries: Array, gallery: Array, neighbours: Neighbours, count: int) -> Array:
     """Average query expansion (Chum et al., ICCV 2007, section 4): new queries (q, d).
 
-    The mean of the normalised query and its first `count` answers, normalised; search
-    with it again. In the paper the answers are those verified by geometry; here, as is
-    usual with global descriptors, the nearest.
+    A new query is the normalised mean of the normalised query and its first `count`
+    neighbours; search with it again. The paper averages geometrically verified results.
+    Here, as is usual with global descriptors, they are the nearest neighbours.
 
     Raises:
-      ValueError: fewer answers than `count`.
+      ValueError: there are fewer neighbours than `count`.
     """
-    if not 1 <= count <= answers.index.shape[1]:
-        raise ValueError(f'count {count}: need 1 to {answers.index.shape[1]} answers')
-    index = answers.index[:, :count]
+    if not 1 <= count <= neighbours.index.shape[1]:
+        raise ValueError(
+            f'count {count}: need 1 to {neighbours.index.shape[1]} neighbours'
+        )
+    index = neighbours.index[:, :count]
     near = ops.l2_normalise(gallery)[index]
     near = jnp.where((index >= 0)[..., None], near, 0)
     return ops.l2_normalise(ops.l2_normalise(queries) + jnp.sum(near, 1))

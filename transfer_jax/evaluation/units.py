@@ -1,8 +1,8 @@
-"""What a unit answers to: the images that excite it most, and where in them.
+"""The images that excite a unit most, and the regions in them that do.
 
 After Zeiler & Fergus, "Visualizing and understanding convolutional networks", ECCV
-2014. A unit is a channel of a layer (n, h, w, c); its answer to an image is its largest
-activation over the places of the map.
+2014. A unit is a channel of a layer (n, h, w, c). Its response to an image is its
+largest activation over the positions of the map.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,77 +15,83 @@ import numpy as np
 from transfer_jax.types import Array
 
 
-class Answers(NamedTuple):
-    """Of every unit of a layer to every image."""
+class Responses(NamedTuple):
+    """The responses of every unit of a layer to every image."""
 
     value: np.ndarray  # (n, c), the largest activation
-    place: np.ndarray  # (n, c, 2), row and column of it in the map
+    position: np.ndarray  # (n, c, 2), its row and column in the map
 
 
-class Field(NamedTuple):
-    """Receptive fields: place i of a map sees size pixels from start + i stride on."""
+class ReceptiveField(NamedTuple):
+    """Position i of a map sees `size` pixels from pixel start + i stride on."""
 
     size: int = 1
     stride: int = 1
     start: int = 0
 
-    def after(self, window: int, stride: int = 1, padding: int = 0) -> 'Field':
-        """The fields one convolution or pooling further on."""
-        return Field(
+    def through_layer(
+        self, window: int, stride: int = 1, padding: int = 0
+    ) -> 'ReceptiveField':
+        """The field after one more convolution or pooling."""
+        return ReceptiveField(
             self.size + (window - 1) * self.stride,
             self.stride * stride,
             self.start - padding * self.stride,
         )
 
-    def crop(self, image: np.ndarray, place: Sequence[int], fill: float) -> np.ndarray:
-        """What `place` (row, column) sees of (h, w, c): (size, size, c).
+    def crop(
+        self, image: np.ndarray, position: Sequence[int], fill: float
+    ) -> np.ndarray:
+        """The part of `image` (h, w, c) that a position sees, (size, size, c).
 
         Args:
-          fill: for what lies outside the image.
+          position: row and column in the map.
+          fill: the value of pixels outside the image.
         """
-        seen = np.full((self.size, self.size, image.shape[-1]), fill, image.dtype)
-        inside, own = [], []
-        for side, at in zip(image.shape[:2], place, strict=True):
+        patch = np.full((self.size, self.size, image.shape[-1]), fill, image.dtype)
+        in_image, in_patch = [], []
+        for side, at in zip(image.shape[:2], position, strict=True):
             first = self.start + int(at) * self.stride
             low, high = max(first, 0), min(first + self.size, side)
-            inside.append(slice(low, max(low, high)))
-            own.append(slice(low - first, max(low, high) - first))
-        seen[*own] = image[*inside]
-        return seen
+            in_image.append(slice(low, max(low, high)))
+            in_patch.append(slice(low - first, max(low, high) - first))
+        patch[*in_patch] = image[*in_image]
+        return patch
 
 
-def answers(
+def responses(
     taps: Callable[[Array], Mapping[str, Array]], batches: Iterable[Array]
-) -> dict[str, Answers]:
-    """Of every unit of every layer to all images.
+) -> dict[str, Responses]:
+    """The responses of every unit of every layer to all images.
 
     Args:
-      taps: images (n, h, w, 3) -> {layer: (n, h', w', c)}; is jitted here.
-      batches: of images; a last one of another size is compiled once more.
+      taps: images (n, h, w, 3) -> {layer: (n, h', w', c)}; it is jitted here.
+      batches: of images; a last batch of another size compiles once more.
     """
     strongest = jax.jit(lambda x: jax.tree.map(_strongest, dict(taps(x))))
-    found: dict[str, list] = {}
+    pairs_by_layer: dict[str, list] = {}
     for batch in batches:
         for layer, pair in jax.device_get(strongest(batch)).items():
-            found.setdefault(layer, []).append(pair)
+            pairs_by_layer.setdefault(layer, []).append(pair)
     return {
-        layer: Answers(*(np.concatenate(parts) for parts in zip(*pairs, strict=True)))
-        for layer, pairs in found.items()
+        layer: Responses(*(np.concatenate(parts) for parts in zip(*pairs, strict=True)))
+        for layer, pairs in pairs_by_layer.items()
     }
 
 
-def top(value: np.ndarray, count: int) -> np.ndarray:
+def top_images(value: np.ndarray, count: int) -> np.ndarray:
     """The images that excite each unit most, (n, c) -> (c, count), strongest first.
 
-    Of equals the earlier image comes first.
+    Among equal responses the earlier image comes first.
     """
     return np.argsort(-value, axis=0, kind='stable')[:count].T
 
 
 def contrast(value: np.ndarray, count: int) -> np.ndarray:
-    """How much the top images stand out of all, (n, c) -> (c,).
+    """How much the top `count` images stand out, (n, c) -> (c,).
 
-    Their mean answer over the mean answer to all images; 0 for a unit that is silent.
+    The mean response to them divided by the mean response to all images; 0 for a unit
+    that never responds.
     """
     best = -np.sort(-value, axis=0)[:count].mean(0)
     mean = value.mean(0)
@@ -93,22 +99,23 @@ def contrast(value: np.ndarray, count: int) -> np.ndarray:
 
 
 def excitation(
-    layer: Callable[[Array], Array], images: Array, unit: Array, place: Array
+    layer: Callable[[Array], Array], images: Array, unit: Array, position: Array
 ) -> Array:
-    """Gradient of one activation of each image by its pixels, (n, h, w, 3).
+    """Gradient of one activation per image by the pixels of that image, (n, h, w, 3).
 
     With ops.guided_relu in the network this is guided backpropagation.
 
     Args:
       layer: images (n, h, w, 3) -> (n, h', w', c), each image by itself.
-      unit: (n,) channel of each image; place: (n, 2) row and column.
+      unit: (n,) the channel for each image.
+      position: (n, 2) its row and column.
     """
 
-    def chosen(x):
+    def activation(x):
         rows = jnp.arange(x.shape[0])
-        return layer(x)[rows, place[:, 0], place[:, 1], unit].sum()
+        return layer(x)[rows, position[:, 0], position[:, 1], unit].sum()
 
-    return jax.grad(chosen)(images)
+    return jax.grad(activation)(images)
 
 
 def _strongest(x: Any) -> tuple[Array, Array]:

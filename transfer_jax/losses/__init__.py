@@ -1,13 +1,13 @@
-"""Losses: arrays in, one number per example out, or one where the definition says so.
+"""Losses on arrays: one number per example, or one number if the definition is such.
 
-No model, no config, no axis of devices.
+No loss knows a model, a config or an axis of devices.
 """
 
 from transfer_jax.losses.adversarial import (
     binary_cross_entropy,
     certainty,
     classifier_discrepancy,
-    confusion,
+    domain_confusion,
     gradient_penalty,
     multilinear,
     random_multilinear,
@@ -26,6 +26,7 @@ from transfer_jax.losses.discrepancy import (
     mmd_linear,
     mmd_unbiased,
 )
+from transfer_jax.losses.dsn import difference, scale_invariant_error
 from transfer_jax.losses.multi_task import (
     UNKNOWN,
     known_cross_entropy,
@@ -37,32 +38,35 @@ from transfer_jax.losses.optimal_transport import (
     transport_plan,
     unrolled_plan,
 )
-from transfer_jax.losses.parameters import (
+from transfer_jax.losses.target_predictions import (
+    minimum_class_confusion,
+    nuclear_norm,
+    pseudo_label,
+)
+from transfer_jax.losses.weights import (
     exponential_map_error,
     l2_sp,
     residual_barrier,
     squared_map_error,
 )
-from transfer_jax.losses.separation import difference, scale_invariant_error
-from transfer_jax.losses.target import class_confusion, nuclear_norm, pseudo_label
 
 __all__ = [
     'UNKNOWN',
     'binary_cross_entropy',
     'certainty',
-    'class_confusion',
     'classifier_discrepancy',
     'cmd',
-    'confusion',
     'coral',
     'cross_entropy',
     'difference',
+    'domain_confusion',
     'exponential_map_error',
     'gradient_penalty',
     'jdot_cost',
     'joint_mmd',
     'known_cross_entropy',
     'l2_sp',
+    'minimum_class_confusion',
     'mmd_biased',
     'mmd_linear',
     'mmd_unbiased',

@@ -1,4 +1,4 @@
-"""Losses of domain discriminators and critics, and of the encoders against them."""
+"""Losses of domain discriminators and critics and of the encoders trained with them."""
 
 from collections.abc import Callable
 
@@ -15,12 +15,12 @@ def binary_cross_entropy(logits: Array, target: Array | float) -> Array:
 
     l = -t log s(z) - (1 - t) log(1 - s(z)) = log(1 + e^z) - z t,
 
-    which cannot overflow. With t the domain (source 0, target 1) it is the domain loss
-    of DANN (Ganin et al. 2016, section 4.2); with t inverted, the encoder's loss of
-    ADDA (Tzeng et al. 2017, eq. 7).
+    where the last form cannot overflow. With t the domain (source 0, target 1) it is
+    the domain loss of DANN (Ganin et al. 2016, section 4.2); with t inverted, the
+    encoder's loss of ADDA (Tzeng et al. 2017, eq. 7).
 
     Args:
-      logits: (n,) of the discriminator; or of any shape.
+      logits: (n,) logits of the discriminator; any other shape is allowed.
       target: of the same shape, or one number, in [0, 1].
     """
     if jnp.ndim(target):
@@ -29,20 +29,25 @@ def binary_cross_entropy(logits: Array, target: Array | float) -> Array:
     return jax.nn.softplus(logits) - logits * target
 
 
-def confusion(logits: Array) -> Array:
-    """Cross-entropy of the discriminator's answer with 'either domain', (n,) -> (n,).
+def domain_confusion(logits: Array) -> Array:
+    """Cross-entropy of the discriminator's output with one half, (n,) -> (n,).
 
-    l = -1/2 log s(z) - 1/2 log(1 - s(z)) (Tzeng et al. 2015, eq. 4): smallest, log 2,
-    where the discriminator cannot tell. Its gradient does not vanish where it is sure.
+    l = -1/2 log s(z) - 1/2 log(1 - s(z)) (Tzeng et al. 2015, eq. 4). Its minimum is
+    log 2, where the discriminator is undecided. Its gradient does not vanish where the
+    discriminator is confident.
     """
     return binary_cross_entropy(logits, 0.5)
 
 
 def wasserstein(source: Array, target: Array) -> Array:
-    """Estimate of the 1-Wasserstein distance by a critic, (n,), (m,) -> ().
+    """A critic's estimate of the 1-Wasserstein distance, (n,), (m,) -> ().
 
     mean_source f(x) - mean_target f(x), for a critic f with |f(x) - f(y)| <= |x - y|
-    that makes it as large as it can (Shen et al. 2018, eq. 3).
+    that maximises it (Shen et al. 2018, eq. 3).
+
+    Args:
+      source: scores f(x) of source examples.
+      target: scores f(x) of target examples.
     """
     chex.assert_rank([source, target], 1)
     return jnp.mean(source) - jnp.mean(target)
@@ -54,20 +59,17 @@ def gradient_penalty(critic: Callable[[Array], Array], x: Array) -> Array:
     (Gulrajani et al. 2017, eq. 3; on features, Shen et al. 2018, eq. 4.)
 
     Args:
-      critic: (n, d) -> (n,), each example by itself.
+      critic: (n, d) -> (n,), a function of each example separately.
     """
     chex.assert_rank(x, 2)
     slope = jax.grad(lambda x: jnp.sum(critic(x)))(x)
-    square = jnp.sum(slope**2, -1)
-    positive = square > 0  # the root has no gradient at zero
-    length = jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1.0)), 0.0)
-    return (length - 1) ** 2
+    return (ops.safe_sqrt(jnp.sum(slope**2, -1)) - 1) ** 2
 
 
 def multilinear(features: Array, probabilities: Array) -> Array:
     """Outer products f (x) g, flattened, (n, d), (n, c) -> (n, d c).
 
-    What the discriminator of CDAN sees (Long et al. 2018, eq. 4).
+    The input of CDAN's discriminator (Long et al. 2018, eq. 4).
     """
     chex.assert_rank([features, probabilities], 2)
     product = features[:, :, None] * probabilities[:, None, :]
@@ -82,7 +84,7 @@ def random_multilinear(
     Its inner products estimate those of `multilinear` (Long et al. 2018, eq. 6).
 
     Args:
-      maps: (d, k) and (c, k), fixed, entries of variance 1.
+      maps: fixed random matrices (d, k) and (c, k) whose entries have variance 1.
     """
     chex.assert_rank([features, probabilities], 2)
     k = maps[0].shape[1]
@@ -92,7 +94,8 @@ def random_multilinear(
 def certainty(probabilities: Array) -> Array:
     """Weights 1 + exp(-H(p_i)), (n, c) -> (n,).
 
-    Sure predictions count more (CDAN+E, Long et al. 2018, eq. 8). No gradient passes.
+    Confident predictions have larger weights (CDAN+E, Long et al. 2018, eq. 8). The
+    weights are constants in gradients.
     """
     chex.assert_rank(probabilities, 2)
     p = jax.lax.stop_gradient(probabilities)
@@ -100,10 +103,10 @@ def certainty(probabilities: Array) -> Array:
     return 1 + jnp.exp(-entropy)
 
 
-def classifier_discrepancy(one: Array, other: Array) -> Array:
-    """Mean |p_1 - p_2| over classes of two classifiers' softmax, (n, c) -> (n,).
+def classifier_discrepancy(first: Array, second: Array) -> Array:
+    """Mean over classes of |p_1 - p_2|, (n, c), (n, c) -> (n,).
 
-    (Saito et al. 2018, eq. 9.)
+    p_1 and p_2 are the softmax of two classifiers' logits (Saito et al. 2018, eq. 9).
     """
-    chex.assert_rank([one, other], 2)
-    return jnp.mean(jnp.abs(jax.nn.softmax(one) - jax.nn.softmax(other)), -1)
+    chex.assert_rank([first, second], 2)
+    return jnp.mean(jnp.abs(jax.nn.softmax(first) - jax.nn.softmax(second)), -1)

@@ -1,4 +1,4 @@
-"""Losses of class labels."""
+"""Classification losses."""
 
 import chex
 import jax
@@ -21,11 +21,11 @@ def cross_entropy(logits: Array, label: Array) -> Array:
 
 
 def multi_label_logistic(logits: Array, label: Array) -> Array:
-    """Binary logistic loss, mean over classes, (n, c), (n, c) -> (n,).
+    """Mean over classes of the binary logistic loss, (n, c), (n, c) -> (n,).
 
-    l_i = 1/c sum_k log(1 + exp(-y_ik s_ik)), y = 1 where label is 1 and -1 where it is
-    0, in nats (Oquab et al. 2015, eq. 1, which sums over classes). Classes with the
-    label -1 are not counted.
+    l_i = 1/c sum_k log(1 + exp(-y_ik s_ik)), in nats, with y = 1 where label is 1 and
+    y = -1 where label is 0 (Oquab et al. 2015, eq. 1, which sums over classes). Classes
+    with label -1 are left out of the mean.
     """
     chex.assert_rank([logits, label], 2)
     chex.assert_equal_shape([logits, label])
@@ -36,9 +36,9 @@ def multi_label_logistic(logits: Array, label: Array) -> Array:
 
 
 def pixel_cross_entropy(logits: Array, label: Array, void: int = 255) -> Array:
-    """Cross-entropy, mean over the pixels of an image that are not void.
+    """Mean cross-entropy over the pixels of an image that are not void.
 
-    (n, h, w, c), (n, h, w) -> (n,), in nats; 0 for an image that is void all over.
+    (n, h, w, c), (n, h, w) -> (n,), in nats; 0 if all pixels of an image are void.
     """
     chex.assert_rank([logits, label], [4, 3])
     chex.assert_equal_shape_prefix([logits, label], 3)

@@ -1,8 +1,8 @@
-"""How far apart two samples of features are.
+"""Discrepancies between two samples of features.
 
-Each is one number for two samples, (n, d) and (m, d), not a mean over examples: under
-several devices gather the features first (ops.collective.gather), since an average of
-the devices' own values is another number.
+Each loss is one number for two samples, (n, d) and (m, d), not a mean over examples. On
+several devices, gather the features first (ops.collective.gather): the average of the
+values per device is a different number.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from transfer_jax import ops
 from transfer_jax.ops.kernels import Kernel
 from transfer_jax.types import Array
 
@@ -20,7 +21,7 @@ def mmd_biased(source: Array, target: Array, *, kernel: Kernel) -> Array:
 
     mean_ij k(s_i, s_j) + mean_ij k(t_i, t_j) - 2 mean_ij k(s_i, t_j)
 
-    (Gretton et al. 2012, eq. 5). Never negative, and zero on equal samples.
+    (Gretton et al. 2012, eq. 5). It is never negative, and zero for equal samples.
     """
     within_source, within_target, between = _grams([source], [target], [kernel])
     return jnp.mean(within_source) + jnp.mean(within_target) - 2 * jnp.mean(between)
@@ -29,8 +30,8 @@ def mmd_biased(source: Array, target: Array, *, kernel: Kernel) -> Array:
 def mmd_unbiased(source: Array, target: Array, *, kernel: Kernel) -> Array:
     """Squared maximum mean discrepancy, unbiased, (n, d), (m, d) -> ().
 
-    As `mmd_biased` without the pairs of an example with itself (Gretton et al. 2012,
-    eq. 3). May be negative. Needs two examples of each domain.
+    `mmd_biased` without the pairs of an example with itself (Gretton et al. 2012,
+    eq. 3). It may be negative, and needs at least two examples of each domain.
     """
     within_source, within_target, between = _grams([source], [target], [kernel])
 
@@ -50,11 +51,12 @@ def mmd_linear(source: Array, target: Array, *, kernel: Kernel) -> Array:
 
     (2/n) sum_i k(s_2i, s_2i+1) + k(t_2i, t_2i+1) - k(s_2i, t_2i+1) - k(s_2i+1, t_2i)
 
-    (Gretton et al. 2012, lemma 14; the estimate of Long et al. 2015, eq. 4). Unbiased;
-    of an odd number the last example is left out. It depends on the order of examples.
+    (Gretton et al. 2012, lemma 14; the estimate of Long et al. 2015, eq. 4). It is
+    unbiased and depends on the order of the examples. If n is odd, the last example is
+    left out.
 
     Raises:
-      AssertionError: the two samples differ in size.
+      AssertionError: the samples differ in size.
     """
     chex.assert_rank([source, target], 2)
     chex.assert_equal_shape([source, target])
@@ -91,10 +93,11 @@ def coral(source: Array, target: Array) -> Array:
     """Distance of covariances ||C_s - C_t||_F^2 / (4 d^2), (n, d), (m, d) -> ().
 
     C = sum_i (x_i - mean)(x_i - mean)^T / (n - 1) (Sun & Saenko 2016, eq. 1 to 3). With
-    more features than examples it is summed over the (n + m)^2 products of examples,
-    the same number without a d x d matrix: with z the centred examples over
-    sqrt(n - 1), and a sign s of +1 for the source and -1 for the target,
-    ||C_s - C_t||^2 = sum_ij s_i s_j <z_i, z_j>^2.
+    more features than examples, the same number is computed from the (n + m)^2 products
+    of examples, without a d x d matrix:
+    ||C_s - C_t||^2 = sum_ij s_i s_j <z_i, z_j>^2,
+    where z are the centred examples divided by sqrt(n - 1), and the sign s is +1 for
+    the source and -1 for the target.
     """
     chex.assert_rank([source, target], 2)
     d = source.shape[1]
@@ -124,7 +127,7 @@ def cmd(
 
     Args:
       moments: K.
-      bounds: (a, b), between which the features lie.
+      bounds: (a, b), bounds of the features.
     """
     chex.assert_rank([source, target], 2)
     width = abs(bounds[1] - bounds[0])
@@ -140,8 +143,8 @@ def cmd(
 def _grams(source, target, kernels):
     """Products over layers of kernel values: within source, within target, between.
 
-    One kernel matrix of the pooled sample, cut in blocks: its distances are then those
-    that a median heuristic on the pooled sample has computed already.
+    The blocks of one kernel matrix of the pooled sample, so its distances are shared
+    with a median heuristic on the pooled sample.
     """
     product = 1.0
     for s, t, kernel in zip(source, target, kernels, strict=True):
@@ -153,12 +156,10 @@ def _grams(source, target, kernels):
 
 
 def _scatter(x):
-    """Centred rows over sqrt(n - 1), whose x^T x is the covariance."""
+    """Centred rows z divided by sqrt(n - 1), so that z^T z is the covariance."""
     return (x - jnp.mean(x, 0)) / jnp.sqrt(jnp.asarray(max(len(x) - 1, 1), x.dtype))
 
 
 def _length(x):
-    """||x||, with gradient zero at zero instead of none."""
-    square = jnp.sum(x * x)
-    positive = square > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1.0)), 0.0)
+    """||x||, with gradient 0 at x = 0 instead of nan."""
+    return ops.safe_sqrt(jnp.sum(x * x))

@@ -1,4 +1,4 @@
-"""Losses by optimal transport between two batches."""
+"""Optimal-transport losses between two batches."""
 
 import chex
 import jax
@@ -9,7 +9,7 @@ from jax.scipy.special import logsumexp
 from transfer_jax import ops
 from transfer_jax.types import Array
 
-ITERATIONS = 100  # of Sinkhorn's algorithm where it is unrolled
+ITERATIONS = 100  # of the unrolled Sinkhorn algorithm
 
 
 def jdot_cost(
@@ -21,7 +21,7 @@ def jdot_cost(
     feature_weight: float,
     label_weight: float,
 ) -> Array:
-    """What it costs to move source example i to target example j, -> (n, m).
+    """Cost of transporting source example i to target example j, -> (n, m).
 
     feature_weight ||s_i - t_j||^2 + label_weight CE(softmax(logits_j), label_i)
 
@@ -30,26 +30,25 @@ def jdot_cost(
     Args:
       source: (n, d) features.
       target: (m, d) features.
-      label: (n,) of the source.
-      logits: (m, c) of the target.
+      label: (n,) labels of the source.
+      logits: (m, c) logits of the target.
     """
     chex.assert_rank([source, target, label, logits], [2, 2, 1, 2])
-    log_p = jax.nn.log_softmax(
-        logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
-    )
-    misfit = -log_p.T[label]
+    log_p = jax.nn.log_softmax(ops.at_least_float32(logits))
+    cross_entropy = -log_p.T[label]
     distances = ops.squared_distances(source, target)
-    return feature_weight * distances + label_weight * misfit
+    return feature_weight * distances + label_weight * cross_entropy
 
 
 def transport_plan(cost: Array, *, epsilon: float = 0.05) -> Array:
-    """Entropic plan between uniform weights, (n, m) -> (n, m), of sum 1.
+    """Entropic transport plan between uniform weights, (n, m) -> (n, m), with sum 1.
 
     argmin_P <P, cost> - reg H(P), with reg = epsilon * mean(cost), by Sinkhorn's
-    algorithm (Cuturi 2013) in ott-jax, until the marginals are right to 1e-4 or for 500
-    iterations. Not to be differentiated: see `unrolled_plan`.
+    algorithm (Cuturi 2013) in ott-jax. It stops when the error of the marginals is
+    below 1e-4, or after 500 iterations. The plan is a constant in gradients; for a
+    differentiable one see `unrolled_plan`.
     """
-    from ott.geometry import geometry  # two seconds: only who uses it pays
+    from ott.geometry import geometry  # imported here because it takes two seconds
     from ott.problems.linear import linear_problem
     from ott.solvers.linear import sinkhorn
 
@@ -60,34 +59,33 @@ def transport_plan(cost: Array, *, epsilon: float = 0.05) -> Array:
 
 
 def unrolled_plan(cost: Array, *, epsilon: float = 0.05) -> Array:
-    """`transport_plan` by 100 iterations that can be differentiated.
+    """`transport_plan` by 100 differentiable iterations.
 
-    reg is a constant in gradients. The rows have their sums exactly, the columns as far
-    as it converged. (The implicit derivative of ott-jax 0.6 does not run beside lineax
-    0.1, and that of its unrolled iterations misses finite differences.)
+    reg is a constant in gradients. The sums of rows are exact; those of columns are as
+    exact as the iterations have converged. (The implicit derivative of ott-jax 0.6 does
+    not run with lineax 0.1, and the derivative of its unrolled iterations does not
+    agree with finite differences.)
     """
     chex.assert_rank(cost, 2)
     n, m = cost.shape
     score = -cost / (epsilon * _scale(cost))
 
     def iterate(potentials, _):
-        of_rows, _ = potentials
-        of_columns = -logsumexp(score + of_rows[:, None], axis=0) - jnp.log(m)
-        of_rows = -logsumexp(score + of_columns, axis=1) - jnp.log(n)
-        return (of_rows, of_columns), None
+        u, _ = potentials
+        v = -logsumexp(score + u[:, None], axis=0) - jnp.log(m)
+        u = -logsumexp(score + v, axis=1) - jnp.log(n)
+        return (u, v), None
 
     zero = jnp.zeros(n, score.dtype), jnp.zeros(m, score.dtype)
-    # Its gradient computes the iterations again: to keep them takes far more memory.
-    (of_rows, of_columns), _ = lax.scan(
-        jax.checkpoint(iterate), zero, length=ITERATIONS
-    )
-    return jnp.exp(score + of_rows[:, None] + of_columns)
+    # Checkpointed: the gradient recomputes the iterations, to save much memory.
+    (u, v), _ = lax.scan(jax.checkpoint(iterate), zero, length=ITERATIONS)
+    return jnp.exp(score + u[:, None] + v)
 
 
 def transport_cost(
     cost: Array, *, epsilon: float = 0.05, through: bool = False
 ) -> Array:
-    """<plan, cost> with the entropic plan of this cost, (n, m) -> ().
+    """<plan, cost>, with the entropic plan of this cost, (n, m) -> ().
 
     Args:
       through: differentiate the plan too. By default it is a constant, as in the
@@ -100,6 +98,6 @@ def transport_cost(
 
 
 def _scale(cost):
-    """The mean cost, as a constant; 1 where nothing costs anything."""
+    """The mean cost, as a constant; 1 if all costs are zero."""
     scale = lax.stop_gradient(jnp.mean(cost))
     return jnp.where(scale > 0, scale, 1.0)

@@ -32,13 +32,13 @@ from transfer_jax.methods.localization.scales import at_scales
 from transfer_jax.methods.localization.segmentation import segmentation
 from transfer_jax.methods.transfer.fine_tuning import (
     choose_layers,
+    continue_from_previous,
     copy_layers,
     fine_tuning,
-    go_on,
     start_from,
     start_from_previous,
 )
-from transfer_jax.methods.transfer.multi_task import multi_task, of_task
+from transfer_jax.methods.transfer.multi_task import multi_task, single_task
 from transfer_jax.methods.transfer.supervised import supervised
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     'cdan',
     'choose_layers',
     'cmd',
+    'continue_from_previous',
     'copy_layers',
     'dan',
     'dann',
@@ -59,19 +60,18 @@ __all__ = [
     'dsn',
     'entropy_minimization',
     'fine_tuning',
-    'go_on',
     'image_labels',
     'jan',
     'mada',
     'mcc',
     'mcd',
     'multi_task',
-    'of_task',
     'pronet',
     'residual_transfer',
     'score_maps',
     'segmentation',
     'self_training',
+    'single_task',
     'start_from',
     'start_from_previous',
     'start_from_source',

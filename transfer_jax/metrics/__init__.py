@@ -1,6 +1,11 @@
-"""Metrics, each (init, update, compute) on sums over batches; measures of rankings."""
+"""Metrics over batches as (init, update, compute), and measures of whole data sets."""
 
-from transfer_jax.metrics.accuracy import Metric, accuracy, class_accuracy, confusion
+from transfer_jax.metrics.accuracy import (
+    Metric,
+    accuracy,
+    class_accuracy,
+    confusion_matrix,
+)
 from transfer_jax.metrics.localization import (
     box_of_map,
     boxes_of_maps,
@@ -30,7 +35,7 @@ __all__ = [
     'boxes_of_maps',
     'centres',
     'class_accuracy',
-    'confusion',
+    'confusion_matrix',
     'corloc',
     'hit_rate',
     'iou',

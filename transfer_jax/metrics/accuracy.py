@@ -9,10 +9,10 @@ import numpy as np
 
 
 class Metric(NamedTuple):
-    """A measure over batches: sums that add up in any split of the data.
+    """A measure over batches, from sums that do not depend on how the data are split.
 
-    Its makers are cached: the same metric is the same function, so that an evaluation
-    finds its compiled program again.
+    The functions that make metrics are cached. Equal metrics are then the same
+    functions, and an evaluation reuses its compiled program.
     """
 
     init: Callable[[], Any]
@@ -20,37 +20,35 @@ class Metric(NamedTuple):
     compute: Callable[[Any], dict[str, Any]]
 
 
-@functools.cache  # the same functions each time, so that jit finds its program again
-@functools.cache
+@functools.cache  # the same functions each time, so that jit reuses its program
 def accuracy() -> Metric:
-    """Share of examples whose largest logit is the label, and the count.
+    """Share of examples whose largest logit is that of the label, and their count.
 
     The output is {'logits': (n, c)}, the batch {'label': (n,), 'mask': (n,)}.
     """
 
     def init():
-        return {'right': jnp.zeros(()), 'count': jnp.zeros(())}
+        return {'correct': jnp.zeros(()), 'count': jnp.zeros(())}
 
     def update(sums, output, batch):
-        right = jnp.argmax(output['logits'], -1) == batch['label']
+        correct = jnp.argmax(output['logits'], -1) == batch['label']
         return {
-            'right': sums['right'] + jnp.sum(right * batch['mask']),
+            'correct': sums['correct'] + jnp.sum(correct * batch['mask']),
             'count': sums['count'] + jnp.sum(batch['mask']),
         }
 
     def compute(sums):
         count = int(sums['count'])
-        return {'accuracy': int(sums['right']) / max(count, 1), 'count': count}
+        return {'accuracy': int(sums['correct']) / max(count, 1), 'count': count}
 
     return Metric(init, update, compute)
 
 
 @functools.cache
-@functools.cache
-def confusion(classes: int) -> Metric:
-    """Counts by true class (row) and predicted class (column), accuracy per class.
+def confusion_matrix(classes: int) -> Metric:
+    """Counts by true class (row) and predicted class (column), and accuracy per class.
 
-    Per-class accuracy is NaN for a class without examples.
+    {'confusion', 'per_class'}; the accuracy of a class without examples is NaN.
     """
 
     def init():
@@ -74,20 +72,20 @@ def confusion(classes: int) -> Metric:
 
 @functools.cache
 def class_accuracy(classes: int) -> Metric:
-    """Mean over classes of the accuracy on each; classes without examples left out.
+    """Mean of the accuracies per class, without the classes that have no examples.
 
-    What tables of Caltech-101 report, because its classes differ in size. Also the
-    accuracy over all examples, and their count.
+    Tables of Caltech-101 report it, because its classes differ in size. The result also
+    holds the accuracy over all examples, and their count.
     """
-    counts = confusion(classes)
+    counts = confusion_matrix(classes)
 
     def compute(sums):
         matrix = np.asarray(sums).astype(int)
-        rows, right = matrix.sum(1), np.diag(matrix)
-        each = right[rows > 0] / rows[rows > 0]
+        rows, correct = matrix.sum(1), np.diag(matrix)
+        each = correct[rows > 0] / rows[rows > 0]
         return {
             'class_accuracy': float(each.mean()) if len(each) else float('nan'),
-            'accuracy': float(right.sum() / max(rows.sum(), 1)),
+            'accuracy': float(correct.sum() / max(rows.sum(), 1)),
             'count': int(rows.sum()),
         }
 

@@ -1,4 +1,4 @@
-"""Measures of ranked lists, from what is relevant in the order of the ranks."""
+"""Measures of ranked lists, from the relevance of each item in ranked order."""
 
 import chex
 import jax.numpy as jnp
@@ -12,26 +12,26 @@ def average_precision(relevant: Array, total: Array | None = None) -> Array:
 
     AP = 1 / R sum_r relevant_r precision@r, not interpolated: neither the trapezoid of
     the Oxford Buildings script nor the 11 points of PASCAL VOC. For scores without ties
-    it is scikit-learn's average_precision_score. NaN for a list without anything
-    relevant.
+    it equals scikit-learn's average_precision_score. NaN for a list without relevant
+    items.
 
     Args:
       relevant: 1 where the item at rank 1, 2, ... is relevant, else 0.
-      total: (n,) R, the relevant items that there are; those in the list if None. With
-        a list cut short, items beyond it count as never found.
+      total: (n,) R, the number of relevant items; by default the number in the list.
+        Items beyond the end of a truncated list count as never retrieved.
     """
     chex.assert_rank(relevant, 2)
     relevant = _numbers(relevant)
-    found = jnp.cumsum(relevant, 1)
-    precision = found / jnp.arange(1, relevant.shape[1] + 1)
-    total = found[:, -1] if total is None else total
-    some = total > 0
-    mean = jnp.sum(relevant * precision, 1) / jnp.where(some, total, 1)
-    return jnp.where(some, mean, jnp.nan)
+    retrieved = jnp.cumsum(relevant, 1)
+    precision = retrieved / jnp.arange(1, relevant.shape[1] + 1)
+    total = retrieved[:, -1] if total is None else total
+    nonempty = total > 0
+    mean = jnp.sum(relevant * precision, 1) / jnp.where(nonempty, total, 1)
+    return jnp.where(nonempty, mean, jnp.nan)
 
 
 def mean_average_precision(relevant: Array, total: Array | None = None) -> Array:
-    """(n, k) -> (), mAP: `average_precision` over the queries that have an answer."""
+    """(n, k) -> (), mAP: `average_precision` over queries with a relevant item."""
     return jnp.nanmean(average_precision(relevant, total))
 
 
@@ -39,7 +39,7 @@ def recall_at(relevant: Array, k: int) -> Array:
     """(n, m) -> (), share of queries with a relevant item in the first k.
 
     The Recall@K of metric learning (Jegou et al., TPAMI 2011; Song et al., CVPR 2016,
-    section 6), not the share of relevant items that is found.
+    section 6), not the share of relevant items that are retrieved.
     """
     chex.assert_rank(relevant, 2)
     return jnp.mean(jnp.any(_numbers(relevant)[:, :k] > 0, 1))
@@ -59,7 +59,7 @@ def voc_average_precision(
     points: str | int = 'all',
     total: int | None = None,
 ) -> float:
-    """(n,) scores of a class over examples -> its AP as PASCAL VOC defines it.
+    """Scores (n,) of a class over examples -> its AP as PASCAL VOC defines it.
 
     The precision is replaced by its envelope, p(r) = max over r' >= r of p(r'), and
     averaged over the recall r: over all of [0, 1] ('all', VOC 2010 and later), or at
@@ -68,10 +68,10 @@ def voc_average_precision(
 
     Args:
       relevant: 1 or 0; a negative number leaves the example out, as `ignored` does.
-      ignored: True for examples that count neither as right nor as wrong, such as
-        images whose only instances are difficult.
-      total: the positives that there are, those in the list if None: predictions of
-        what a list lacks count as never found.
+      ignored: True for examples that count as neither correct nor wrong, such as images
+        whose only instances are difficult.
+      total: the number of positives, by default that in the list; positives missing
+        from the list count as never retrieved.
 
     Raises:
       ValueError: shapes that differ, a score that is NaN, another `points`, or a total
@@ -85,22 +85,22 @@ def voc_average_precision(
     counted = relevant >= 0
     if ignored is not None:
         counted &= ~np.asarray(ignored, bool)
-    scores, right = scores[counted], relevant[counted] > 0
+    scores, correct = scores[counted], relevant[counted] > 0
     if np.isnan(scores).any():
         raise ValueError(f'scores: {int(np.isnan(scores).sum())} of them are NaN')
-    positives = int(right.sum())
+    positives = int(correct.sum())
     total = positives if total is None else int(total)
     if total < positives:
         raise ValueError(f'total {total}: there are {positives} positives in the list')
     if not total:
         return float('nan')
-    found = np.cumsum(right[np.argsort(-scores, kind='stable')])
-    precision = found / np.arange(1, len(found) + 1)
+    retrieved = np.cumsum(correct[np.argsort(-scores, kind='stable')])
+    precision = retrieved / np.arange(1, len(retrieved) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     if points == 'all':
-        return float(np.sum(envelope * np.diff(found, prepend=0)) / total)
-    # whole numbers, because 0.1 * 3 > 3 / 10 in floating point
-    first = np.searchsorted(10 * found, np.arange(11) * total)
+        return float(np.sum(envelope * np.diff(retrieved, prepend=0)) / total)
+    # In integers, because 0.1 * 3 > 3 / 10 in floating point.
+    first = np.searchsorted(10 * retrieved, np.arange(11) * total)
     return float(np.append(envelope, 0.0)[first].mean())
 
 
@@ -111,7 +111,7 @@ def voc_mean_average_precision(
     ignored: np.ndarray | None = None,
     points: str | int = 'all',
 ) -> float:
-    """(n, c) -> mAP: `voc_average_precision` over the classes that have a positive."""
+    """(n, c) -> mAP: `voc_average_precision` over the classes with a positive."""
     scores, relevant = np.asarray(scores), np.asarray(relevant)
     if scores.ndim != 2 or scores.shape != relevant.shape:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Measures of label maps, from counts of pixels."""
+"""Measures of label maps, from pixel counts."""
 
 import functools
 
@@ -10,7 +10,7 @@ from transfer_jax.metrics.accuracy import Metric
 VOID = 255
 
 
-@functools.cache  # the same functions each time, so that jit finds its program again
+@functools.cache  # the same functions each time, so that jit reuses its program
 def mean_iou(classes: int, void: int | None = VOID) -> Metric:
     """Mean intersection over union of the classes, from the counts n_ij of all pixels.
 
@@ -19,24 +19,24 @@ def mean_iou(classes: int, void: int | None = VOID) -> Metric:
 
         iou_i = n_ii / (t_i + p_i - n_ii), NaN for a class that is neither in the truth
             nor in the prediction;
-        mean_iou, over the classes that have one, so that a class which is predicted and
-            never there counts as 0;
-        class_accuracy, mean of n_ii / t_i over the classes that are in the truth;
+        mean_iou, the mean of the iou_i that are not NaN, so that a class which is
+            predicted but absent from the truth counts as 0;
+        class_accuracy, mean of n_ii / t_i over the classes in the truth;
         pixel_accuracy = sum_i n_ii / sum_i t_i.
 
     The output is {'logits': (n, h, w, c)} or {'prediction': (n, h, w)}, the batch
     {'label': (n, h, w), 'mask': (n,)}. Pixels whose label is `void` do not count.
-    Counts are int32: for each pair of classes below 2^31 pixels.
+    Counts are int32, so each pair of classes must have fewer than 2^31 pixels.
 
     Raises:
-      ValueError: in `update`, maps of another size; in `compute`, if there were pixels
-        of no class.
+      ValueError: in `update`, when label and prediction differ in size; in `compute`,
+        when a pixel's label or prediction was no class.
     """
 
     def init():
         return {
             'confusion': jnp.zeros((classes, classes), jnp.int32),
-            'strange': jnp.zeros((), jnp.int32),
+            'invalid': jnp.zeros((), jnp.int32),
         }
 
     def update(sums, output, batch):
@@ -49,27 +49,27 @@ def mean_iou(classes: int, void: int | None = VOID) -> Metric:
         counted = jnp.broadcast_to(batch['mask'][:, None, None] > 0, truth.shape)
         if void is not None:
             counted &= truth != void
-        known = (truth >= 0) & (truth < classes)
-        known &= (predicted >= 0) & (predicted < classes)
-        place = truth.astype(jnp.int32) * classes + predicted.astype(jnp.int32)
-        place = jnp.where(counted & known, place, classes**2)
-        counts = jnp.bincount(place.ravel(), length=classes**2 + 1)[:-1]
+        valid = (truth >= 0) & (truth < classes)
+        valid &= (predicted >= 0) & (predicted < classes)
+        pair = truth.astype(jnp.int32) * classes + predicted.astype(jnp.int32)
+        pair = jnp.where(counted & valid, pair, classes**2)
+        counts = jnp.bincount(pair.ravel(), length=classes**2 + 1)[:-1]
         return {
             'confusion': sums['confusion']
             + counts.reshape(classes, classes).astype(jnp.int32),
-            'strange': sums['strange'] + jnp.sum(counted & ~known, dtype=jnp.int32),
+            'invalid': sums['invalid'] + jnp.sum(counted & ~valid, dtype=jnp.int32),
         }
 
     def compute(sums):
-        _refuse(int(sums['strange']), classes, void)
+        _refuse_invalid(int(sums['invalid']), classes, void)
         matrix = np.asarray(sums['confusion']).astype(np.int64)
-        right, true, predicted = np.diag(matrix), matrix.sum(1), matrix.sum(0)
-        each = _ratio(right, true + predicted - right)
+        correct, true, predicted = np.diag(matrix), matrix.sum(1), matrix.sum(0)
+        each = _ratio(correct, true + predicted - correct)
         return {
             'mean_iou': _mean(each),
             'iou': each.tolist(),
-            'pixel_accuracy': float(_ratio(right.sum(), true.sum())),
-            'class_accuracy': _mean(_ratio(right, true)),
+            'pixel_accuracy': float(_ratio(correct.sum(), true.sum())),
+            'class_accuracy': _mean(_ratio(correct, true)),
             'count': int(true.sum()),
         }
 
@@ -79,33 +79,35 @@ def mean_iou(classes: int, void: int | None = VOID) -> Metric:
 def label_confusion(
     truth: np.ndarray, prediction: np.ndarray, classes: int, void: int | None = VOID
 ) -> np.ndarray:
-    """Label maps of any one shape -> (c, c) int64, pixels by true and predicted class.
+    """Label maps of one shape -> (c, c) int64, pixels by true and predicted class.
 
-    Pixels whose true label is `void` do not count. Raises ValueError for labels of no
-    class, and for maps of different sizes.
+    Pixels whose true label is `void` do not count.
+
+    Raises:
+      ValueError: a label is no class, or the two maps differ in size.
     """
     truth, prediction = np.asarray(truth), np.asarray(prediction)
     _check(truth, prediction)
     counted = np.ones(truth.shape, bool) if void is None else truth != void
     truth = truth[counted].astype(np.int64)
     prediction = prediction[counted].astype(np.int64)
-    known = (
+    valid = (
         (truth >= 0) & (truth < classes) & (prediction >= 0) & (prediction < classes)
     )
-    _refuse(int((~known).sum()), classes, void)
+    _refuse_invalid(int((~valid).sum()), classes, void)
     counts = np.bincount(truth * classes + prediction, minlength=classes**2)
     return counts.reshape(classes, classes)
 
 
 def _check(truth, prediction):
     if truth.shape != prediction.shape:
-        raise ValueError(f'a prediction {prediction.shape} of labels {truth.shape}')
+        raise ValueError(f'a prediction {prediction.shape} for labels {truth.shape}')
 
 
-def _refuse(strange, classes, void):
-    if strange:
+def _refuse_invalid(count, classes, void):
+    if count:
         raise ValueError(
-            f'{strange} pixels whose label or prediction is not in 0..{classes - 1} '
+            f'{count} pixels whose label or prediction is not in 0..{classes - 1} '
             f'and whose label is not {void}'
         )
 
@@ -115,5 +117,5 @@ def _ratio(part, whole):
 
 
 def _mean(values):
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float('nan')
+    numbers = values[~np.isnan(values)]
+    return float(numbers.mean()) if len(numbers) else float('nan')

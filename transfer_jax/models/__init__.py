@@ -1,18 +1,21 @@
 """Networks: Linen modules that return (output, named intermediates).
 
-Every network is called as `module(x, *, train, domain=None)`; it never knows which
-method trains it.
+Every network is called as `module(x, *, train, domain=None)` and does not know the
+method that trains it.
 
-The backbones, from SqueezeNet to VGG, are rows of named layers, with these attributes:
-  classes: of the layer 'logits'; 0 leaves it out, and the output is the feature vector
-    (n, d) below it.
-  start_after, end_at: run only the layers after `start_after`, up to and with `end_at`, of which the
-    output then is. Layers outside have no parameters. An unknown name is a ValueError.
+The backbones, from SqueezeNet to VGG, are sequences of named layers with these
+attributes:
+  classes: number of outputs of the layer 'logits'. 0 leaves the layer out; the output
+    is then the feature vector (n, d) below it.
+  start_after, end_at: run only the layers after `start_after`, up to and including
+    `end_at`, whose activation is the output. Other layers have no parameters. An
+    unknown name raises ValueError.
   norm: builds the norm layers, norm(name=...); None leaves them out and gives the
     convolutions a bias.
-  relu: of SqueezeNet, AlexNet and VGG, the rectifier; ops.guided_relu for pictures.
-  dropout: in training, before the classifier and where the paper has it.
-  dtype: of the computation; parameters and the output are float32.
+  relu: the rectifier of SqueezeNet, AlexNet and VGG; ops.guided_relu for
+    visualisations.
+  dropout: rate in training, before the classifier and where the paper has it.
+  dtype: type of the computation; parameters and the output are float32.
 They take normalised images (n, h, w, 3) of any size and return (output, {layer:
 activation}). Parameter paths begin with the name of the layer.
 """

@@ -1,4 +1,4 @@
-"""AlexNet in the form of torchvision."""
+"""AlexNet as in torchvision."""
 
 import functools
 
@@ -10,7 +10,7 @@ from transfer_jax.models import layers
 from transfer_jax.types import Array
 
 MAP = 6  # side of the map that fc6 reads
-# (number, channels, window, stride, padding, a pool follows)
+# (number, channels, window, stride, padding, whether a pool follows)
 CONVOLUTIONS = (
     (1, 64, 11, 4, 2, True),
     (2, 192, 5, 1, 2, True),
@@ -29,10 +29,10 @@ class AlexNet(nn.Module):
 
     Attributes:
       hidden: width of fc6 and fc7.
-      convolutional: fc6, fc7 and logits are convolutions, and the output is a map
-        (n, h, w, classes), 1x1 for images of 224; weights.as_convolutions turns the
-        parameters of the dense form into its own. The dense form fits any size of
-        image by averaging pool5 over 6x6 parts.
+      convolutional: make fc6, fc7 and logits convolutions. The output is then a map
+        (n, h, w, classes), 1x1 for images of 224 pixels. weights.as_convolutions
+        converts the parameters of the dense form. The dense form takes any size of
+        image, because it averages pool5 over 6x6 parts.
     """
 
     classes: int = 1000

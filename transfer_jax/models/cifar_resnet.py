@@ -11,13 +11,13 @@ from transfer_jax.types import Array
 class CifarResNet(nn.Module):
     """ResNet-20, 32, 44, 56, 110 for 32x32 images (He et al. 2016, section 4.2).
 
-    Layers: conv1, block1_1 ... block3_n (stage and place in it), average, logits. The
-    shortcuts have no parameters (option A). See models/__init__.py for the common
+    Layers: conv1, block1_1 ... block3_n (stage and number within it), average, logits.
+    The shortcuts have no parameters (option A). See models/__init__.py for the common
     attributes.
 
     Attributes:
       depth: 6 n + 2.
-      remat: compute each block again in the backward pass, see layers.run.
+      remat: recompute each block in the backward pass, see layers.run.
     """
 
     classes: int = 10

@@ -1,4 +1,4 @@
-"""Decoders: from a code back to an image."""
+"""Decoders from a code to an image."""
 
 import math
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from transfer_jax.types import Array
 class DigitDecoder(nn.Module):
     """A small image from a code, (n, d) -> (n, h, w, c).
 
-    dense to h/4 x w/4 x widths[0], twice as large, conv 3x3 widths[1], twice as large,
-    conv 3x3 c. Images grow by repeating pixels, so that no checkerboard is built in; a
-    side that four does not divide is rounded up and cut. The last layer is linear.
+    dense to h/4 x w/4 x widths[0], upsample by 2, conv 3x3 widths[1], upsample by 2,
+    conv 3x3 c. Upsampling repeats pixels, which avoids checkerboard patterns. A side
+    that is not divisible by four is rounded up and then cut. The last layer is linear.
     Returns (images in float32, {'dense', 'conv_1'}).
 
     Attributes:
@@ -36,15 +36,15 @@ class DigitDecoder(nn.Module):
         wide, narrow = self.widths
         x = nn.Dense(rows * columns * wide, dtype=self.dtype, name='dense')(x)
         first = x = nn.relu(x.reshape(-1, rows, columns, wide))
-        x = layers.Conv(narrow, 3, padding=1, dtype=self.dtype, name='conv_1')(_grow(x))
-        second = x = nn.relu(x)
-        x = _grow(x)[:, :h, :w]
+        conv = layers.Conv(narrow, 3, padding=1, dtype=self.dtype, name='conv_1')
+        second = x = nn.relu(conv(_upsample(x)))
+        x = _upsample(x)[:, :h, :w]
         x = layers.Conv(channels, 3, padding=1, dtype=self.dtype, name='image')(x)
         return x.astype(jnp.float32), {'dense': first, 'conv_1': second}
 
 
-def _grow(x):
-    """Every pixel twice in each direction."""
+def _upsample(x):
+    """Repeat every pixel twice in each direction."""
     n, h, w, c = x.shape
     x = jnp.broadcast_to(x[:, :, None, :, None], (n, h, 2, w, 2, c))
     return x.reshape(n, 2 * h, 2 * w, c)

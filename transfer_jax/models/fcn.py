@@ -12,21 +12,23 @@ from transfer_jax.types import Array
 
 
 class FCN(nn.Module):
-    """A backbone, scores of its last map, and skips from finer ones: FCN-32s, 16s, 8s.
+    """A backbone, scores of its last map, and skips from finer maps: FCN-32s, 16s, 8s.
 
     The scores of the last map are upsampled by 2 and added to the scores of the first
-    skip, the sum again to those of the next, and the last sum is interpolated to the
-    size of the image. Upsampling by 2 is learned and starts as bilinear interpolation;
-    the last is bilinear and stays so; scores start as 0 (section 4.3 and its footnote
-    on initialisation). Without skips it is FCN-32s of a backbone with stride 32.
+    skip. The sum is upsampled and added to the scores of the next skip, and so on; the
+    last sum is interpolated to the size of the image. Upsampling by 2 is learned and
+    starts as bilinear interpolation; the last interpolation is fixed and bilinear.
+    Scores start as 0 (section 4.3 and its footnote on initialisation). Without skips it
+    is FCN-32s of a backbone with stride 32.
 
     Called with images; returns (logits (n, h, w, classes), {'scores': the last sum}).
     Parameters: 'backbone/...', 'score/...', 'score_SKIP/...', 'up_SKIP/kernel'.
 
     Attributes:
-      backbone: a network cut at its last map; it returns that and its layers by name.
-      skips: names of layers, the coarsest first, each of twice the side of the one
-        before.
+      backbone: a network cut at its last map; it returns the map and {layer:
+        activation}.
+      skips: names of layers, the coarsest first; each has twice the side of the layer
+        before it.
     """
 
     backbone: nn.Module
@@ -41,7 +43,7 @@ class FCN(nn.Module):
         features, taps = self.backbone(x, train=train, domain=domain)
         if features.ndim != 4 or min(features.shape[1:3]) < 1:
             raise ValueError(
-                f'images of {height}x{width} leave the map {features.shape[1:]} of the '
+                f'images of {height}x{width} give a map {features.shape[1:]} of the '
                 'backbone: use larger images, or cut it before its average pool'
             )
         scores = self._score(features, 'score')
@@ -69,7 +71,7 @@ class FCN(nn.Module):
 
 
 def _bilinear(key, shape, dtype=jnp.float32):
-    """Kernel (4, 4, c, c) that interpolates each class by itself."""
+    """Kernel (4, 4, c, c) that interpolates each class separately."""
     del key
     line = np.array([0.25, 0.75, 0.75, 0.25])
     each = np.eye(shape[2], shape[3])
@@ -77,7 +79,7 @@ def _bilinear(key, shape, dtype=jnp.float32):
 
 
 def _fit(scores: Array, size: tuple[int, int]) -> Array:
-    """Cut at the right and bottom, or the last row and column repeated."""
+    """Cut the map at the right and bottom, or repeat its last row and column."""
     missing = np.subtract(size, scores.shape[1:3]).clip(0)
     if missing.any():
         around = ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0))

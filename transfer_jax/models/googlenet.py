@@ -10,7 +10,8 @@ from transfer_jax.models import layers
 from transfer_jax.models.norm import BatchNorm
 from transfer_jax.types import Array
 
-# {block: channels of 1x1; before and of 3x3; before and of the second 3x3; after pool}
+# {block: channels of the 1x1 branch; of the 1x1 and the 3x3 in the second branch; the
+# same in the third branch; of the 1x1 after the pool}
 INCEPTIONS = {
     '3a': (64, 96, 128, 16, 32, 32),
     '3b': (128, 128, 192, 32, 96, 64),
@@ -29,9 +30,9 @@ class GoogLeNet(nn.Module):
 
     Layers: conv1, pool1, conv2, conv3, pool2, inception3a, inception3b, pool3,
     inception4a ... inception4e, pool4, inception5a, inception5b, average, logits.
-    Unlike the paper's, it has batch normalisation, its third branch is a 3x3 and not a
-    5x5 convolution, its fourth pool is 2x2, and the auxiliary classifiers are left out.
-    See models/__init__.py for the common attributes.
+    Differences from the paper: it has batch normalisation, the third branch has a 3x3
+    instead of a 5x5 convolution, the fourth pool is 2x2, and the auxiliary classifiers
+    are left out. See models/__init__.py for the common attributes.
     """
 
     classes: int = 1000
@@ -69,7 +70,7 @@ class GoogLeNet(nn.Module):
 
 
 class Inception(nn.Module):
-    """Four branches side by side: 1x1; 1x1 and 3x3, twice; pool and 1x1."""
+    """Four parallel branches: 1x1; 1x1 and 3x3; 1x1 and 3x3; pool and 1x1."""
 
     channels: tuple[int, ...]
     norm: layers.Norm = BatchNorm

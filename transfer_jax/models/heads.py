@@ -27,7 +27,7 @@ class Classifier(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Tells domains apart: dense layers, then one logit per example (1 = target).
+    """A domain classifier: dense layers, then one logit per example (1 = target).
 
     Returns (logits (n,), {'hidden_1': (n, width), ...}).
     """
@@ -50,7 +50,7 @@ class Discriminator(nn.Module):
 class ClassDiscriminators(nn.Module):
     """One discriminator per class, each with its own parameters, (n, k, d) -> (n, k).
 
-    Entry k of an example is answered by discriminator k alone: MADA (Pei et al. 2018).
+    Discriminator k sees entry k of an example only: MADA (Pei et al. 2018).
     """
 
     widths: Sequence[int]
@@ -68,7 +68,7 @@ class ClassDiscriminators(nn.Module):
             variable_axes={'params': 0},
             split_rngs={'params': True, 'dropout': True},
         )
-        # Flax draws initial weights by this name; another would change every result.
+        # Flax derives the initial weights from this name: a new name changes results.
         discriminator = Discriminator(
             self.widths, self.slope, self.dropout, name='critic'
         )

@@ -1,4 +1,4 @@
-"""A network whose layers can be taken one by one: for studies of layer transfer."""
+"""A network of separable layers, for studies of layer transfer."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,16 +11,16 @@ from transfer_jax.types import Array
 
 
 class LayeredNet(nn.Module):
-    """Five layers for images of 28 or 32 pixels, each a subtree of its own name.
+    """Five layers for images of 28 or 32 pixels, each with its own parameter subtree.
 
     conv_1 3x3 16, pool 2, conv_2 3x3 32, pool 2, conv_3 3x3 48, pool 2, dense_4 128,
-    dense_5 128; each is followed by its norm and ReLU. `LAYERS` has their names in
-    order. What belongs to a layer, its norm included, is under its name:
+    dense_5 128; each is followed by its norm and ReLU. `LAYERS` holds their names in
+    order. All parameters of a layer, including its norm, are under its name:
     'conv_1/conv/kernel', 'conv_1/norm/scale', 'dense_4/dense/kernel'.
 
     Attributes:
-      norm: builds the norm of each layer, norm(name=..., frozen=...); None: none.
-      frozen: layers whose norm keeps to its running statistics in training.
+      norm: builds the norm of each layer, norm(name=..., frozen=...); None: no norm.
+      frozen: layers whose norm uses its running statistics in training too.
       dtype: of the computation; parameters are float32.
     """
 
@@ -46,7 +46,7 @@ class LayeredNet(nn.Module):
 
 
 class _Layer(nn.Module):
-    """A convolution with its pool, or, on rows of features, a dense layer."""
+    """A convolution with a pool, or a dense layer; then norm and ReLU."""
 
     width: int
     norm: Callable[..., nn.Module] | None

@@ -1,4 +1,4 @@
-"""The layers that every network here is made of, and how named ones are run."""
+"""Shared layers of the networks, and `run`, which runs a sequence of named layers."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ Activation = Callable[[Array], Array]
 
 
 class Conv(nn.Module):
-    """2-D convolution with bias, parameters as in nn.Conv (kernel HWIO, bias)."""
+    """2-D convolution with the parameters of nn.Conv: kernel (HWIO) and bias."""
 
     features: int
     window: int
@@ -46,14 +46,15 @@ class Conv(nn.Module):
 
 
 class Unit(nn.Module):
-    """Convolution, norm, activation: parameters in 'conv' and 'norm'.
+    """Convolution, norm and activation; parameters in 'conv' and 'norm'.
+
+    The kernel is initialised as in He et al. (2015), for rectified units.
 
     Attributes:
       norm: builds the norm layer, norm(name=...); None gives the convolution a bias.
-      epsilon: of the norm, where it is not the norm's own.
-      activate: None for a linear unit.
+      epsilon: epsilon of the norm; None leaves the norm's default.
+      activate: the activation; None for a linear unit.
       use_xla: as in ops.convolve.
-    The kernel starts as in He et al. (2015), for rectified units.
     """
 
     features: int
@@ -84,8 +85,8 @@ class Unit(nn.Module):
             name='conv',
         )(x)
         if self.norm is not None:
-            own = {} if self.epsilon is None else {'epsilon': self.epsilon}
-            x = self.norm(name='norm', **own)(x, train=train, domain=domain)
+            options = {} if self.epsilon is None else {'epsilon': self.epsilon}
+            x = self.norm(name='norm', **options)(x, train=train, domain=domain)
         return x if self.activate is None else self.activate(x)
 
 
@@ -102,26 +103,27 @@ def run(
     domain: Array | None,
     remat: bool = False,
 ) -> tuple[Array, dict[str, Array]]:
-    """Named layers one after another, those after `start_after` up to and with `end_at`.
+    """Run the named layers after `start_after`, up to and including `end_at`.
 
     Args:
-      steps: in order; a layer that is not run makes no parameters. Modules are called
-        as layer(x, train=..., domain=...), functions as layer(x).
-      start_after: the layer whose activation x is; '' to begin with the first layer.
-      end_at: the last layer to run; '' to go on to the end.
-      remat: keep of a module only its input for the backward pass, which computes it
-        again: less memory for a third more time (Chen et al. 2016, arXiv:1604.06174).
+      steps: (name, layer) in order; a layer that is not run makes no parameters.
+        Modules are called as layer(x, train=..., domain=...), functions as layer(x).
+      start_after: the layer whose activation is x; '' to start with the first layer.
+      end_at: the last layer to run; '' to run to the end.
+      remat: store only the input of each module for the backward pass, which recomputes
+        the module: less memory for a third more time (Chen et al. 2016,
+        arXiv:1604.06174).
 
     Returns:
-      (activation of the last layer in float32, {name: activation} of all that ran).
+      (activation of the last layer in float32, {name: activation} of all layers run).
 
     Raises:
-      ValueError: there is no such layer, or nothing between the two.
+      ValueError: no layer has the given name, or no layer lies between the two.
     """
     names = [name for name, _ in steps]
     for field, name in (('start_after', start_after), ('end_at', end_at)):
         if name and name not in names:
-            raise ValueError(f'{field}={name!r} is no layer; there is {names}')
+            raise ValueError(f'{field}={name!r} is no layer; choose from {names}')
     first = names.index(start_after) + 1 if start_after else 0
     last = names.index(end_at) + 1 if end_at else len(names)
     if first >= last:
@@ -144,7 +146,7 @@ def run(
 def classifier(
     classes: int, dropout: float, dtype: jnp.dtype, train: bool
 ) -> list[Step]:
-    """The layers 'average' and 'logits' on a map; without classes only the first."""
+    """The layers 'average' and 'logits' on a map; only the first if classes is 0."""
 
     def logits(x):
         x = nn.Dropout(dropout, deterministic=not train)(x)
@@ -165,13 +167,13 @@ def three_dense(
     dtype: jnp.dtype,
     train: bool,
 ) -> list[Step]:
-    """The layers fc6, fc7 and logits on a map; without classes only the first two.
+    """The layers fc6, fc7 and logits on a map; only the first two if classes is 0.
 
     Args:
-      side: of the map that fc6 reads: the dense form averages any other to it.
-      convolutional: fc6 is a convolution of that window and the others are 1x1, so
-        that they answer at every place of the map.
-      dropouts: before each of the three, in training.
+      side: side of the map that fc6 reads; the dense form averages other maps to it.
+      convolutional: make fc6 a convolution with a window of that side, and the others
+        1x1 convolutions, so that the output is a map.
+      dropouts: rates before each of the three, in training.
     """
 
     def dense(name, features, window, dropout):

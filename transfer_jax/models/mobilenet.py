@@ -42,8 +42,8 @@ class MobileNetV1(nn.Module):
 
     Attributes:
       width: multiplier of the channels.
-      same: pad as TensorFlow's SAME, which Google's weights need; otherwise one pixel
-        on each side. They differ in layers of stride 2.
+      same: pad as TensorFlow's SAME, which Google's weights need; otherwise pad one
+        pixel on each side. The two differ in layers of stride 2.
     """
 
     classes: int = 1000
@@ -79,7 +79,7 @@ class MobileNetV2(nn.Module):
 
     Layers: conv1, block1 ... block17 (each 'expand', 'depthwise' and a linear
     'project', the first without 'expand'), conv2, average, logits. 3,504,872
-    parameters with 1000 classes. Attributes as of MobileNetV1.
+    parameters with 1000 classes. For the attributes see MobileNetV1.
     """
 
     classes: int = 1000
@@ -99,8 +99,9 @@ class MobileNetV2(nn.Module):
         for expansion, channels, blocks, stride in SECOND:
             for i in range(blocks):
                 name = f'block{len(steps)}'
-                own = 1 if i else stride
-                block = Inverted(channels, expansion, own, unit, name=name)
+                block = Inverted(
+                    channels, expansion, 1 if i else stride, unit, name=name
+                )
                 steps.append((name, block))
         steps.append(('conv2', unit(1280, 1, name='conv2')))
         steps += layers.classifier(self.classes, self.dropout, self.dtype, train)
@@ -125,7 +126,7 @@ class Separable(nn.Module):
 
 
 class Inverted(nn.Module):
-    """1x1 up, 3x3 depthwise, linear 1x1 down; the input is added where it fits."""
+    """1x1 up, 3x3 depthwise, linear 1x1 down; plus the input if the shapes agree."""
 
     channels: int
     expansion: int
@@ -135,16 +136,16 @@ class Inverted(nn.Module):
     @nn.compact
     def __call__(self, x: Array, *, train: bool, domain: Array | None = None) -> Array:
         call = {'train': train, 'domain': domain}
-        before, inner = x, x.shape[-1] * self.expansion
+        shortcut, inner = x, x.shape[-1] * self.expansion
         if self.expansion > 1:
             x = self.unit(inner, 1, name='expand')(x, **call)
         x = self.unit(inner, 3, self.stride, groups=inner, name='depthwise')(x, **call)
         x = self.unit(self.channels, 1, activate=None, name='project')(x, **call)
-        return x + before if x.shape == before.shape else x
+        return x + shortcut if x.shape == shortcut.shape else x
 
 
 def _unit(norm, epsilon, same, dtype):
-    """unit(features, window, ...): a layers.Unit with the padding of its window."""
+    """A function unit(features, window, ...) that builds a padded layers.Unit."""
 
     def unit(features, window, stride=1, **kwargs):
         return layers.Unit(

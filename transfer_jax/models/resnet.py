@@ -1,4 +1,4 @@
-"""ResNets for ImageNet, whose maps may be kept large by dilated convolutions."""
+"""ResNets for ImageNet, optionally with larger maps by dilated convolutions."""
 
 import functools
 
@@ -10,7 +10,7 @@ from transfer_jax.models import layers
 from transfer_jax.models.norm import BatchNorm
 from transfer_jax.types import Array
 
-# {depth: (blocks of each stage, three convolutions in a block rather than two)}
+# {depth: (blocks of each stage, whether a block has three convolutions, not two)}
 DEPTHS = {
     18: ((2, 2, 2, 2), False),
     34: ((3, 4, 6, 3), False),
@@ -21,17 +21,17 @@ DEPTHS = {
 class ResNet(nn.Module):
     """ResNet-18, 34 and 50 (He et al. 2016, arXiv:1512.03385), as in torchvision.
 
-    Layers: conv1, pool1, block1_1 ... block4_3 (stage and place in it), average,
-    logits. A bottleneck has its stride in the 3x3 convolution; the paper has it in the
-    first 1x1. See models/__init__.py for the common attributes.
+    Layers: conv1, pool1, block1_1 ... block4_3 (stage and number within it), average,
+    logits. The stride of a bottleneck block is in the 3x3 convolution; in the paper it
+    is in the first 1x1. See models/__init__.py for the common attributes.
 
     Attributes:
       depth: 18, 34 or 50.
-      output_stride: pixels of the image per place of the last map: 32, or 16 or 8, for
-        which the last one or two stages are dilated instead of strided (Yu et al. 2017,
-        arXiv:1705.09914). With the same parameters, every second or fourth place of the
-        larger map is the smaller map.
-      remat: compute each block again in the backward pass, see layers.run.
+      output_stride: pixels of the image per position of the last map: 32, 16 or 8. For
+        16 and 8 the last one or two stages are dilated instead of strided (Yu et al.
+        2017, arXiv:1705.09914). With the same parameters, every second or fourth
+        position of the larger map equals the smaller map.
+      remat: recompute each block in the backward pass, see layers.run.
     """
 
     classes: int = 1000
@@ -49,7 +49,7 @@ class ResNet(nn.Module):
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> tuple[Array, dict[str, Array]]:
         if self.depth not in DEPTHS:
-            raise ValueError(f'depth={self.depth}: there is {list(DEPTHS)}')
+            raise ValueError(f'depth={self.depth}: choose from {list(DEPTHS)}')
         if self.output_stride not in (8, 16, 32):
             raise ValueError(f'output_stride={self.output_stride} is not 8, 16 or 32')
         stages, three = DEPTHS[self.depth]
@@ -58,12 +58,12 @@ class ResNet(nn.Module):
         )
         pool = functools.partial(ops.max_pool, window=3, stride=2, padding=1)
         first = unit(64, 7, stride=2, padding=3, name='conv1')
-        steps, reached, dilation = [('conv1', first), ('pool1', pool)], 4, 1
+        steps, total_stride, dilation = [('conv1', first), ('pool1', pool)], 4, 1
         for stage, blocks in enumerate(stages, 1):
-            stride, before = 1 if stage == 1 else 2, dilation
-            if reached * stride > self.output_stride:
+            stride, previous = 1 if stage == 1 else 2, dilation
+            if total_stride * stride > self.output_stride:
                 stride, dilation = 1, 2 * dilation
-            reached *= stride
+            total_stride *= stride
             for i in range(blocks):
                 name = f'block{stage}_{i + 1}'
                 block = Block(
@@ -71,7 +71,7 @@ class ResNet(nn.Module):
                     three=three,
                     stride=1 if i else stride,
                     dilation=dilation,
-                    entry_dilation=dilation if i else before,
+                    entry_dilation=dilation if i else previous,
                     norm=self.norm,
                     dtype=self.dtype,
                     name=name,
@@ -90,14 +90,15 @@ class ResNet(nn.Module):
 
 
 class Block(nn.Module):
-    """relu(shortcut + residual), the residual of two or three convolutions.
+    """relu(shortcut + residual), where the residual has two or three convolutions.
 
     Attributes:
-      channels: of the 3x3 convolutions; with `three` the output has four times as many.
-      entry_dilation: of the convolution that has the stride.
-      pad: the shortcut takes every stride-th place and adds channels of zeros on both
-        sides (option A of the paper); otherwise it is a 1x1 convolution with norm
-        where the shapes differ (option B).
+      channels: channels of the 3x3 convolutions; with `three` the output has four times
+        as many.
+      entry_dilation: dilation of the convolution that has the stride.
+      pad: the shortcut takes every stride-th position and adds channels of zeros on
+        both sides (option A of the paper). Otherwise it is a 1x1 convolution with norm
+        if the shapes differ (option B).
     """
 
     channels: int
@@ -117,20 +118,20 @@ class Block(nn.Module):
         call = {'train': train, 'domain': domain}
         entry = {'stride': self.stride, 'padding': self.entry_dilation}
         entry['dilation'] = self.entry_dilation
-        wide = 4 * self.channels if self.three else self.channels
+        width = 4 * self.channels if self.three else self.channels
         if self.three:
             y = unit(self.channels, 1, name='conv1')(x, **call)
             y = unit(self.channels, 3, **entry, name='conv2')(y, **call)
-            y = unit(wide, 1, activate=None, name='conv3')(y, **call)
+            y = unit(width, 1, activate=None, name='conv3')(y, **call)
         else:
-            own = {'padding': self.dilation, 'dilation': self.dilation}
-            y = unit(wide, 3, **entry, name='conv1')(x, **call)
-            y = unit(wide, 3, **own, activate=None, name='conv2')(y, **call)
+            second = {'padding': self.dilation, 'dilation': self.dilation}
+            y = unit(width, 3, **entry, name='conv1')(x, **call)
+            y = unit(width, 3, **second, activate=None, name='conv2')(y, **call)
         if self.pad:
-            more = wide - x.shape[-1]
+            added = width - x.shape[-1]
             x = x[:, :: self.stride, :: self.stride]
-            x = jnp.pad(x, ((0, 0),) * 3 + ((more // 2, more - more // 2),))
-        elif self.stride > 1 or x.shape[-1] != wide:
-            shortcut = unit(wide, 1, self.stride, activate=None, name='shortcut')
+            x = jnp.pad(x, ((0, 0),) * 3 + ((added // 2, added - added // 2),))
+        elif self.stride > 1 or x.shape[-1] != width:
+            shortcut = unit(width, 1, self.stride, activate=None, name='shortcut')
             x = shortcut(x, **call)
         return nn.relu(x + y)

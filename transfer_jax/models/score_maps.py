@@ -1,4 +1,4 @@
-"""Maps of class scores, and the pooling that makes an image's scores of them."""
+"""Class score maps and their pooling to the scores of an image."""
 
 from collections.abc import Callable
 
@@ -11,25 +11,25 @@ from transfer_jax.types import Array
 
 
 class ScoreMaps(nn.Module):
-    """A 1x1 convolution to maps, their mean for each class, and a pooling over places.
+    """A 1x1 convolution to maps, their mean for each class, and a spatial pooling.
 
     Called with a feature map (n, h, w, d); returns (scores (n, classes), {'maps': (n,
     h, w, classes)}). With global average pooling the maps are the class activation maps
-    of Zhou et al. (CVPR 2016); with k-max and k-min pooling and some maps a class, this
-    is the head of WILDCAT (Durand et al., CVPR 2017). Since the mean over its maps is
-    taken before anything that is not linear, the maps of a class differ in where they
-    begin and share every gradient.
+    of Zhou et al. (CVPR 2016). With k-max and k-min pooling and several maps per class,
+    this is the head of WILDCAT (Durand et al., CVPR 2017). The mean over the maps of a
+    class precedes every nonlinearity, so these maps differ only in their initial values
+    and have equal gradients.
 
-    The maps begin as 0, and poolings share their gradient among equal places: so every
-    pooling begins as the average and chooses places as it learns. From random maps the
-    maximum would first learn at random places.
+    The maps start at 0, and poolings share their gradient among equal positions. Every
+    pooling therefore starts as the average and learns to select positions. With random
+    initial maps, the maximum would first learn at random positions.
 
     Attributes:
-      pool: (n, h, w, c) -> (n, c), of ops; with `sharpness`, (maps, (c,)) -> (n, c).
-      per_class: maps of each class, M.
-      sharpness: where a learned positive number of each class begins, which `pool` gets
-        as its second argument (ops.soft_pool, of SPLeaP); None: there is none.
-      dropout: on the feature map, in training.
+      pool: (n, h, w, c) -> (n, c), from ops; with `sharpness`, (maps, (c,)) -> (n, c).
+      per_class: M, the number of maps per class.
+      sharpness: initial value of a learned positive number per class, which is the
+        second argument of `pool` (ops.soft_pool, of SPLeaP). None: no such number.
+      dropout: rate on the feature map, in training.
     """
 
     classes: int
@@ -49,14 +49,14 @@ class ScoreMaps(nn.Module):
                 'before its average pool, by `end_at`'
             )
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        made = layers.Conv(
+        conv = layers.Conv(
             self.classes * self.per_class,
             1,
             dtype=self.dtype,
             kernel_init=nn.initializers.zeros,
             name='maps',
-        )(x)
-        maps = ops.class_wise(made.astype(jnp.float32), self.per_class)
+        )
+        maps = ops.class_wise(conv(x).astype(jnp.float32), self.per_class)
         if self.sharpness is None:
             return self.pool(maps), {'maps': maps}
         start = nn.initializers.constant(jnp.log(jnp.expm1(self.sharpness)))

@@ -1,4 +1,4 @@
-"""SqueezeNet 1.1: few parameters, no norm."""
+"""SqueezeNet 1.1, a network with few parameters and no norm."""
 
 import functools
 
@@ -26,14 +26,14 @@ class SqueezeNet(nn.Module):
     """SqueezeNet 1.1 (Iandola et al. 2016, arXiv:1602.07360), as in torchvision.
 
     Layers: conv1, pool1, fire2, fire3, pool3, fire4, fire5, pool5, fire6 ... fire9,
-    logits. The last one is dropout, a rectified 1x1 convolution and the average over
-    the map; with classes=0 it is 'average', of fire9's 512 channels. 1,235,496
+    logits. 'logits' is dropout, a rectified 1x1 convolution and the average over the
+    map; with classes=0 the last layer is 'average', of fire9's 512 channels. 1,235,496
     parameters with 1000 classes. See models/__init__.py for the common attributes.
 
     Attributes:
-      output_stride: pixels of the image per place of the last map: 16, or 8, for which
-        pool5 takes every place and the 3x3 convolutions above it are dilated. With the
-        same parameters, every second place of the larger map is the smaller map.
+      output_stride: pixels of the image per position of the last map: 16 or 8. For 8,
+        pool5 has stride 1 and the 3x3 convolutions above it are dilated. With the same
+        parameters, every second position of the larger map equals the smaller map.
     """
 
     classes: int = 1000
@@ -51,8 +51,8 @@ class SqueezeNet(nn.Module):
     ) -> tuple[Array, dict[str, Array]]:
         if self.output_stride not in (8, 16):
             raise ValueError(f'output_stride={self.output_stride} is not 8 or 16')
-        own = {'norm': self.norm, 'dtype': self.dtype}
-        unit = functools.partial(layers.Unit, activate=self.relu, **own)
+        parts = {'norm': self.norm, 'dtype': self.dtype}
+        unit = functools.partial(layers.Unit, activate=self.relu, **parts)
         pool = functools.partial(ops.max_pool, window=3, stride=2, ceil=True)
 
         def logits(x):
@@ -63,14 +63,12 @@ class SqueezeNet(nn.Module):
         steps = [('conv1', unit(64, 3, stride=2, name='conv1')), ('pool1', pool)]
         for number, narrow, wide in FIRES:
             name = f'fire{number}'
-            dense = number > 5 and self.output_stride == 8
-            fire = Fire(
-                narrow, wide, 2 if dense else 1, relu=self.relu, **own, name=name
-            )
+            dilation = 2 if number > 5 and self.output_stride == 8 else 1
+            fire = Fire(narrow, wide, dilation, relu=self.relu, **parts, name=name)
             steps.append((name, fire))
             if number in (3, 5):
-                every = number == 5 and self.output_stride == 8
-                steps.append((f'pool{number}', _every_place if every else pool))
+                dense = number == 5 and self.output_stride == 8
+                steps.append((f'pool{number}', _dense_pool if dense else pool))
         last = ('logits', logits) if self.classes else ('average', layers.average)
         return layers.run(
             [*steps, last], x, self.start_after, self.end_at, train=train, domain=domain
@@ -78,7 +76,7 @@ class SqueezeNet(nn.Module):
 
 
 class Fire(nn.Module):
-    """1x1 squeeze, then 1x1 and 3x3 expansions side by side: 2 `wide` channels."""
+    """1x1 squeeze, then parallel 1x1 and 3x3 expansions: 2 `wide` channels."""
 
     narrow: int
     wide: int
@@ -95,13 +93,13 @@ class Fire(nn.Module):
         call = {'train': train, 'domain': domain}
         x = unit(self.narrow, 1, name='squeeze')(x, **call)
         one = unit(self.wide, 1, name='expand1x1')(x, **call)
-        own = {'padding': self.dilation, 'dilation': self.dilation}
-        three = unit(self.wide, 3, **own, name='expand3x3')(x, **call)
+        dilated = {'padding': self.dilation, 'dilation': self.dilation}
+        three = unit(self.wide, 3, **dilated, name='expand3x3')(x, **call)
         return jnp.concatenate([one, three], -1)
 
 
-def _every_place(x: Array) -> Array:
-    """The pool of stride 2 at the places between as well: entry 2i is its entry i."""
-    over = [(0, 1 - size % 2) for size in x.shape[1:3]]
-    x = jnp.pad(x, ((0, 0), *over, (0, 0)), constant_values=-jnp.inf)
+def _dense_pool(x: Array) -> Array:
+    """The pool at stride 1: its entry 2i is entry i of the pool at stride 2."""
+    sides = [(0, 1 - size % 2) for size in x.shape[1:3]]
+    x = jnp.pad(x, ((0, 0), *sides, (0, 0)), constant_values=-jnp.inf)
     return ops.max_pool(x, 3, 1)

@@ -23,7 +23,7 @@ class VGG(nn.Module):
 
     Attributes:
       depth: 16 or 19.
-      hidden, convolutional: as of AlexNet; the map that fc6 reads is 7x7.
+      hidden, convolutional: as in AlexNet; the map that fc6 reads is 7x7.
     """
 
     classes: int = 1000
@@ -42,7 +42,7 @@ class VGG(nn.Module):
         self, x: Array, *, train: bool, domain: Array | None = None
     ) -> tuple[Array, dict[str, Array]]:
         if self.depth not in DEPTHS:
-            raise ValueError(f'depth={self.depth}: there is {list(DEPTHS)}')
+            raise ValueError(f'depth={self.depth}: choose from {list(DEPTHS)}')
         unit = functools.partial(
             layers.Unit,
             norm=self.norm,

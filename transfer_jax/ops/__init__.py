@@ -1,4 +1,4 @@
-"""Mathematics on arrays, without losses, networks or training."""
+"""Array operations that know no losses, networks or training."""
 
 from transfer_jax.ops import collective, host
 from transfer_jax.ops.convolution import Padding, convolve
@@ -37,10 +37,13 @@ from transfer_jax.ops.regions import (
     crop_and_zoom,
     upsample,
 )
+from transfer_jax.ops.roots import safe_sqrt
 from transfer_jax.ops.windows import average_pool, max_pool
 
 __all__ = [
     'Padding',
+    'argmax_first',
+    'at_least_float32',
     'average_pool',
     'boxes_at_peaks',
     'class_activation_maps',
@@ -52,7 +55,6 @@ __all__ = [
     'entropy',
     'evidence',
     'exact_filter',
-    'argmax_first',
     'gaussian_kernel',
     'gem_pool',
     'global_average',
@@ -70,13 +72,13 @@ __all__ = [
     'mutual_information',
     'order_statistic',
     'reverse_gradient',
+    'safe_sqrt',
     'shrink_groups',
     'signed_power',
     'soft_pool',
     'squared_distances',
     'upsample',
     'weldon',
-    'at_least_float32',
-    'with_background',
     'wildcat',
+    'with_background',
 ]

@@ -1,8 +1,9 @@
-"""Gather and average over the devices of a batch, or do nothing where there are none.
+"""Gather and average over the devices that share a batch.
 
-The axis is always named 'data'. Under pmap (training.parallel.pmapped) it is bound;
-under plain jit, also with a sharded batch, it is not and every function here is the
-identity. So a loss is written once and is the same number on any number of devices.
+The axis is always named 'data'. It is bound under pmap (training.parallel.pmapped).
+Under plain jit, even with a sharded batch, it is not bound, and every function here is
+the identity. A loss is thus written once and is the same number on any number of
+devices.
 """
 
 import jax
@@ -38,15 +39,15 @@ def gather(x: Array) -> Array:
 
 
 def devices() -> int:
-    """How many share the batch: 1 where the axis is not bound."""
+    """Number of devices that share the batch; 1 if the axis is not bound."""
     return lax.axis_size(AXIS) if bound() else 1
 
 
 def own_rows(x: Array) -> Array:
-    """This device's rows of an array for the whole batch: undoes `gather`.
+    """This device's rows of an array for the whole batch; the inverse of `gather`.
 
-    With it a draw for each example is the same on any number of devices: draw for all
-    rows by the common key, and keep one's own.
+    It makes random draws per example independent of the number of devices: draw for all
+    rows with the common key, then take the rows of this device.
     """
     if not bound():
         return x
@@ -55,5 +56,5 @@ def own_rows(x: Array) -> Array:
 
 
 def own_key(key: Key) -> Key:
-    """A key that differs between devices: for dropout, which must not repeat."""
+    """A key that differs between devices, for dropout, which must not repeat."""
     return jax.random.fold_in(key, lax.axis_index(AXIS)) if bound() else key

@@ -1,9 +1,9 @@
-"""Convolution, in the form that is fast on the backend at hand.
+"""Convolution, in the form that is fast on the current backend.
 
-On CPU, the gradients of XLA's convolution are for most layers here up to three times
-slower than the same sums written as one matrix product over patches
-(benchmarks/convolution.py measures it, with the exceptions); elsewhere XLA's own is
-used. The result is the same sum in another order.
+On CPU, the gradients of XLA's convolution are up to three times slower than the same
+sums as one matrix product over patches, for most layers here. benchmarks/convolution.py
+measures this and the exceptions. Other backends use XLA's convolution. The result is
+the same sum in another order.
 """
 
 import jax
@@ -12,13 +12,14 @@ from jax import lax
 
 from transfer_jax.types import Array
 
-# Zeros on each side, on ((top, bottom), (left, right)), or TensorFlow's 'SAME'.
+# Zeros on every side, zeros on ((top, bottom), (left, right)), or TensorFlow's 'SAME'.
 Padding = int | str | tuple[tuple[int, int], tuple[int, int]]
 
-# Up to here patches are gathered along columns and then along rows, so that runs of
-# kw * c numbers are copied, not of c. The first layer of Ganin's MNIST net takes 17 to
-# 36 % less processor time by it, and the same where huge pages are kept for reuse. With
-# more channels the gradients of the two copies cost more than they save.
+# With at most so many channels, patches are gathered along columns and then along rows,
+# which copies runs of kw * c numbers instead of c. This saves 17 to 36 % of the
+# processor time of the first layer of Ganin's MNIST net, and nothing where huge pages
+# are kept for reuse. With more channels, the gradients of the two copies cost more than
+# they save.
 FEW_CHANNELS = 4
 
 
@@ -39,27 +40,27 @@ def convolve(
       kernel: (kh, kw, c / groups, k).
       stride: the same in both directions.
       padding: zeros on each of the four sides; ((top, bottom), (left, right)); or
-        'SAME', TensorFlow's: ceil(h / stride) rows, the odd zero at the bottom.
-      dilation: distance of the entries that one window reads.
-      groups: the k outputs are cut into so many parts, and each reads its own part of
-        the c inputs; c groups make a depthwise convolution.
-      use_xla: on CPU too, XLA's convolution for windows larger than 1x1. Patches of 3x3
-        take nine times the memory of the map; where maps are large, as in ResNets and
-        VGG, they cost up to four times the time of the forward pass. A map smaller
-        than its window is made of patches all the same: XLA's takes many times as long
-        there (benchmarks/convolution.py, of a ResNet).
+        TensorFlow's 'SAME': ceil(h / stride) rows, an odd zero at the bottom.
+      dilation: distance between the entries that a window reads.
+      groups: number of parts of the k outputs, each of which reads its part of the c
+        inputs; c groups make a depthwise convolution.
+      use_xla: use XLA's convolution on CPU too, for windows larger than 1x1. Patches of
+        3x3 take nine times the memory of the map. With large maps, as in ResNets and
+        VGG, they cost up to four times the time of the forward pass. If the output is
+        smaller than the window, patches are used anyway, because XLA's convolution
+        takes many times as long there (benchmarks/convolution.py, a ResNet).
 
     Returns:
       (n, (h + padding of both sides - (kh - 1) dilation - 1) // stride + 1, ..., k).
     """
-    ways = {'stride': stride, 'padding': padding, 'dilation': dilation}
+    options = {'stride': stride, 'padding': padding, 'dilation': dilation}
     if jax.default_backend() != 'cpu':
-        return by_xla(x, kernel, groups=groups, **ways)
-    if groups == 1 and not (use_xla and _large(x, kernel, **ways)):
-        return by_patches(x, kernel, **ways)
+        return by_xla(x, kernel, groups=groups, **options)
+    if groups == 1 and not (use_xla and _large(x, kernel, **options)):
+        return by_patches(x, kernel, **options)
     if groups == x.shape[-1] == kernel.shape[-1]:
-        return by_shifts(x, kernel, **ways)
-    return by_xla(x, kernel, groups=groups, **ways)
+        return by_shifts(x, kernel, **options)
+    return by_xla(x, kernel, groups=groups, **options)
 
 
 def by_xla(
@@ -95,11 +96,11 @@ def by_patches(
     kh, kw, c, k = kernel.shape
     x = _pad(x, _sides(x, kernel, stride, padding, dilation))
     n = x.shape[0]
-    rows, columns = _places(x.shape[1:3], kernel, stride, dilation)
+    rows, columns = _output_size(x.shape[1:3], kernel, stride, dilation)
 
-    def along(x, axis, window, places):
-        """Entries of each window along one axis, side by side in the last one."""
-        last = (places - 1) * stride + 1
+    def along(x, axis, window, positions):
+        """Entries of each window along one axis, concatenated in the last axis."""
+        last = (positions - 1) * stride + 1
         starts = range(0, window * dilation, dilation)
         shifted = [lax.slice_in_dim(x, i, i + last, stride, axis) for i in starts]
         return jnp.concatenate(shifted, axis=-1)
@@ -135,8 +136,8 @@ def _large(x, kernel, *, stride, padding, dilation):
     window = kernel.shape[:2]
     sides = _sides(x, kernel, stride, padding, dilation)
     sizes = [n + sum(side) for n, side in zip(x.shape[1:3], sides, strict=True)]
-    places = _places(sizes, kernel, stride, dilation)
-    return window != (1, 1) and all(p >= w for p, w in zip(places, window, strict=True))
+    output = _output_size(sizes, kernel, stride, dilation)
+    return window != (1, 1) and all(n >= w for n, w in zip(output, window, strict=True))
 
 
 def _sides(x, kernel, stride, padding, dilation):
@@ -157,8 +158,8 @@ def _pad(x, sides):
     return jnp.pad(x, ((0, 0), *sides, (0, 0))) if any(map(any, sides)) else x
 
 
-def _places(sizes, kernel, stride, dilation):
-    """Rows and columns of the output, where x is padded to these `sizes`."""
+def _output_size(sizes, kernel, stride, dilation):
+    """Rows and columns of the output for an x padded to `sizes`."""
     return [
         (size - (window - 1) * dilation - 1) // stride + 1
         for size, window in zip(sizes, kernel.shape[:2], strict=True)
@@ -166,12 +167,13 @@ def _places(sizes, kernel, stride, dilation):
 
 
 def _shifted(x, kernel, stride, dilation):
-    """For every entry of the window, what it reads of a padded x: kh kw maps."""
+    """The entries of a padded x that each entry of the window reads: kh kw maps."""
     n, _, _, c = x.shape
-    rows, columns = _places(x.shape[1:3], kernel, stride, dilation)
-    high, wide = (rows - 1) * stride + 1, (columns - 1) * stride + 1
+    rows, columns = _output_size(x.shape[1:3], kernel, stride, dilation)
+    height, width = (rows - 1) * stride + 1, (columns - 1) * stride + 1
+    strides = (1, stride, stride, 1)
     return [
-        lax.slice(x, (0, i, j, 0), (n, i + high, j + wide, c), (1, stride, stride, 1))
+        lax.slice(x, (0, i, j, 0), (n, i + height, j + width, c), strides)
         for i in range(0, kernel.shape[0] * dilation, dilation)
         for j in range(0, kernel.shape[1] * dilation, dilation)
     ]

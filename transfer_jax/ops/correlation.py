@@ -7,16 +7,16 @@ from transfer_jax.types import Array
 
 
 def cross_correlation(x: Array, y: Array) -> Array:
-    """Correlation of each feature of x with each of y, (n, d), (n, e) -> (d, e).
+    """Pearson correlation of the features of x and y, (n, d), (n, e) -> (d, e).
 
-    Pearson's; a feature that does not vary has correlation 0 with all.
+    A constant feature has correlation 0 with every other.
     """
     chex.assert_rank([x, y], 2)
     chex.assert_equal_shape_prefix([x, y], 1)
-    return _standard(x).T @ _standard(y)
+    return _standardise(x).T @ _standardise(y)
 
 
-def _standard(x):
+def _standardise(x):
     """Columns centred and of length 1; constant columns are zero."""
     x = x - jnp.mean(x, 0)
     square = jnp.sum(x * x, 0)

@@ -1,4 +1,4 @@
-"""The fully connected conditional random field, by mean field.
+"""Mean-field inference in the fully connected conditional random field.
 
 Krähenbühl and Koltun, "Efficient Inference in Fully Connected CRFs with Gaussian Edge
 Potentials", NIPS 2011.
@@ -18,7 +18,7 @@ from transfer_jax.types import Array
 
 # From features (n, d), in widths of the kernel, to v -> K v for values (n, c).
 Filter = Callable[[Array], Callable[[Array], Array]]
-ENTRIES = 2**22  # of the kernel's matrix that are held at a time
+ENTRIES = 2**22  # entries of the kernel matrix in memory at a time
 
 
 def mean_field(
@@ -36,28 +36,31 @@ def mean_field(
 ) -> Array:
     """Marginals of the labels of every pixel, (h, w, c), (h, w, 3) -> (h, w, c).
 
-    Algorithm 1 with the Potts model: all pixels at once, from softmax(-unary),
+    Algorithm 1 with the Potts model updates all pixels at once, from softmax(-unary):
 
       Q_i(l) ~ exp(-unary_i(l) + sum_j k_ij Q_j(l)),
       k_ij = w1 exp(-|p_i - p_j|^2 / (2 alpha^2) - |I_i - I_j|^2 / (2 beta^2))
              + w2 exp(-|p_i - p_j|^2 / (2 gamma^2))  (eq. 3).
 
-    The smoothness kernel is applied exactly, as it is separable; the other by `filter`.
-    Differentiable in the unary potentials and both weights, with `exact_filter` also in
-    the image and the widths. Defaults are those of the authors' demonstration.
+    The smoothness kernel is separable and is applied exactly; `filter` applies the
+    appearance kernel. The result is differentiable in the unary potentials and both
+    weights, and with `exact_filter` also in the image and the widths. The defaults are
+    those of the authors' demonstration.
 
     Args:
-      unary: -log p of each label, up to a constant for each pixel.
-      image: from 0 to 255.
+      unary: -log p of each label, up to a constant per pixel.
+      image: values from 0 to 255.
       theta_alpha, theta_gamma: in pixels.
       theta_beta: in units of the image.
-      symmetric: each kernel K becomes D^-1/2 K D^-1/2, D its sums of rows, and a pixel
-        hears itself, as in the authors' code. Otherwise K - 1 as in the paper, j != i,
-        whose messages grow with the number of pixels.
-      filter: `lattice_filter`, fast, or `exact_filter`.
+      symmetric: each kernel K becomes D^-1/2 K D^-1/2, where D holds the sums of its
+        rows, and a pixel sends a message to itself, as in the authors' code. Otherwise
+        it is K - 1 (j != i) as in the paper, whose messages grow with the number of
+        pixels.
+      filter: `lattice_filter`, which is fast, or `exact_filter`.
 
-    Raises ValueError where the sizes of unary and image differ, a width is not positive
-    or iterations < 1.
+    Raises:
+      ValueError: the sizes of unary and image differ, a width is not positive, or
+        iterations < 1.
     """
     _check(unary, image, iterations)
     widths = {'theta_alpha': theta_alpha, 'theta_beta': theta_beta}
@@ -76,14 +79,17 @@ def mean_field(
 
 
 def _features(image, theta_alpha, theta_beta, dtype):
-    """(h w, 5), in widths; by NumPy where nothing is traced: a lattice needs values."""
-    given = (image, theta_alpha, theta_beta)
-    traced = any(isinstance(x, jax.core.Tracer) for x in given)
+    """Positions and colours (h w, 5), in widths of the kernel.
+
+    Computed by NumPy if nothing is traced, because a lattice needs concrete values.
+    """
+    arguments = (image, theta_alpha, theta_beta)
+    traced = any(isinstance(x, jax.core.Tracer) for x in arguments)
     xp = jnp if traced else np
     h, w, _ = image.shape
-    places = np.stack(np.mgrid[:h, :w], -1).reshape(h * w, 2)
+    positions = np.stack(np.mgrid[:h, :w], -1).reshape(h * w, 2)
     colours = xp.asarray(image).reshape(h * w, 3).astype(dtype)
-    features = [places.astype(dtype) / theta_alpha, colours / theta_beta]
+    features = [positions.astype(dtype) / theta_alpha, colours / theta_beta]
     return xp.concatenate(features, -1).astype(dtype)
 
 
@@ -109,8 +115,8 @@ def _iterate(unary, appearance, weights, theta_gamma, *, iterations, symmetric):
     )
 
     def update(q, _):
-        heard = sum(w * kernel(q) for w, kernel in zip(weights, kernels, strict=True))
-        return jax.nn.softmax(heard - unary), None
+        message = sum(w * kernel(q) for w, kernel in zip(weights, kernels, strict=True))
+        return jax.nn.softmax(message - unary), None
 
     q, _ = lax.scan(update, jax.nn.softmax(-unary), length=iterations)
     return q
@@ -119,26 +125,26 @@ def _iterate(unary, appearance, weights, theta_gamma, *, iterations, symmetric):
 def exact_filter(features: Array) -> Callable[[Array], Array]:
     """v -> K v, (n, c) -> (n, c), with K_ij = exp(-||f_i - f_j||^2 / 2), f (n, d).
 
-    Of the n^2 entries of K some rows at a time are held, also in the gradient.
+    Only some rows of K are in memory at a time, also in the gradient.
     """
     return jax.tree_util.Partial(_exact, features)
 
 
 def _exact(features, values):
     n = len(features)
-    # Far from the origin squared lengths would cancel to noise.
+    # Centred, because far from the origin squared lengths would cancel to noise.
     f = features - lax.stop_gradient(jnp.mean(features, 0))
     half = jnp.sum(f * f, -1) / 2
     rows = max(1, min(n, ENTRIES // n))
 
     @jax.checkpoint
-    def some(i):
+    def filter_rows(i):
         products = jnp.matmul(f[i], f.T, precision='highest')
         kernel = jnp.exp(jnp.minimum(products - half[i, None] - half, 0))
         return jnp.matmul(kernel, values, precision='highest')
 
     chunks = jnp.arange(-(-n // rows) * rows).reshape(-1, rows) % n
-    return lax.map(some, chunks).reshape(-1, values.shape[-1])[:n]
+    return lax.map(filter_rows, chunks).reshape(-1, values.shape[-1])[:n]
 
 
 def _gaussians(n, width, dtype):
@@ -151,8 +157,8 @@ def _check(unary, image, iterations):
     chex.assert_rank([unary, image], 3)
     if image.shape != (*unary.shape[:2], 3):
         raise ValueError(
-            f'image {image.shape}: potentials {unary.shape} are of an image '
+            f'image {image.shape}: potentials {unary.shape} need an image '
             f'{(*unary.shape[:2], 3)}'
         )
     if iterations < 1:
-        raise ValueError(f'iterations {iterations}: at least one')
+        raise ValueError(f'iterations {iterations}: must be at least one')

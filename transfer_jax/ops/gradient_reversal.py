@@ -12,12 +12,12 @@ def reverse_gradient(x: PyTree, strength: Array | float) -> PyTree:
 
     R(x) = x,  dR/dx = -strength * I.
 
-    `strength` is an ordinary traced argument, so a schedule does not recompile; its
-    own gradient is zero by definition.
+    `strength` is an ordinary traced argument, so a schedule causes no recompilation.
+    Its gradient is defined as zero.
 
     Args:
       x: an array or a tree of arrays.
-      strength: () lambda of the paper; 0 cuts the discriminator off.
+      strength: () lambda of the paper; 0 stops the gradient.
     """
     del strength
     return x

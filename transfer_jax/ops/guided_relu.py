@@ -8,13 +8,13 @@ from transfer_jax.types import Array
 
 @jax.custom_vjp
 def guided_relu(x: Array) -> Array:
-    """max(x, 0) forward; backward, only what excites goes on.
+    """max(x, 0) forward; backward, only positive gradients at positive inputs.
 
     dx = dy where x > 0 and dy > 0, else 0.
 
-    The first condition is backpropagation's own, the second that of a deconvolutional
-    network (Zeiler & Fergus 2014). It is no gradient of anything: for pictures of what
-    a unit answers to, never for training.
+    The first condition is that of backpropagation, the second that of a deconvolutional
+    network (Zeiler & Fergus 2014). The result is not the gradient of any function. Use
+    it to visualise what excites a unit, never for training.
     """
     return jnp.maximum(x, 0)
 

@@ -1,4 +1,4 @@
-"""NumPy and SciPy inside a compiled program, where they are faster than XLA."""
+"""Calls to NumPy and SciPy in a compiled program, where they are faster than XLA."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,28 +15,28 @@ def call(
     shapes: Sequence[tuple[int, ...]],
     *arrays: Array,
 ) -> tuple[Array, ...]:
-    """function(*arrays) on the host, float64 in and out; jit and vmap pass through it.
+    """function(*arrays) on the host, in float64; works under jit and vmap.
 
-    jax.pure_callback hands its arguments over as float32 wherever the thread that runs
-    the program does not have jax_enable_x64; here they travel as the bits of float64.
+    jax.pure_callback converts its arguments to float32 if the thread that runs the
+    program does not have jax_enable_x64. Arrays are therefore passed as their bits.
 
     Args:
-      function: pure; NumPy arrays in, one array of each of `shapes` out.
-      shapes: of the answers.
-      arrays: converted to float64.
+      function: a pure function from NumPy arrays to one array for each of `shapes`.
+      shapes: shapes of the results.
+      arrays: arguments; they are converted to float64.
     """
 
     def on_host(*bits):
-        given = (np.asarray(b).view(np.float64)[..., 0] for b in bits)
-        found = function(*given)
+        arguments = (np.asarray(b).view(np.float64)[..., 0] for b in bits)
         return tuple(
-            np.ascontiguousarray(f, np.float64)[..., None].view(np.int32) for f in found
+            np.ascontiguousarray(result, np.float64)[..., None].view(np.int32)
+            for result in function(*arguments)
         )
 
     bits = (_to_bits(jnp.asarray(a, jnp.float64)) for a in arrays)
-    answers = tuple(jax.ShapeDtypeStruct((*s, 2), jnp.int32) for s in shapes)
-    found = jax.pure_callback(on_host, answers, *bits, vmap_method='sequential')
-    return tuple(_from_bits(f) for f in found)
+    types = tuple(jax.ShapeDtypeStruct((*s, 2), jnp.int32) for s in shapes)
+    results = jax.pure_callback(on_host, types, *bits, vmap_method='sequential')
+    return tuple(_from_bits(r) for r in results)
 
 
 def _to_bits(x: Array) -> Array:

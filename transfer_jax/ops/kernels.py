@@ -1,6 +1,6 @@
-"""Kernels between two samples, and the width that fits them.
+"""Kernels between two samples, and the median heuristic for their width.
 
-A kernel is a function of (n, d) and (m, d) that gives the (n, m) matrix of its values.
+A kernel is a function (n, d), (m, d) -> (n, m), the matrix of its values.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ Kernel = Callable[[Array, Array], Array]
 def squared_distances(x: Array, y: Array) -> Array:
     """||x_i - y_j||^2, (n, d), (m, d) -> (n, m); never negative.
 
-    Both are moved to the mean of x first: far from the origin squared lengths would
-    cancel to noise.
+    The mean of x is subtracted from both first, because far from the origin squared
+    lengths would cancel to noise.
     """
     chex.assert_rank([x, y], 2)
-    middle = lax.stop_gradient(jnp.mean(x, 0))
-    x, y = x - middle, y - middle
+    center = lax.stop_gradient(jnp.mean(x, 0))
+    x, y = x - center, y - center
     lengths = jnp.sum(x * x, -1)[:, None] + jnp.sum(y * y, -1)
     return jnp.maximum(lengths - 2 * x @ y.T, 0.0)
 
@@ -49,25 +49,26 @@ def gaussian_kernel(variances: Array) -> Kernel:
 def median_variance(x: Array) -> Array:
     """Half the median squared distance between the rows of x, (n, d) -> ().
 
-    As the variance of a Gaussian it gives the median pair the kernel value 1/e
-    (Gretton et al. 2012, section 8; Garreau et al. 2017). Of an even number of pairs it
-    is the lower of the two in the middle. Not differentiated. Where the median is zero
-    up to rounding (constant rows) it is 1: no kernel of width zero.
+    As the variance of a Gaussian, it gives the median pair the kernel value 1/e
+    (Gretton et al. 2012, section 8; Garreau et al. 2017). For an even number of pairs
+    the median is the lower of the two in the middle. The result is a constant in
+    gradients. If the median is zero up to rounding (constant rows), the result is 1, to
+    avoid a kernel of width zero.
     """
     chex.assert_rank(x, 2)
     n = x.shape[0]
     distances = lax.stop_gradient(squared_distances(x, x))
-    # The diagonal goes to the end; every pair is there twice.
+    # The diagonal is sorted to the end; every pair occurs twice.
     distances = jnp.where(jnp.eye(n, dtype=bool), jnp.inf, distances)
     median = order_statistic(distances.ravel(), max(n * (n - 1) // 2, 1) - 1)
-    spread = jnp.max(jnp.sum(jnp.square(x - jnp.mean(x, 0)), -1))
-    rounding = 16 * jnp.finfo(x.dtype).eps * lax.stop_gradient(spread)
+    largest = jnp.max(jnp.sum(jnp.square(x - jnp.mean(x, 0)), -1))
+    rounding = 16 * jnp.finfo(x.dtype).eps * lax.stop_gradient(largest)
     usable = jnp.isfinite(median) & (median > rounding)
     return jnp.where(usable, median / 2, 1.0)
 
 
 def multi_kernel(x: Array, count: int = 5, factor: float = 2.0) -> Kernel:
-    """Gaussians around the median width, variances median * factor^k.
+    """Gaussians around the median width, with variances median * factor^k.
 
     k = -(count // 2), ..., count // 2, as in Deep Adaptation Networks (Long et al.
     2015, section 4.1) with equal coefficients. The widths are constants in gradients.
@@ -81,22 +82,22 @@ def multi_kernel(x: Array, count: int = 5, factor: float = 2.0) -> Kernel:
 
 
 def order_statistic(x: Array, rank: int) -> Array:
-    """The value that sorting x, (n,) of numbers >= 0, would put at index `rank`.
+    """The value at index `rank` of sorted x, for x (n,) >= 0.
 
-    Bisection over the bits of the numbers, which are in the order of the numbers: one
-    pass a bit, where sorting on CPU takes many times longer.
+    Bisects over the bits of the numbers, whose order is that of the numbers. This takes
+    one pass per bit; sorting takes many times longer on CPU.
     """
     chex.assert_rank(x, 1)
     x = jnp.abs(x)  # the sign of -0.0 would put it below all others
     bits = lax.bitcast_convert_type(x, jnp.int32 if x.itemsize == 4 else jnp.int64)
 
     def halve(_, bounds):
-        low, high = bounds  # the answer is in (low, high]
+        low, high = bounds  # the result is in (low, high]
         middle = (low >> 1) + (high >> 1) + (low & high & 1)
         enough = jnp.sum(bits <= middle) > rank
         return jnp.where(enough, low, middle), jnp.where(enough, middle, high)
 
     top = jnp.array(jnp.iinfo(bits.dtype).max, bits.dtype)
     bounds = (jnp.array(-1, bits.dtype), top)
-    _, found = lax.fori_loop(0, 8 * x.itemsize, halve, bounds)
-    return lax.bitcast_convert_type(found, x.dtype)
+    _, result = lax.fori_loop(0, 8 * x.itemsize, halve, bounds)
+    return lax.bitcast_convert_type(result, x.dtype)

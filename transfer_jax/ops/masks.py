@@ -1,4 +1,4 @@
-"""From score maps to masks: a share for each class and the background."""
+"""From score maps to masks: shares of the classes and the background."""
 
 import chex
 import jax.numpy as jnp
@@ -9,29 +9,29 @@ from transfer_jax.types import Array
 def with_background(maps: Array, present: Array, background: float | Array) -> Array:
     """Shares of background and classes, (n, h, w, c), (n, c) -> (n, h, w, 1 + c).
 
-    The map of a class that is present is divided by its highest value, from 0 on: r =
-    max(x, 0) / max x. The background is `background` everywhere, and shares are
-    proportional to these numbers; so a place belongs to the class with the highest r,
-    or to the background where no r is above it. Classes that are not present, or whose
-    map is positive nowhere, have no share. The first entry is the background.
+    The map x of a class that is present is scaled to r = max(x, 0) / max x. The
+    background has the value `background` everywhere, and shares are proportional to
+    these values. A position thus belongs to the class with the highest r, or to the
+    background if no r exceeds it. Classes that are not present, or whose map is nowhere
+    positive, have share 0. The first entry is the background.
 
-    A background of a fixed height is the threshold of class activation maps (Zhou et
-    al., CVPR 2016, section 3.2, with 0.2 for boxes).
+    A constant background is the threshold of class activation maps (Zhou et al., CVPR
+    2016, section 3.2, with 0.2 for boxes).
 
     Args:
-      present: 1 or true for the classes that an image shows, or is predicted to show.
-      background: above 0, below 1.
+      present: 1 or true for the classes in an image, or predicted to be in it.
+      background: between 0 and 1.
 
     Raises:
-      ValueError: another background.
+      ValueError: background is not between 0 and 1.
     """
     chex.assert_rank([maps, present], [4, 2])
     if isinstance(background, float | int) and not 0 < background < 1:
         raise ValueError(f'background {background}: must lie between 0 and 1')
     high = jnp.max(maps, (1, 2), keepdims=True)
-    shown = (present[:, None, None] > 0) & (high > 0)
-    share = jnp.maximum(maps, 0) / jnp.where(high > 0, high, 1)
-    share = jnp.where(shown, share, 0)
+    counted = (present[:, None, None] > 0) & (high > 0)
+    scaled = jnp.maximum(maps, 0) / jnp.where(high > 0, high, 1)
+    scaled = jnp.where(counted, scaled, 0)
     level = jnp.full((*maps.shape[:3], 1), background, maps.dtype)
-    every = jnp.concatenate([level, share], -1)
-    return every / jnp.sum(every, -1, keepdims=True)
+    values = jnp.concatenate([level, scaled], -1)
+    return values / jnp.sum(values, -1, keepdims=True)

@@ -1,8 +1,9 @@
-"""Gaussian filtering of many values at scattered points, on the permutohedral lattice.
+"""Gaussian filtering of values at scattered points, on the permutohedral lattice.
 
-Values are spread on the vertices of the simplex that holds each point, blurred along
-the d + 1 directions of the lattice, and read with the weights that spread them (Adams,
-Baek, Davis, Eurographics 2010). The time is linear in the number of points.
+The values of each point are added to the vertices of its simplex ("splat"), blurred
+along the d + 1 directions of the lattice ("blur"), and read back with the same weights
+("slice"; Adams, Baek, Davis, Eurographics 2010). The time is linear in the number of
+points.
 """
 
 from collections.abc import Callable
@@ -15,21 +16,21 @@ from jax import lax
 
 from transfer_jax.types import Array
 
-PASSES = 4  # of [1, 4, 1] / 6 along each direction, of variance 1/3 each
-CHUNK = 8  # points are added to a vertex so many at a time: additions scatter slowly
-SIZES = 4  # to an octave that arrays are padded to, so that few programs are compiled
+PASSES = 4  # blurs by [1, 4, 1] / 6 along each direction, of variance 1/3 each
+CHUNK = 8  # number of points that are added to a vertex at a time: scattering is slow
+SIZES = 4  # padded sizes of arrays per octave: few sizes need few compiled programs
 
 
 class Lattice(NamedTuple):
-    """n points of d dimensions among m vertices, of which the last is none.
+    """n points of d dimensions among m vertices; the last vertex stands for none.
 
-    vertices: (n, d + 1) those of the simplex that holds a point.
+    vertices: (n, d + 1) vertices of the simplex that contains each point.
     weights: (n, d + 1) its barycentric coordinates, which sum to 1.
-    points: (r, 8) the same by vertex: points that share a vertex.
-    shares: (r, 8) their weights, 0 where there is no point.
+    points: (r, 8) the points by vertex: each row holds points of one vertex.
+    shares: (r, 8) their weights, 0 where a row has no more points.
     owners: (r,) the vertex of each row of points.
-    neighbours: (d + 1, 2, m) the vertices before and after one, along each direction.
-    scale: () a Gaussian of height 1 per unit of weight on the lattice.
+    neighbours: (d + 1, 2, m) previous and next vertex along each direction.
+    scale: () factor that gives a Gaussian of height 1 per unit of weight.
     """
 
     vertices: np.ndarray
@@ -42,46 +43,50 @@ class Lattice(NamedTuple):
 
 
 def lattice_filter(features: Array) -> Callable[[Array], Array]:
-    """v -> K v, (n, c) -> (n, c), with K_ij about exp(-||f_i - f_j||^2 / 2), f (n, d).
+    """v -> K v, (n, c) -> (n, c), with K_ij ~ exp(-||f_i - f_j||^2 / 2), f (n, d).
 
     K is symmetric and positive semidefinite. Where few vertices have points, the blur
-    loses a part: sums of rows are 3 to 5 % too small on photographs, and up to a third
-    on flat images. Normalisation by these sums makes up for it. Features get no
-    gradient. The lattice is built on the host: ValueError if features are traced.
+    loses weight: sums of rows are 3 to 5 % too small for photographs, and up to a third
+    for flat images. Normalisation by these sums corrects this. Features have no
+    gradient.
+
+    Raises:
+      ValueError: features are traced. The lattice is built on the host.
     """
     if isinstance(features, jax.core.Tracer):
         raise ValueError(
-            'features are traced, and the lattice is built outside of jit and grad: '
-            'leave the image out of them, or choose exact_filter'
+            'features are traced, but the lattice is built outside of jit and grad: '
+            'use an image that is not traced, or choose exact_filter'
         )
     return jax.tree_util.Partial(apply, build(features))
 
 
 @jax.custom_vjp
 def apply(lattice: Lattice, values: Array) -> Array:
-    """Spread, blur and read, (n, c) -> (n, c); its own transpose.
+    """Splat, blur and slice, (n, c) -> (n, c); a symmetric linear map.
 
-    The directions are blurred in one order and then in the other. In one order only, as
-    in the paper, the filter is not symmetric: vertices without values are missing.
+    The directions are blurred in one order and then in the reverse order. With a single
+    order, as in the paper, the filter is not symmetric, because the lattice lacks
+    vertices without values.
     """
-    kind, m = values.dtype, lattice.neighbours.shape[-1]
-    owned = _weighted(lattice.shares.astype(kind), values, lattice.points)
-    on = jax.ops.segment_sum(owned, lattice.owners, m, indices_are_sorted=True)
+    dtype, m = values.dtype, lattice.neighbours.shape[-1]
+    sums = _weighted_sum(lattice.shares.astype(dtype), values, lattice.points)
+    on_vertices = jax.ops.segment_sum(sums, lattice.owners, m, indices_are_sorted=True)
 
-    def blur(on, neighbours):
+    def blur(x, neighbours):
         before, after = neighbours
-        return (4 * on + on[before] + on[after]) / 6, None
+        return (4 * x + x[before] + x[after]) / 6, None
 
-    there = jnp.concatenate([jnp.asarray(lattice.neighbours)] * (PASSES // 2))
-    on, _ = lax.scan(blur, on, there)
-    on, _ = lax.scan(blur, on, there[::-1])
-    read = _weighted(lattice.weights.astype(kind), on, lattice.vertices)
-    return lattice.scale.astype(kind) * read
+    forth = jnp.concatenate([jnp.asarray(lattice.neighbours)] * (PASSES // 2))
+    on_vertices, _ = lax.scan(blur, on_vertices, forth)
+    on_vertices, _ = lax.scan(blur, on_vertices, forth[::-1])
+    result = _weighted_sum(lattice.weights.astype(dtype), on_vertices, lattice.vertices)
+    return lattice.scale.astype(dtype) * result
 
 
-def _weighted(weights, rows, places):
-    """sum_k weights_ik rows[places_ik]; one by one, which XLA fuses with the lookup."""
-    return sum(w[:, None] * rows[p] for w, p in zip(weights.T, places.T, strict=True))
+def _weighted_sum(weights, rows, indices):
+    """sum_k weights_ik rows[indices_ik]; XLA fuses each term with its lookup."""
+    return sum(w[:, None] * rows[i] for w, i in zip(weights.T, indices.T, strict=True))
 
 
 def _forward(lattice, values):
@@ -96,22 +101,26 @@ apply.defvjp(_forward, _backward)
 
 
 def build(features: Array) -> Lattice:
-    """The lattice of points (n, d) at which a Gaussian of width 1 is applied.
+    """The lattice for points (n, d) and a Gaussian of width 1.
 
-    Deviations from the paper, for accuracy: four passes of [1, 4, 1] / 6 in place of
-    one of [1, 2, 1] / 4, on a lattice that is finer by as much; and neighbours of
-    occupied vertices belong to it, or the blur would lose what crosses them. Raises
-    ValueError where points are too many widths apart to number the vertices.
+    Deviations from the paper, for accuracy: four passes of [1, 4, 1] / 6 instead of one
+    of [1, 2, 1] / 4, on a correspondingly finer lattice; and the lattice contains the
+    neighbours of occupied vertices, because the blur would otherwise lose what crosses
+    them.
+
+    Raises:
+      ValueError: points are too many widths apart to number the vertices.
     """
     x = np.asarray(features, np.float64)
     n, d = x.shape
     side = d + 1
-    # Spreading and reading have a variance of side^2 / 12 each, a pass along all
-    # directions side^2 times its own (section 3.1): in all that of the Gaussian.
-    spread = side * np.sqrt(2 / 12 + PASSES / 3)
-    origin, rank, weights = _simplices(spread * (x - x.mean(0)) @ _plane(d).T)
-    # The number of a vertex is linear in its coordinates. Room for the corners of a
-    # simplex and for steps from them keeps two vertices from sharing a number.
+    # Splatting and slicing have a variance of side^2 / 12 each, and a pass along all
+    # directions has side^2 times its variance along one (section 3.1). The sum is the
+    # variance of the Gaussian.
+    width = side * np.sqrt(2 / 12 + PASSES / 3)
+    origin, rank, weights = _simplices(width * (x - x.mean(0)) @ _plane(d).T)
+    # The number of a vertex is linear in its coordinates. The margin of 3 leaves room
+    # for the corners of a simplex and steps from them, so that numbers are unique.
     low = (origin.min(0) - 3) * side
     sizes = ((origin.max(0) + 3) * side - low + 1)[:d]
     if np.prod(sizes.astype(float)) >= 2.0**62:
@@ -126,16 +135,16 @@ def build(features: Array) -> Lattice:
     numbers = np.stack([base + k * radix.sum() - c for k, c in enumerate(corners)], 1)
     occupied, vertices = np.unique(numbers, return_inverse=True)
     around = [occupied + sign * step for step in steps for sign in (1, -1)]
-    every = np.unique(np.concatenate([occupied, *around]))
-    vertices = np.searchsorted(every, occupied)[vertices].reshape(n, side)
-    # A Gaussian's integral over the volume that belongs to a vertex.
-    scale = np.sqrt(side) * (2 * np.pi * (spread / side) ** 2) ** (d / 2)
-    m = _padded(len(every) + 1)
+    numbers = np.unique(np.concatenate([occupied, *around]))
+    vertices = np.searchsorted(numbers, occupied)[vertices].reshape(n, side)
+    # The integral of the Gaussian divided by the volume of a vertex.
+    scale = np.sqrt(side) * (2 * np.pi * (width / side) ** 2) ** (d / 2)
+    m = _padded_size(len(numbers) + 1)
     return Lattice(
         vertices.astype(np.int32),
         weights.astype(np.float32),
         *_by_vertex(vertices, weights, m),
-        _neighbours(every, steps, m),
+        _neighbours(numbers, steps, m),
         np.float32(scale),
     )
 
@@ -151,9 +160,11 @@ def _plane(d: int) -> np.ndarray:
 def _simplices(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The simplex of each point (n, d + 1) of the plane (section 3.1, proposition 4).
 
-    Its corner of remainder 0, divided by d + 1; the rank of each coordinate's distance
-    from it, the largest first; barycentric coordinates. The corner of remainder k is k
-    further in every coordinate, and d + 1 back in the k of the highest rank.
+    Returns:
+      Three arrays (n, d + 1): the simplex's corner of remainder 0, divided by d + 1;
+      the rank of each coordinate's distance from it, the largest first; barycentric
+      coordinates. The corner of remainder k adds k to every coordinate and subtracts
+      d + 1 from the k coordinates of the highest rank.
     """
     n, side = x.shape
     x = x / side
@@ -161,7 +172,7 @@ def _simplices(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     order = np.argsort(origin - x, 1, kind='stable')
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.arange(side)[None], 1)
-    rank += origin.sum(1, keepdims=True)  # rounded to the plane: the nearest give way
+    rank += origin.sum(1, keepdims=True)  # back to the plane: the closest ones change
     wrap = (rank < 0).astype(np.int64) - (rank >= side)
     rank += side * wrap
     origin += wrap
@@ -174,7 +185,7 @@ def _simplices(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _by_vertex(vertices, weights, m):
-    """Points and their weights by vertex, in rows of eight of one vertex."""
+    """Points and their weights by vertex, in rows of eight points of one vertex."""
     n, side = vertices.shape
     flat = vertices.ravel()
     order = np.argsort(flat, kind='stable')
@@ -182,27 +193,27 @@ def _by_vertex(vertices, weights, m):
     rows = -(-counts // CHUNK)
     first = np.cumsum(rows) - rows
     within = np.arange(n * side) - np.repeat(np.cumsum(counts) - counts, counts)
-    place = CHUNK * np.repeat(first, counts) + within
-    total = _padded(rows.sum())
+    slot = CHUNK * np.repeat(first, counts) + within
+    total = _padded_size(rows.sum())
     points = np.zeros(total * CHUNK, np.int32)
     shares = np.zeros(total * CHUNK, np.float32)
-    points[place] = order // side
-    shares[place] = weights.ravel()[order]
+    points[slot] = order // side
+    shares[slot] = weights.ravel()[order]
     owners = np.full(total, m - 1, np.int32)
     owners[: rows.sum()] = np.repeat(np.arange(m), rows)
     return points.reshape(-1, CHUNK), shares.reshape(-1, CHUNK), owners
 
 
-def _neighbours(every, steps, m):
-    found = np.full((len(steps), 2, m), m - 1, np.int32)
-    for (before, after), step in zip(found, steps, strict=True):
-        at = np.minimum(np.searchsorted(every, every + step), len(every) - 1)
-        start = np.flatnonzero(every[at] == every + step)
-        after[start] = at[start]
-        before[at[start]] = start
-    return found
+def _neighbours(numbers, steps, m):
+    neighbours = np.full((len(steps), 2, m), m - 1, np.int32)
+    for (before, after), step in zip(neighbours, steps, strict=True):
+        next_ = np.minimum(np.searchsorted(numbers, numbers + step), len(numbers) - 1)
+        exists = np.flatnonzero(numbers[next_] == numbers + step)
+        after[exists] = next_[exists]
+        before[next_[exists]] = exists
+    return neighbours
 
 
-def _padded(count: int) -> int:
+def _padded_size(count: int) -> int:
     step = max(1, 2 ** (int(count).bit_length() - 1) // SIZES)
     return -(-int(count) // step) * step

@@ -1,4 +1,4 @@
-"""Numbers wide enough for softmax, statistics and losses."""
+"""Precision of softmax, statistics and losses."""
 
 import jax.numpy as jnp
 
@@ -6,5 +6,8 @@ from transfer_jax.types import Array
 
 
 def at_least_float32(x: Array) -> Array:
-    """At least float32: bfloat16 computes networks, not losses."""
+    """x in float32, or in its own type if that is wider.
+
+    Networks may compute in bfloat16, but it is too coarse for losses.
+    """
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))

@@ -1,4 +1,4 @@
-"""Places of score maps, and parts of images: upsampling, boxes, crops."""
+"""Regions of score maps and images: upsampling, boxes, crops."""
 
 import chex
 import jax
@@ -11,11 +11,11 @@ from transfer_jax.types import Array
 def class_activation_maps(
     features: Array, weight: Array, bias: Array | None = None
 ) -> Array:
-    """The score of each class at each place, (n, h, w, d), (d, c) -> (n, h, w, c).
+    """Scores of each class at each position, (n, h, w, d), (d, c) -> (n, h, w, c).
 
-    M_c(i, j) = sum_k w_kc f_k(i, j) (Zhou et al., CVPR 2016, eq. 2), of a classifier
-    on globally averaged features; plus the bias where it is given, so that the mean
-    over places is the logit.
+    M_c(i, j) = sum_k w_kc f_k(i, j) (Zhou et al., CVPR 2016, eq. 2), for a classifier
+    on globally averaged features. If the bias is given, it is added, so that the mean
+    over positions is the logit.
     """
     chex.assert_rank([features, weight], [4, 2])
     maps = features @ weight
@@ -25,8 +25,8 @@ def class_activation_maps(
 def upsample(maps: Array, size: tuple[int, int]) -> Array:
     """Bilinear interpolation to (height, width), (n, h, w, c) -> (n, *size, c).
 
-    Places are the middles of equal parts of the image, as is right for maps that cover
-    it; beyond the outer middles a map goes on as it is there.
+    Positions are the centres of equal parts of the image, because maps cover the image.
+    Beyond the outer centres a map is constant.
     """
     chex.assert_rank(maps, 4)
     shape = (maps.shape[0], *size, maps.shape[3])
@@ -34,32 +34,32 @@ def upsample(maps: Array, size: tuple[int, int]) -> Array:
 
 
 def boxes_at_peaks(maps: Array, count: int, size: float) -> Array:
-    """Squares around the best places of any class, (n, h, w, c) -> (n, count, 4).
+    """Squares around the highest scores of any class, (n, h, w, c) -> (n, count, 4).
 
-    Boxes are x0, y0, x1, y1 as shares of the image, `size` wide and high, moved so that
-    they lie inside of it. The first is around the highest score of all classes; each
-    next one around the highest of the places that are farther than a quarter of `size`
-    from all earlier ones, in x or in y, or around the first again, where there is no
-    such place: the proposals of ProNet (Sun et al., CVPR 2016, section 3.2) at one
+    Boxes are x0, y0, x1, y1 as fractions of the image, `size` wide and high, shifted to
+    lie inside it. The first is around the highest score of all classes. Each next one
+    is around the highest score at a distance of more than a quarter of `size`, in x or
+    in y, from all earlier ones. If no such position is left, it is around the first
+    again. These are the proposals of ProNet (Sun et al., CVPR 2016, section 3.2) at one
     scale.
 
     Raises:
-      ValueError: a count below 1, or a size that is not between 0 and 1.
+      ValueError: the count is below 1, or the size is not between 0 and 1.
     """
     chex.assert_rank(maps, 4)
     if count < 1:
-        raise ValueError(f'count {count}: at least one box')
+        raise ValueError(f'count {count}: must be at least one box')
     if not 0 < size <= 1:
-        raise ValueError(f'size {size}: a share of the image, above 0, at most 1')
+        raise ValueError(f'size {size}: must be a share of the image, above 0, up to 1')
     n, h, w, _ = maps.shape
     score = jnp.max(maps, -1).reshape(n, h * w)
-    place = jnp.arange(h * w)
-    x, y = (place % w + 0.5) / w, (place // w + 0.5) / h
+    index = jnp.arange(h * w)
+    x, y = (index % w + 0.5) / w, (index // w + 0.5) / h
     first = jnp.argmax(score, 1)
 
     def propose(score, _):
-        some = jnp.max(score, 1) > -jnp.inf
-        best = jnp.where(some, jnp.argmax(score, 1), first)
+        any_left = jnp.max(score, 1) > -jnp.inf
+        best = jnp.where(any_left, jnp.argmax(score, 1), first)
         left, top = (jnp.clip(at[best] - size / 2, 0, 1 - size) for at in (x, y))
         near = (jnp.abs(x - x[best][:, None]) <= size / 4) & (
             jnp.abs(y - y[best][:, None]) <= size / 4
@@ -71,11 +71,11 @@ def boxes_at_peaks(maps: Array, count: int, size: float) -> Array:
 
 
 def crop_and_zoom(images: Array, boxes: Array, size: tuple[int, int]) -> Array:
-    """Parts of images, enlarged: (n, h, w, c), (n, b, 4) -> (n, b, *size, c).
+    """Crop boxes and resize them, (n, h, w, c), (n, b, 4) -> (n, b, *size, c).
 
-    Boxes are x0, y0, x1, y1 as shares of the image. Bilinear, at the middles of `size`
-    equal parts of the box; differentiable in images and boxes. Outside of the image its
-    border goes on.
+    Boxes are x0, y0, x1, y1 as fractions of the image. Interpolation is bilinear, at
+    the centres of `size` equal parts of the box, and differentiable in images and
+    boxes. Outside the image, its border is repeated.
     """
     chex.assert_rank([images, boxes], [4, 3])
     height, width = images.shape[1:3]
@@ -86,9 +86,9 @@ def crop_and_zoom(images: Array, boxes: Array, size: tuple[int, int]) -> Array:
         at = jnp.clip(at * side - 0.5, 0, side - 1)
         return jnp.maximum(1 - jnp.abs(at[:, None] - jnp.arange(side)), 0)
 
-    def one(image, box):
+    def crop(image, box):
         x0, y0, x1, y1 = box
         rows, columns = along(y0, y1, size[0], height), along(x0, x1, size[1], width)
         return jnp.einsum('ih,jw,hwc->ijc', rows, columns, image)
 
-    return jax.vmap(jax.vmap(one, (None, 0)))(images, boxes)
+    return jax.vmap(jax.vmap(crop, (None, 0)))(images, boxes)

@@ -1,10 +1,10 @@
-"""Pooling, in the form whose gradient is fast on the backend at hand.
+"""Pooling, in the form whose gradient is fast on the current backend.
 
-On CPU the gradient of reduce_window costs eight times that of the same maximum written
-over strided slices, first along columns and then along rows, as windows without overlap
-are pooled everywhere. The gradient of jnp.max is not used: it looks for entries
-that equal the maximum, and where XLA computes the entries again, with another rounding,
-there are none, and it is 0 / 0.
+On CPU the gradient of reduce_window costs eight times that of the same maximum over
+strided slices, first along columns and then along rows. Windows without overlap use
+slices on every backend. The gradient of jnp.max is not used: it looks for entries equal
+to the maximum. If XLA recomputes the entries with another rounding, it finds none, and
+the gradient is 0 / 0.
 """
 
 import functools
@@ -27,13 +27,13 @@ def max_pool(
 ) -> Array:
     """Maximum over windows, (n, h, w, c) -> (n, h', w', c).
 
-    Args:
-      stride: that of the window if None.
-      padding: places on each of the four sides that no maximum is taken from.
-      ceil: a last window that is partly outside counts, if it begins inside or in the
-        padding above; otherwise the remainder at the right and bottom is cut.
+    If several entries of a window are equal to the maximum, only one receives gradient.
 
-    Of equal entries of one window, one has the gradient.
+    Args:
+      stride: None for the size of the window.
+      padding: positions added on each of the four sides, which are never the maximum.
+      ceil: keep a last window that is partly outside, if it begins inside or in the
+        padding above; otherwise the remainder at the right and bottom is cut.
     """
     stride = stride or window
     sides = [_sides(size, window, stride, padding, ceil) for size in x.shape[1:3]]
@@ -66,10 +66,10 @@ def by_slices(x: Array, window: int, stride: int) -> Array:
 
 
 def average_pool(x: Array, size: int) -> Array:
-    """Means over size x size parts that cover the map, (n, h, w, c) -> (n, s, s, c).
+    """Means over s x s parts that cover the map, (n, h, w, c) -> (n, s, s, c).
 
-    Part i of h rows goes from floor(i h / s) to ceil((i + 1) h / s), so that parts
-    overlap or repeat where s does not divide h (the adaptive pool of PyTorch).
+    With s = `size`, part i of h rows goes from floor(i h / s) to ceil((i + 1) h / s).
+    Parts overlap or repeat if s does not divide h (the adaptive pool of PyTorch).
     """
     h, w = x.shape[1:3]
     if h == w == size:
@@ -88,14 +88,14 @@ def _parts(side: int, size: int) -> np.ndarray:
 
 
 def _larger(a: Array, b: Array) -> Array:
-    """Maximum whose gradient goes to one side; nan wins, as in jnp.maximum."""
+    """Maximum whose gradient goes to one argument; nan wins, as in jnp.maximum."""
     return jnp.where((b > a) | jnp.isnan(b), b, a)
 
 
 def _sides(size: int, window: int, stride: int, padding: int, ceil: bool):
-    """Places to add before and after one axis; a negative number is a remainder."""
-    whole = size + 2 * padding - window
-    places = (-(-whole // stride) if ceil else whole // stride) + 1
-    if ceil and (places - 1) * stride >= size + padding:
-        places -= 1
-    return padding, (places - 1) * stride + window - size - padding
+    """Padding before and after one axis; a negative number is a remainder to cut."""
+    last = size + 2 * padding - window
+    windows = (-(-last // stride) if ceil else last // stride) + 1
+    if ceil and (windows - 1) * stride >= size + padding:
+        windows -= 1
+    return padding, (windows - 1) * stride + window - size - padding

@@ -1,10 +1,11 @@
-"""Pretrained backbones: their files, the scale of their inputs, their layers.
+"""Pretrained backbones by name: their files, preprocessing and layers.
 
-The files are described in the README; `python -m experiments.weights` inspects and
+docs/transfer.md describes the files; `python -m experiments.weights` inspects and
 converts others.
 """
 
 import functools
+import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,21 +18,22 @@ from transfer_jax.data import files
 from transfer_jax.models import weights
 from transfer_jax.types import PyTree
 
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's mean and std
+# Means and standard deviations (of the channels red, green, blue).
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's
 HALF = (0.5,) * 3, (0.5,) * 3
 GOOGLE = (128 / 255,) * 3, (128 / 255,) * 3
 
 
 class Pretrained(NamedTuple):
-    """A network and where its weights come from.
+    """A network, its weights and its preprocessing.
 
     Attributes:
-      module: builds it; takes the fields of the network, such as classes or until.
-      file: below the data folder.
-      mapping: of the names in the file.
+      module: builds the network; takes its fields, such as classes or end_at.
+      file: path of the weights below the data folder.
+      mapping: from the names in the file to ours.
       mean, std: the input is (image / 255 - mean) / std.
-      size: side of the images it was trained on.
-      classes: that it was trained on.
+      size: side in pixels of the images that it was trained on.
+      classes: number of the classes that it was trained on.
     """
 
     module: Callable[..., nn.Module]
@@ -44,11 +46,12 @@ class Pretrained(NamedTuple):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Names of the layers in order, each a tap and a place to cut."""
+        """Names of the layers in order; the network can be cut at each of them."""
         return layer_names(self.module(), self.size)
 
 
 def _imagenet(module, file, mapping, scale):
+    """A network of 1,000 classes, trained on images of 224 pixels."""
     return Pretrained(module, f'weights/{file}', weights.MAPPINGS[mapping], *scale)
 
 
@@ -85,36 +88,50 @@ PRETRAINED |= {
 }
 
 
+def get(name: str) -> Pretrained:
+    """The backbone of a name.
+
+    Raises:
+      ValueError: no such backbone; the message lists them.
+    """
+    if name not in PRETRAINED:
+        raise ValueError(f'no backbone {name!r}; choose from {", ".join(PRETRAINED)}')
+    return PRETRAINED[name]
+
+
 def load(name: str, data_dir: str | None = None) -> tuple[PyTree, PyTree]:
-    """NumPy parameters and other collections of a whole pretrained network.
+    """(parameters, other collections) of the whole pretrained network, in NumPy.
 
     Raises:
       MissingData: its file is not in the data folder.
-      ValueError: no such network, or the file holds something else.
+      ValueError: no such backbone, or the file does not fit the network.
     """
-    if name not in PRETRAINED:
-        raise ValueError(f'no backbone {name!r}; there is {", ".join(PRETRAINED)}')
-    chosen = PRETRAINED[name]
-    module = chosen.module(classes=chosen.classes)
-    named = weights.read(locate(chosen.file, data_dir))
-    return weights.convert(named, shapes(module, chosen.size), chosen.mapping)
+    backbone = get(name)
+    module = backbone.module(classes=backbone.classes)
+    arrays = weights.read(locate(backbone.file, data_dir))
+    shapes = variable_shapes(module, backbone.size)
+    return weights.convert(arrays, shapes, backbone.mapping)
 
 
-def locate(file: str, data_dir: str | None = None):
-    """Path of a file below the data folder; raises MissingData."""
+def locate(file: str, data_dir: str | None = None) -> pathlib.Path:
+    """The path of a file in the data folders.
+
+    Raises:
+      MissingData: none of them has it; the message lists the folders.
+    """
     dirs = files.data_dirs(data_dir)
     for folder in dirs:
         if (folder / file).is_file():
             return folder / file
-    looked = ', '.join(map(str, dirs))
+    searched = ', '.join(map(str, dirs))
     raise files.MissingData(
-        f'{file} is missing: pretrained weights. Expected under: {looked} '
+        f'{file} is missing: pretrained weights. Expected under: {searched} '
         f'(--data-dir, else ${files.VARIABLE}, else {files.DEFAULT_DIR})'
     )
 
 
-def shapes(module: nn.Module, size: int) -> PyTree:
-    """Variables of a network as shapes, without computing any."""
+def variable_shapes(module: nn.Module, size: int) -> PyTree:
+    """Shapes and types of a network's variables, without computing them."""
     image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
     init = functools.partial(module.init, train=False)
     return jax.eval_shape(init, jax.random.key(0), image)
@@ -123,7 +140,7 @@ def shapes(module: nn.Module, size: int) -> PyTree:
 @functools.cache
 def layer_names(module: nn.Module, size: int) -> tuple[str, ...]:
     """Names of a network's layers, in order."""
-    names = []  # noted in the trace, since jax sorts what it returns
+    names = []  # filled while tracing: jax returns dictionaries sorted by key
 
     def forward(image):
         (_, taps), _ = module.init_with_output(jax.random.key(0), image, train=False)

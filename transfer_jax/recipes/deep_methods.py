@@ -1,194 +1,280 @@
-"""The methods of experiments.adaptation.digits with their hyper-parameters.
+"""The deep methods of adaptation, one row each.
 
-A weight was chosen once, among those of `tried`, by information maximisation at the end
-of a run on MNIST -> USPS, and is used on all pairs: experiments/adaptation/tuning.py.
-Where nothing was tried it is a first guess.
+A new method is added in three places:
+
+1. its file in transfer_jax/methods/adaptation/, exported by methods/__init__.py;
+2. its row in `RECIPES`, below;
+3. its own test, tests/methods/NAME_test.py, with numbers worked out by hand.
+
+Everything else reads this list: the command and the sweep of
+experiments.adaptation.digits, the tests that all methods share (tests/methods/cases.py)
+and the tables. Two files are generated: `python -m experiments.table readme` writes
+docs/methods.md, and where a row has weights to try, `python -m
+experiments.adaptation.tuning --methods NAME` adds their scores to
+results/digits_tuning.json.
+
+A method that needs a network of a new kind adds a field to recipes.networks.Networks.
 """
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from transfer_jax import methods, models
+from transfer_jax.recipes.recipe import Recipe
+from transfer_jax.training import optim
 
-import optax
-
-from transfer_jax import methods, models, training
-from transfer_jax.recipes.networks import Networks
-from transfer_jax.training import TrainState, optim
-
-Transform = optax.GradientTransformation
-Txs = Mapping[str, Transform]
-
-
-class Recipe(NamedTuple):
-    """How a method is built from networks, an optimiser and a weight."""
-
-    # The optimiser of all networks, or of each, {network: its own, '': the others'}
-    make: Callable[[Networks, Transform | Txs, optim.Schedule], training.Method]
-    weight: float = 0.0  # 0: it has none
-    tried: tuple[float, ...] = ()  # among which the weight was chosen
-    norm: str = 'none'  # a key of networks.NORMS
-    ramp: bool = True  # the weight rises as Ganin's strength does
-    # With a first stage of source only, which as many steps train: how to start from it
-    start: Callable[[TrainState, TrainState], TrainState] | None = None
-    # Metrics that show its mechanism, printed at each evaluation
-    shows: tuple[str, ...] = ()
-
-    def schedule(self, weight: float | None, steps: int) -> optim.Schedule:
-        """Of the given weight, or of the recipe's own."""
-        value = self.weight if weight is None else weight
-        if self.ramp:
-            return optim.ganin_strength(steps, value)
-        return optim.constant(value)
-
-
-def _for(tx, *names):
-    """{network: its optimiser}."""
-    if isinstance(tx, Mapping):
-        return {name: tx.get(name, tx['']) for name in names}
-    return dict.fromkeys(names, tx)
-
-
-def _supervised(nets, tx, weight):
-    txs = _for(tx, 'encoder', 'classifier')
-    return methods.supervised(nets.encoder, nets.classifier, txs=txs)
-
-
-def _plain(method, **options):
-    """A method on encoder and classifier alone."""
-
-    def make(nets, tx, weight):
-        txs = _for(tx, 'encoder', 'classifier')
-        return method(nets.encoder, nets.classifier, txs=txs, weight=weight, **options)
-
-    return make
-
-
-def _discriminator(method, name='strength', **options):
-    """A method with the discriminator of the networks."""
-
-    def make(nets, tx, weight):
-        txs = _for(tx, 'encoder', 'classifier', 'discriminator')
-        given = {name: weight, **options}
-        return method(
-            nets.encoder, nets.classifier, nets.discriminator, txs=txs, **given
-        )
-
-    return make
-
-
-def _mada(nets, tx, weight):
-    txs = _for(tx, 'encoder', 'classifier', 'discriminators')
-    discriminators = models.ClassDiscriminators((100,), slope=0.2)
-    return methods.mada(
-        nets.encoder, nets.classifier, discriminators, txs=txs, strength=weight
-    )
-
-
-def _mcd(nets, tx, weight):
-    txs = _for(tx, 'encoder', 'classifier', 'second')
-    return methods.mcd(nets.encoder, nets.classifier, txs=txs, weight=weight)
-
-
-def _wdgrl(nets, tx, weight):
-    txs = _for(tx, 'encoder', 'classifier', 'critic')
-    critic = models.Discriminator((100,))
-    return methods.wdgrl(nets.encoder, nets.classifier, critic, txs=txs, weight=weight)
-
-
-def _dsn(nets, tx, weight):
-    names = ('encoder', 'classifier', 'private_source', 'private_target', 'decoder')
-    return methods.dsn(
-        nets.encoder,
-        nets.classifier,
-        nets.encoder,
-        nets.decoder,
-        nets.discriminator,
-        txs=_for(tx, *names, 'discriminator'),
-        weight=weight,
-    )
-
-
-def _beyond_sharing_weights(nets, tx, weight):
-    slow = optim.adam(optim.constant(1e-4))
-    txs = {'encoder': tx, 'target_encoder': tx, 'classifier': tx, 'maps': slow}
-    return methods.beyond_sharing_weights(
-        nets.encoder, nets.classifier, txs=txs, weight=weight, width=None
-    )
-
-
-def _residual_transfer(nets, tx, weight):
-    txs = _for(tx, 'encoder', 'classifier', 'discriminator', 'residual')
-    return methods.residual_transfer(
-        nets.encoder,
-        nets.classifier,
-        nets.discriminator,
-        txs=txs,
-        weight=weight,
-        rate=optim.constant(1e-3),
-        rank_weight=0.3,
-    )
-
-
-def _adda(nets, tx, weight):
-    """Slowly and with less momentum, as the paper has it."""
-    slow = optim.adam(optim.constant(2e-4), b1=0.5)
-    txs = {'encoder': slow, 'discriminator': slow}
-    return methods.adda(nets.encoder, nets.classifier, nets.discriminator, txs=txs)
-
-
+DISCRIMINATOR = ('encoder', 'classifier', 'discriminator')
+# Of ADDA: slow and with little momentum, as in the paper.
+_SLOW = optim.adam(optim.constant(2e-4), b1=0.5)
 LAYERS = ('conv_1', 'conv_2', 'dense')  # of LeNet
 RECIPES: dict[str, Recipe] = {
-    'source_only': Recipe(_supervised),
-    'train_on_target': Recipe(_supervised),
-    'ddc': Recipe(_plain(methods.ddc), 0.003, (0.003, 0.01, 0.03)),
-    'dan': Recipe(_plain(methods.dan), 0.3, (0.3, 1.0, 3.0)),
-    'jan': Recipe(_plain(methods.jan), 3.0, (0.3, 1.0, 3.0)),
-    'deep_coral': Recipe(_plain(methods.deep_coral), 0.01, (0.01, 0.03, 0.1)),
-    'cmd': Recipe(_plain(methods.cmd), 0.3, (0.3, 1.0, 3.0)),
+    'source_only': Recipe(
+        'source only',
+        '',
+        'CE on the source',
+        methods.supervised,
+        weight_name='',
+    ),
+    'train_on_target': Recipe(
+        'trained on the target', '', '', methods.supervised, weight_name=''
+    ),
+    'ddc': Recipe(
+        'DDC',
+        'Tzeng et al. 2014',
+        'CE + w ‖mean f(S) − mean f(T)‖²',
+        methods.ddc,
+        weight=0.003,
+        tried=(0.003, 0.01, 0.03),
+    ),
+    'dan': Recipe(
+        'DAN',
+        'Long et al. 2015',
+        'CE + w Σ_l MMD²(S_l, T_l), 5 Gaussians',
+        methods.dan,
+        weight=0.3,
+        tried=(0.3, 1.0, 3.0),
+    ),
+    'jan': Recipe(
+        'JAN',
+        'Long et al. 2017',
+        'CE + w MMD² of Π_l k_l',
+        methods.jan,
+        weight=3.0,
+        tried=(0.3, 1.0, 3.0),
+    ),
+    'deep_coral': Recipe(
+        'Deep CORAL',
+        'Sun & Saenko 2016',
+        'CE + w ‖C_S − C_T‖² / 4d²',
+        methods.deep_coral,
+        weight=0.01,
+        tried=(0.01, 0.03, 0.1),
+    ),
+    'cmd': Recipe(
+        'CMD',
+        'Zellinger et al. 2017',
+        'CE + w Σ_k ‖c_k(S) − c_k(T)‖',
+        methods.cmd,
+        weight=0.3,
+        tried=(0.3, 1.0, 3.0),
+    ),
     'deep_jdot': Recipe(
-        _plain(methods.deep_jdot, feature_weight=0.01, label_weight=1.0),
-        0.01,
-        (0.01, 0.03, 0.1),
+        'DeepJDOT',
+        'Damodaran et al. 2018',
+        'CE + w min_P Σ P_ij (α ‖f(s_i) − f(t_j)‖² + λ CE(t_j, y_i))',
+        methods.deep_jdot,
+        options={'feature_weight': 0.01, 'label_weight': 1.0},
+        weight=0.01,
+        tried=(0.01, 0.03, 0.1),
     ),
-    'dann': Recipe(_discriminator(methods.dann), 0.03, (0.03, 0.1, 0.3)),
+    'dann': Recipe(
+        'DANN',
+        'Ganin et al. 2016',
+        'CE − λ BCE of a discriminator on f',
+        methods.dann,
+        modules=DISCRIMINATOR,
+        weight_name='strength',
+        weight=0.03,
+        tried=(0.03, 0.1, 0.3),
+    ),
     'domain_confusion': Recipe(
-        _discriminator(methods.domain_confusion, 'weight'), 0.01, (0.01, 0.03, 0.1)
+        'domain confusion',
+        'Tzeng et al. 2015',
+        'CE + w CE(discriminator, uniform)',
+        methods.domain_confusion,
+        modules=DISCRIMINATOR,
+        weight=0.01,
+        tried=(0.01, 0.03, 0.1),
+        phases=('discriminator', 'train'),
     ),
-    'adda': Recipe(_adda, start=methods.start_from_source),
-    'wdgrl': Recipe(_wdgrl, 0.03, (0.03, 0.1, 0.3)),
-    'cdan': Recipe(_discriminator(methods.cdan), 0.3, (0.1, 0.3, 1.0)),
+    'adda': Recipe(
+        'ADDA',
+        'Tzeng et al. 2017',
+        'a target encoder: BCE of the discriminator, labels inverted',
+        methods.adda,
+        modules=DISCRIMINATOR,
+        trains=('encoder', 'discriminator'),
+        weight_name='',
+        optimisers={'encoder': _SLOW, 'discriminator': _SLOW},
+        start=methods.start_from_source,
+        phases=('discriminator', 'encoder'),
+        source_only_at_zero=False,
+    ),
+    'wdgrl': Recipe(
+        'WDGRL',
+        'Shen et al. 2018',
+        'CE + w W₁ by a critic with gradient penalty',
+        methods.wdgrl,
+        modules=('encoder', 'classifier', 'critic'),
+        weight=0.03,
+        tried=(0.03, 0.1, 0.3),
+        phases=('encode', 'critic', 'train'),
+    ),
+    'cdan': Recipe(
+        'CDAN',
+        'Long et al. 2018',
+        'CE − λ BCE of a discriminator on f ⊗ p',
+        methods.cdan,
+        modules=DISCRIMINATOR,
+        weight_name='strength',
+        weight=0.3,
+        tried=(0.1, 0.3, 1.0),
+    ),
     'cdan_e': Recipe(
-        _discriminator(methods.cdan, by_entropy=True), 1.0, (0.1, 0.3, 1.0)
+        'CDAN+E',
+        'Long et al. 2018',
+        'CE − λ BCE weighted by 1 + exp(−H(p))',
+        methods.cdan,
+        modules=DISCRIMINATOR,
+        options={'by_entropy': True},
+        weight_name='strength',
+        weight=1.0,
+        tried=(0.1, 0.3, 1.0),
     ),
-    'mada': Recipe(_mada, 3.0, (0.3, 1.0, 3.0)),
-    'mcd': Recipe(_mcd, 3.0, (0.3, 1.0, 3.0), ramp=False),
-    'source_norm': Recipe(_supervised, norm='source'),
-    'dsn': Recipe(_dsn, 1.0, shows=('train/correlation',)),
+    'mada': Recipe(
+        'MADA',
+        'Pei et al. 2018',
+        'CE − λ Σ_k BCE of discriminator k on p_k f',
+        methods.mada,
+        modules=('encoder', 'classifier', 'discriminators'),
+        weight_name='strength',
+        weight=3.0,
+        tried=(0.3, 1.0, 3.0),
+    ),
+    'mcd': Recipe(
+        'MCD',
+        'Saito et al. 2018',
+        'CE; max and min of ‖p₁ − p₂‖₁ on T in turn',
+        methods.mcd,
+        trains=('encoder', 'classifier', 'second'),
+        weight=3.0,
+        tried=(0.3, 1.0, 3.0),
+        ramp=False,
+        phases=('train', 'disagree', 'agree'),
+    ),
+    'source_norm': Recipe(
+        'source statistics', '', '', methods.supervised, weight_name='', norm='source'
+    ),
+    'dsn': Recipe(
+        'DSN',
+        'Bousmalis et al. 2016',
+        'CE + α reconstruction + β ‖SᵀP‖² + γ similarity',
+        methods.dsn,
+        modules=('encoder', 'classifier', 'encoder', 'decoder', 'discriminator'),
+        trains=(*DISCRIMINATOR, 'private_source', 'private_target', 'decoder'),
+        weight=1.0,
+        logged_metrics=('train/correlation',),
+    ),
     'beyond_sharing_weights': Recipe(
-        _beyond_sharing_weights,
-        1.0,
+        'Beyond Sharing Weights',
+        'Rozantsev et al. 2018',
+        'CE + w (Σ_l exp ‖a θ_S + b − θ_T‖² − 1 + MMD²)',
+        methods.beyond_sharing_weights,
+        trains=('encoder', 'target_encoder', 'classifier', 'maps'),
+        options={'width': None},
+        weight=1.0,
+        optimisers={'maps': optim.adam(optim.constant(1e-4))},
         start=methods.start_streams,
-        shows=tuple(f'train/r_w_{layer}' for layer in LAYERS),
+        # Each stream has its own batch statistics, of its own domain.
+        source_only_at_zero=False,
+        logged_metrics=tuple(f'train/r_w_{layer}' for layer in LAYERS),
     ),
     'residual_transfer': Recipe(
-        _residual_transfer,
-        0.3,
-        (0.03, 0.1, 0.3),
+        'Residual Parameter Transfer',
+        'Rozantsev et al. 2018',
+        'CE + w (inverted BCE + ‖R‖² − log ‖R‖²), R of low rank',
+        methods.residual_transfer,
+        modules=DISCRIMINATOR,
+        trains=(*DISCRIMINATOR, 'residual'),
+        options={'rate': optim.constant(1e-3), 'rank_weight': 0.3},
+        weight=0.3,
+        tried=(0.03, 0.1, 0.3),
         start=methods.start_residual,
-        shows=tuple(f'train/rank_{layer}' for layer in LAYERS),
+        source_only_at_zero=False,
+        logged_metrics=tuple(f'train/rank_{layer}' for layer in LAYERS),
     ),
-    'adabn': Recipe(_supervised, norm='adabn'),
+    'adabn': Recipe(
+        'AdaBN',
+        'Li et al. 2016',
+        "CE; the target's own statistics",
+        methods.supervised,
+        weight_name='',
+        norm='adabn',
+        described_by=models.BatchNorm,
+    ),
     'autodial': Recipe(
-        _plain(methods.entropy_minimization), 0.3, (0.03, 0.1, 0.3), norm='autodial'
+        'AutoDIAL',
+        'Carlucci et al. 2017',
+        'CE + w H(p) on T; statistics mixed by a learned α',
+        methods.entropy_minimization,
+        weight=0.3,
+        tried=(0.03, 0.1, 0.3),
+        norm='autodial',
+        described_by=models.AutoDial,
     ),
-    'dsbn': Recipe(_discriminator(methods.dann), 0.1, (0.1, 0.3, 1.0), norm='dsbn'),
+    'dsbn': Recipe(
+        'DSBN',
+        'Chang et al. 2019',
+        'DANN; statistics, scale and shift of each domain',
+        methods.dann,
+        modules=DISCRIMINATOR,
+        weight_name='strength',
+        weight=0.1,
+        tried=(0.1, 0.3, 1.0),
+        norm='dsbn',
+        described_by=models.BatchNorm,
+    ),
     'entropy_minimization': Recipe(
-        _plain(methods.entropy_minimization), 0.3, (0.03, 0.1, 0.3)
+        'entropy minimisation',
+        'Grandvalet & Bengio 2005',
+        'CE + w H(p) on T',
+        methods.entropy_minimization,
+        weight=0.3,
+        tried=(0.03, 0.1, 0.3),
     ),
-    'mcc': Recipe(_plain(methods.mcc), 3.0, (0.3, 1.0, 3.0)),
-    'bnm': Recipe(_plain(methods.bnm), 3.0, (0.3, 1.0, 3.0)),
-    'self_training': Recipe(_plain(methods.self_training), 1.0, (0.1, 0.3, 1.0)),
+    'mcc': Recipe(
+        'MCC',
+        'Jin et al. 2020',
+        'CE + w confusion between classes on T',
+        methods.mcc,
+        weight=3.0,
+        tried=(0.3, 1.0, 3.0),
+    ),
+    'bnm': Recipe(
+        'BNM',
+        'Cui et al. 2020',
+        'CE − w ‖P_T‖_* / n',
+        methods.bnm,
+        weight=3.0,
+        tried=(0.3, 1.0, 3.0),
+    ),
+    'self_training': Recipe(
+        'self-training',
+        'Lee 2013',
+        'CE + w CE(p, argmax p) on T',
+        methods.self_training,
+        weight=1.0,
+        tried=(0.1, 0.3, 1.0),
+    ),
 }
-# On the large protocols.
+# The methods that are also trained on the large protocols.
 MAIN = ('source_only', 'train_on_target', 'dann', 'cdan_e', 'deep_coral', 'mcc', 'bnm')
 
 
@@ -196,7 +282,7 @@ def get(name: str) -> Recipe:
     """The recipe of a method.
 
     Raises:
-      ValueError: there is none, naming those there are.
+      ValueError: no such method; the message lists them.
     """
     if name not in RECIPES:
         raise ValueError(f'no method {name!r}; choose from {", ".join(RECIPES)}')

@@ -1,4 +1,4 @@
-"""The networks and batch-norm policies that pages choose from, by name."""
+"""Networks and batch-norm policies by name, as experiments choose them."""
 
 import functools
 from collections.abc import Callable
@@ -9,16 +9,27 @@ import jax.numpy as jnp
 
 from transfer_jax import models
 
-Norm = Callable[..., nn.Module] | None  # builds a norm layer; None: no norm
+Norm = Callable[..., nn.Module] | None  # makes a norm layer; None: no norm
 
 
 class Networks(NamedTuple):
-    """An encoder with the classifier and the domain discriminator that belong to it."""
+    """The modules that methods are built from; a recipe names those that it takes.
+
+    Attributes:
+      encoder: images to features.
+      classifier: features to class logits.
+      discriminator: features to one domain logit.
+      decoder: features to images; None where no method needs it.
+      critic: of WDGRL; without dropout and batch statistics.
+      discriminators: one per class, of MADA.
+    """
 
     encoder: nn.Module
     classifier: nn.Module
     discriminator: nn.Module
-    decoder: nn.Module | None = None  # of images from features
+    decoder: nn.Module | None = None
+    critic: nn.Module = models.Discriminator((100,))
+    discriminators: nn.Module = models.ClassDiscriminators((100,), slope=0.2)
 
 
 def _mnist(classes: int, norm: Norm = None) -> Networks:
@@ -54,27 +65,25 @@ def _lenet(classes: int, norm: Norm = None) -> Networks:
     )
 
 
-# {--config.network: (classes, norm) -> networks}; the first three are figure 4 of Ganin
-# & Lempitsky (2015).
+# {--config.network: (classes, norm) -> networks}. The first three are from figure 4 of
+# Ganin & Lempitsky (2015).
 NETWORKS: dict[str, Callable[..., Networks]] = {
     'mnist': _mnist,
     'svhn': _svhn,
     'signs': _signs,
     'lenet': _lenet,
 }
-# Batch-norm policies, {--config.norm: norm layer}; see models.BatchNorm.
 _SEPARATE = functools.partial(models.BatchNorm, domains=2)
+# Batch-norm policies, {--config.norm: norm layer}; see models.BatchNorm.
 NORMS: dict[str, Norm] = {
     'none': None,
     'joint': models.BatchNorm,
     'separate': _SEPARATE,
     'source': functools.partial(models.BatchNorm, domains=2, by=models.SOURCE),
-    'adabn': _SEPARATE,  # its name where no loss is put on the target
+    'adabn': _SEPARATE,  # so called where there is no loss on the target
     'dsbn': functools.partial(models.BatchNorm, domains=2, separate_affine=True),
     'autodial': models.AutoDial,
 }
-
-
 DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 
 
@@ -85,24 +94,27 @@ def build(
     image: tuple[int, int, int] | None = None,
     dtype: str = 'float32',
 ) -> Networks:
-    """The networks of that name under a batch-norm policy.
+    """The networks of a name under a batch-norm policy.
 
     Args:
-      image: (h, w, c) of what the decoder makes; None for no decoder.
+      network: a key of NETWORKS.
+      norm: a key of NORMS.
+      image: (h, w, c) of the decoder's images; None for no decoder.
       dtype: of the encoder's computation, a key of DTYPES; parameters and heads are
         float32.
 
     Raises:
-      ValueError: an unknown network or policy, naming those there are.
+      ValueError: unknown network, norm or dtype; the message lists the known ones.
     """
-    for kind, name, known in (
+    for kind, name, choices in (
         ('network', network, NETWORKS),
         ('norm', norm, NORMS),
         ('dtype', dtype, DTYPES),
     ):
-        if name not in known:
-            raise ValueError(f'no {kind} {name!r}; choose from {", ".join(known)}')
-    decoder = None if image is None else models.DigitDecoder(image)
-    made = NETWORKS[network](classes, NORMS[norm])
-    encoder = made.encoder.clone(dtype=DTYPES[dtype])
-    return made._replace(encoder=encoder, decoder=decoder)
+        if name not in choices:
+            raise ValueError(f'no {kind} {name!r}; choose from {", ".join(choices)}')
+    nets = NETWORKS[network](classes, NORMS[norm])
+    return nets._replace(
+        encoder=nets.encoder.clone(dtype=DTYPES[dtype]),
+        decoder=None if image is None else models.DigitDecoder(image),
+    )

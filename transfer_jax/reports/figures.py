@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette: told apart by colour-blind readers and in grey.
+# Okabe and Ito's palette: colour-blind readers can distinguish it, also in grey.
 COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000')
 DOTS_PER_INCH = 130
 NAMED_CLASSES = 20  # a legend of more is no help
@@ -51,8 +51,8 @@ def curves(
         dash = '-' if i < len(COLOURS) else '--'
         steps, mean = _mean(curve)
         if len(curve.seeds) > 1 or smooth:
-            for own, values in curve.seeds:
-                axes.plot(own, values * scale, color=colour, lw=0.7, alpha=0.3)
+            for seed_steps, values in curve.seeds:
+                axes.plot(seed_steps, values * scale, color=colour, lw=0.7, alpha=0.3)
         axes.plot(
             steps,
             _running_mean(mean * scale, len(mean) // 20 if smooth else 1),
@@ -138,8 +138,8 @@ def bands(
 def _half_width(values: Sequence[float], interval: bool) -> float:
     if len(values) < 2:
         return 0.0
-    spread = 100 * float(np.std(values, ddof=1))
-    return 1.96 * spread / np.sqrt(len(values)) if interval else spread
+    std = 100 * float(np.std(values, ddof=1))
+    return 1.96 * std / np.sqrt(len(values)) if interval else std
 
 
 def by_domain(points: Mapping[str, np.ndarray], title: str) -> 'Figure':

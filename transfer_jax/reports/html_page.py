@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from transfer_jax.reports import figures as drawing
-from transfer_jax.reports import tables
+from transfer_jax.reports import grids
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,8 +48,8 @@ def page(title: str, body: Sequence[str]) -> str:
 def table(
     head: Sequence[str], body: Sequence[Sequence[str]], words: Sequence[str] = ()
 ) -> str:
-    """A table of strings; columns of `words`, and those of tables.LEFT, to the left."""
-    left = [' class="left"' if name in (*tables.LEFT, *words) else '' for name in head]
+    """A table of strings; columns of `words`, and those of grids.LEFT, to the left."""
+    left = [' class="left"' if name in (*grids.LEFT, *words) else '' for name in head]
 
     def row(tag, values):
         cells = [
@@ -63,14 +63,14 @@ def table(
 
 
 def section(
-    title: str, text: str, figures: Mapping[str, 'Figure'], place: pathlib.Path
+    title: str, text: str, figures: Mapping[str, 'Figure'], folder: pathlib.Path
 ) -> str:
-    """Figures under a heading, in the page and as files in place/figures."""
-    (place / 'figures').mkdir(parents=True, exist_ok=True)
+    """Figures under a heading, in the page and as files in folder/figures."""
+    (folder / 'figures').mkdir(parents=True, exist_ok=True)
     images = []
     for name, figure in figures.items():
         content = drawing.png(figure)
-        (place / 'figures' / f'{name}.png').write_bytes(content)
+        (folder / 'figures' / f'{name}.png').write_bytes(content)
         code = base64.b64encode(content).decode()
         alt = html.escape(name.replace('_', ' '))
         large = ' class="large"' if figure.get_figwidth() > LARGE else ''
@@ -82,7 +82,7 @@ def section(
 
 
 def details(name: str, about: str, fields: Mapping[str, Any]) -> str:
-    """The docstring of a page and the fields of a config, folded."""
+    """The docstring of an experiment and the fields of a config, folded."""
     facts = ''.join(
         f'<tr><td>{html.escape(str(key))}</td><td>{html.escape(str(value))}</td></tr>\n'
         for key, value in fields.items()

@@ -21,13 +21,13 @@ def samples(
     gap = max(2, width // 12)
     words = int(np.ceil(height * 0.32))  # room for the name below an image
     tall, wide = height + words, width + gap
-    page = np.full((rows * tall, columns * wide - gap, 3), 255, np.uint8)
+    canvas = np.full((rows * tall, columns * wide - gap, 3), 255, np.uint8)
     for i, image in enumerate(images):
         y, x = divmod(i, columns)
-        place = page[y * tall : y * tall + height, x * wide : x * wide + width]
-        place[:] = image if channels == 3 else image[..., :1]
-    figure, axes = figures.blank(6.0, 6.0 * page.shape[0] / page.shape[1] + 0.35)
-    axes.imshow(page, interpolation='nearest')
+        cell = canvas[y * tall : y * tall + height, x * wide : x * wide + width]
+        cell[:] = image if channels == 3 else image[..., :1]
+    figure, axes = figures.blank(6.0, 6.0 * canvas.shape[0] / canvas.shape[1] + 0.35)
+    axes.imshow(canvas, interpolation='nearest')
     axes.axis('off')
     axes.set_title(title)
     for i, name in enumerate(names):
@@ -74,8 +74,8 @@ def _block(images: np.ndarray) -> np.ndarray:
     k, height, width, _ = images.shape
     side, gap = math.ceil(k**0.5), max(1, width // 30)
     tall, wide = height + gap, width + gap
-    page = np.full((side * tall - gap, side * wide - gap, 3), 255, np.uint8)
+    canvas = np.full((side * tall - gap, side * wide - gap, 3), 255, np.uint8)
     for i, image in enumerate(images):
         y, x = i // side * tall, i % side * wide
-        page[y : y + height, x : x + width] = image
-    return page
+        canvas[y : y + height, x : x + width] = image
+    return canvas

@@ -36,7 +36,7 @@ def overlays(
 
     Boxes are true ones. A point is where the map of its class is largest: a filled
     circle in one of the true boxes of its class, a cross elsewhere. Heat maps run from
-    their lowest to their highest value, blue to red; signed ones are red where a place
+    their lowest to their highest value, blue to red; signed ones are red where a
     raises the score of the class and blue where it lowers it. The legend has the
     classes shown.
     """
@@ -132,8 +132,8 @@ def painted(mask: np.ndarray, colors: Sequence | None = None) -> np.ndarray:
     """
     top = int(mask[mask < 255].max(initial=0))
     if colors is None:
-        own = [tuple(round(255 * c) for c in colour(k)) for k in range(top)]
-        colors = [BACKGROUND, *own]
+        of_classes = [tuple(round(255 * c) for c in colour(k)) for k in range(top)]
+        colors = [BACKGROUND, *of_classes]
     table = np.full((256, 3), VOID, np.uint8)
     table[: len(colors)] = colors
     return table[mask]
@@ -162,8 +162,8 @@ def _beside(handles, figure) -> int:
 
 
 def _inside(example: Example, k: int, x: float, y: float) -> bool:
-    own = example.boxes[np.asarray(example.label) == k]
-    return any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in own)
+    boxes = example.boxes[np.asarray(example.label) == k]
+    return any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes)
 
 
 def side_by_side(

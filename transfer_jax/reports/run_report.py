@@ -1,7 +1,7 @@
-"""report.html: a run, or several arms of one task, for people.
+"""report.html of a run, or of the runs of several methods on one task.
 
-One file with everything in it; it needs no network. Its figures are also saved apart,
-in figures/ beside it.
+One file with everything in it; it needs no network. Its figures are also saved in
+figures/ beside it.
 """
 
 import html
@@ -22,70 +22,71 @@ def text_table(results: Sequence[dict]) -> str:
 
 
 def write(
-    experiment: runs.Experiment, place: pathlib.Path, data_dir: str | None = None
+    experiment: runs.Experiment, run_dir: pathlib.Path, data_dir: str | None = None
 ) -> pathlib.Path:
-    """The report of one run folder; returns where it is."""
-    title = f'{experiment.arm.replace("_", " ")}: {experiment.task}'
-    return write_many(title, [(experiment, place)], place / 'report.html', data_dir)
+    """Writes the report of one run folder; returns its path."""
+    title = f'{experiment.method.replace("_", " ")}: {experiment.task}'
+    path = run_dir / 'report.html'
+    return write_many(title, [(experiment, run_dir)], path, data_dir)
 
 
 def write_many(
     title: str,
     members: Sequence[tuple[runs.Experiment, pathlib.Path]],
-    page: pathlib.Path,
+    path: pathlib.Path,
     data_dir: str | None = None,
 ) -> pathlib.Path:
-    """One report over several arms on one task; returns where it is.
+    """Writes one report over several methods on one task; returns its path.
 
     Raises:
       FolderError: a run has no result yet, or the report cannot be written.
     """
-    arms = [_arm(experiment, place) for experiment, place in members]
+    finished = [_read(experiment, run_dir) for experiment, run_dir in members]
     with log.console.status('drawing the report'):
-        drawn_sections = sections.sections(arms, data_dir)
+        parts = sections.sections(finished, data_dir)
         try:
             drawn = [
-                html_page.section(s.title, s.text, s.figures, page.parent)
-                for s in drawn_sections
+                html_page.section(part.title, part.text, part.figures, path.parent)
+                for part in parts
             ]
-            body = [_head(title, arms), *drawn, *map(_details, arms)]
-            page.write_text(html_page.page(title, body), encoding='utf-8')
+            body = [_head(title, finished), *drawn, *map(_details, finished)]
+            path.write_text(html_page.page(title, body), encoding='utf-8')
         except OSError as error:
             raise folder.FolderError(
-                f'cannot write {page}: {error.strerror}'
+                f'cannot write {path}: {error.strerror}'
             ) from error
-    return page
+    return path
 
 
-def _arm(experiment: runs.Experiment, place: pathlib.Path) -> sections.Arm:
-    if not (place / 'result.json').exists():
-        raise folder.FolderError(f'the run in {place} has no result yet')
-    result = json.loads((place / 'result.json').read_text())
-    rows = [folder.Rows(place / f'{n}.jsonl').read() for n in ('history', 'metrics')]
-    return sections.Arm(experiment, place, result, *rows)
+def _read(experiment: runs.Experiment, run_dir: pathlib.Path) -> sections.Finished:
+    if not (run_dir / 'result.json').exists():
+        raise folder.FolderError(f'the run in {run_dir} has no result yet')
+    result = json.loads((run_dir / 'result.json').read_text())
+    rows = [folder.Rows(run_dir / f'{n}.jsonl').read() for n in ('history', 'metrics')]
+    return sections.Finished(experiment, run_dir, result, *rows)
 
 
-def _head(title: str, arms: Sequence[sections.Arm]) -> str:
-    """Title, what was run in a line for each arm, and the table."""
-    lines = tables.rows([arm.result for arm in arms])
+def _head(title: str, finished: Sequence[sections.Finished]) -> str:
+    """Title, a line for each method, and the table."""
+    lines = tables.rows([run.result for run in finished])
     about = [f'<h1>{html.escape(title)}</h1>\n']
-    if any(arm.result['fast'] for arm in arms):
+    if any(run.result['fast'] for run in finished):
         about.append(html_page.SHORT_RUN)
-    firsts = [docstring(a.experiment.config).partition('\n')[0] for a in arms]
-    if len(set(firsts)) == 1:  # arms of one page: what it is is said once
+    firsts = [docstring(r.experiment.config).partition('\n')[0] for r in finished]
+    if len(set(firsts)) == 1:  # methods of one module share their description
         about.append(f'<p>{html.escape(firsts[0])}</p>\n')
-        firsts = [''] * len(arms)
+        firsts = [''] * len(finished)
     about.append('<ul>\n')
-    for arm, first in zip(arms, firsts, strict=True):
-        result = arm.result
-        said = f'{arm.name}: {first}' if first else arm.name
+    for run, first in zip(finished, firsts, strict=True):
+        result = run.result
+        heading = f'{run.name}: {first}' if first else run.name
         seeds = ', '.join(map(str, result['seeds']))
         facts = (
             f'task {result["task"]}; seeds {seeds}; {result["device"]}; '
             f'git {result["git"] or "unknown"}'
         )
         about.append(
-            f'<li>{html.escape(said)}<br>'
+            f'<li>{html.escape(heading)}<br>'
             f'<span class="note">{html.escape(facts)}</span></li>\n'
         )
     about.append('</ul>\n<h2>Result</h2>\n')
@@ -99,13 +100,13 @@ def _head(title: str, arms: Sequence[sections.Arm]) -> str:
     )
 
 
-def _details(arm: sections.Arm) -> str:
-    """Config, versions and the docstring of the page, folded."""
-    fields = {**arm.result['config'], **arm.result['versions']}
-    return html_page.details(arm.name, docstring(arm.experiment.config), fields)
+def _details(run: sections.Finished) -> str:
+    """Config, versions and the docstring of the experiment, folded."""
+    fields = {**run.result['config'], **run.result['versions']}
+    return html_page.details(run.name, docstring(run.experiment.config), fields)
 
 
 def docstring(config: object) -> str:
-    """Of the page whose config it is."""
+    """Of the module that defines a config."""
     module = sys.modules.get(type(config).__module__)
     return (getattr(module, '__doc__', None) or '').strip()

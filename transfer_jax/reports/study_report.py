@@ -11,12 +11,12 @@ from transfer_jax.training import log
 
 
 def write(
-    study: Study, place: pathlib.Path, result: dict, prepared: Callable[[], Any]
+    study: Study, run_dir: pathlib.Path, result: dict, prepared: Callable[[], Any]
 ) -> pathlib.Path:
-    """The report of a finished study in its folder; returns where it is.
+    """Writes the report of a finished study; returns its path.
 
     Args:
-      prepared: () -> what `study.prepare` gave; called where there are pictures.
+      prepared: () -> what `study.prepare` returned; called where there are pictures.
 
     Raises:
       FolderError: the report cannot be written.
@@ -38,15 +38,15 @@ def write(
                 html_page.table(*study_tables.grid(result), study_tables.words(result)),
                 f'<p class="note">{html.escape(study_tables.legend(result))}</p>\n',
             ]
-            for heading, found in (('Figures', drawn), ('Pictures', shown)):
-                if found:
-                    body.append(html_page.section(heading, '', found, place))
+            for heading, part in (('Figures', drawn), ('Pictures', shown)):
+                if part:
+                    body.append(html_page.section(heading, '', part, run_dir))
             fields = {**result['config'], **result['versions']}
             body.append(html_page.details(study.name, about, fields))
-            page = place / 'report.html'
-            page.write_text(html_page.page(title, body), encoding='utf-8')
+            path = run_dir / 'report.html'
+            path.write_text(html_page.page(title, body), encoding='utf-8')
         except OSError as error:
             raise folder.FolderError(
-                f'cannot write {place}: {error.strerror}'
+                f'cannot write {run_dir}: {error.strerror}'
             ) from error
-    return page
+    return path

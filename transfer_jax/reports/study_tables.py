@@ -1,15 +1,15 @@
-"""Tables of a study, from the rows of its result file: mean and spread over draws."""
+"""Tables of a study: means and standard deviations over the rows of its result."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from transfer_jax.reports import tables
+from transfer_jax.reports import grids, tables
 
 
 class Group(NamedTuple):
-    """The rows that differ in nothing but what is averaged over."""
+    """Rows that are averaged: they differ only in the keys of `over`."""
 
     keys: dict[str, Any]  # what they share
     rows: list[dict]
@@ -17,24 +17,24 @@ class Group(NamedTuple):
     def score(self, value: str) -> tables.Score:
         """Mean and standard deviation of a number over the rows."""
         numbers = [row[value] for row in self.rows]
-        spread = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
-        return tables.Score(float(np.mean(numbers)), spread)
+        std = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
+        return tables.Score(float(np.mean(numbers)), std)
 
 
 def groups(result: Mapping[str, Any]) -> list[Group]:
     """The groups of a result, in the order in which they appear.
 
     Args:
-      result: content of a result.json of study.run.
+      result: content of a result.json of runs.run_study.
     """
-    found: dict[tuple, Group] = {}
+    by_keys: dict[tuple, Group] = {}
     for row in result['rows']:
         keys = {
             k: row[k] for k in result['keys'] if k in row and k not in _over(result)
         }
-        group = found.setdefault(tuple(keys.items()), Group(keys, []))
+        group = by_keys.setdefault(tuple(keys.items()), Group(keys, []))
         group.rows.append(row)
-    return list(found.values())
+    return list(by_keys.values())
 
 
 def grid(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -43,27 +43,27 @@ def grid(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     The values of the key `across` become columns; keys that never change are left out.
     """
     across, values = result['across'], result['values']
-    found = groups(result)
+    averaged = groups(result)
     names = [n for n in result['keys'] if n not in (*_over(result), across)]
-    kept = [n for n in names if len({str(g.keys.get(n)) for g in found}) > 1]
+    varied = [n for n in names if len({str(g.keys.get(n)) for g in averaged}) > 1]
     columns: dict[str, None] = {}
     lines: dict[tuple, dict[str, str]] = {}
-    for group in found:
-        at = tuple(str(group.keys.get(n, '')).replace('_', ' ') for n in kept)
+    for group in averaged:
+        at = tuple(str(group.keys.get(n, '')).replace('_', ' ') for n in varied)
         line = lines.setdefault(at, {})
         for value in values:
             if not all(value in row for row in group.rows):
                 continue
             column = _column(across, group.keys.get(across), value, values)
             columns[column] = None
-            line[column] = tables.percent(group.score(value))
-    count = {len(group.rows) for group in found}
-    head = [*(n.replace('_', ' ') for n in kept), *columns]
+            line[column] = tables.shown(group.score(value))
+    count = {len(group.rows) for group in averaged}
+    head = [*(n.replace('_', ' ') for n in varied), *columns]
     body = [[*at, *(line.get(c, '') for c in columns)] for at, line in lines.items()]
-    if len(count) > 1:  # else it is said once, in the legend
+    if len(count) > 1:  # else the legend gives it once
         sizes = {}
-        for group in found:
-            at = tuple(str(group.keys.get(n, '')).replace('_', ' ') for n in kept)
+        for group in averaged:
+            at = tuple(str(group.keys.get(n, '')).replace('_', ' ') for n in varied)
             sizes.setdefault(at, set()).add(len(group.rows))
         head.append('draws')
         for row, at in zip(body, lines, strict=True):
@@ -91,13 +91,13 @@ def legend(result: Mapping[str, Any]) -> str:
 
 def text(result: Mapping[str, Any]) -> str:
     """The table in columns of plain text, with its legend."""
-    lines = tables.text_grid(*grid(result), words(result))
+    lines = grids.text(*grid(result), words(result))
     return '\n'.join([f'{result["task"]}:', '', *lines, '', legend(result)])
 
 
 def markdown(result: Mapping[str, Any]) -> str:
     """The table in GitHub's markdown, with its legend."""
-    lines = tables.markdown_grid(*grid(result), words(result))
+    lines = grids.markdown(*grid(result), words(result))
     return '\n'.join([f'{result["task"]}:', '', *lines, '', legend(result)])
 
 

@@ -4,40 +4,54 @@ from transfer_jax.runs import (
     folder,
     grouping,
     hook,
+    model,
+    recorder,
     result,
     runner,
+    scoring,
+    stages,
     study,
     vectorised,
 )
-from transfer_jax.runs.hook import HeldOut, Interrupted, NonFiniteError
-from transfer_jax.runs.runner import (
-    Experiment,
-    NotFinished,
-    Stage,
-    finished,
-    restore,
-    run,
-)
+from transfer_jax.runs.experiment import Experiment, Inputs, Stage
+from transfer_jax.runs.folder import FolderError
+from transfer_jax.runs.hook import Interrupted
+from transfer_jax.runs.model import Model
+from transfer_jax.runs.model import load as load_model
+from transfer_jax.runs.recorder import NonFiniteError
+from transfer_jax.runs.runner import run
+from transfer_jax.runs.scoring import HeldOut, Number, measure_adaptation
+from transfer_jax.runs.stages import NotFinished, finished, restore
 from transfer_jax.runs.study import Study
 from transfer_jax.runs.study import run as run_study
 
 __all__ = [
     'Experiment',
+    'FolderError',
     'HeldOut',
+    'Inputs',
     'Interrupted',
+    'Model',
     'NonFiniteError',
     'NotFinished',
+    'Number',
     'Stage',
     'Study',
     'finished',
     'folder',
     'grouping',
     'hook',
+    'load_model',
+    'measure_adaptation',
+    'model',
+    'recorder',
     'restore',
     'result',
     'run',
     'run_study',
     'runner',
+    'scoring',
+    'stages',
     'study',
     'vectorised',
 ]

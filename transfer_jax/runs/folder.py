@@ -1,12 +1,14 @@
-"""The folder of a run: who owns it, what it is a run of, and its rows.
+"""The run folder: its lock, its config and its rows.
 
-config.json     the config, versions, git revision
+config.json     config, versions, git revision
 metrics.jsonl   training metrics by seed, stage, step
 history.jsonl   evaluations by seed, stage, step
-checkpoints/    seed_S/I_STAGE/
+checkpoints/    seed_S/I_STAGE/STEP/, the newest two
+models/         seed_S/RULE/STEP/, the checkpoint that each selection rule picks
 events/         TensorBoard
-result.json     what the run came to
-report.html     the same for people, with figures/
+result.json     scores by rule
+model.json      how to load the trained model
+report.html     table and figures, the latter also in figures/
 """
 
 import contextlib
@@ -17,10 +19,12 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+FORMAT = 2  # of config.json and result.json
 VERSIONED = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'numpy')
 
 
@@ -30,24 +34,38 @@ class FolderError(ValueError):
 
 @contextlib.contextmanager
 def claim(folder: pathlib.Path, experiment: str, config: Any) -> Iterator[None]:
-    """Own the folder while the block runs; create it, or check that it fits.
+    """Owns the folder while the block runs; creates it, or checks that it fits.
+
+    A block that fails before it has recorded anything leaves no config behind, so that
+    the corrected command may use the folder.
 
     Raises:
       FolderError: it cannot be written, is in use, or holds another experiment or
         config; the message names the fields that differ.
     """
-    with locked(folder, 'run folder', '--run-dir'):
-        _check_config(folder, experiment, config)
-        yield
+    existed = folder.exists()
+    try:
+        with locked(folder, 'run folder', '--run-dir'):
+            fresh = _check_config(folder, experiment, config)
+            try:
+                yield
+            except BaseException:
+                if fresh and not _recorded(folder):
+                    _clear(folder)
+                raise
+    except BaseException:
+        if not existed and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
 
 
 @contextlib.contextmanager
 def locked(folder: pathlib.Path, what: str, flag: str) -> Iterator[None]:
-    """Keep other processes out of a folder, created if need be, while the block runs.
+    """Keeps other processes out of a folder while the block runs; creates it if needed.
 
     Args:
-      what: it is, in messages.
-      flag: by which another may be chosen.
+      what: the folder is, in messages.
+      flag: that chooses another one.
 
     Raises:
       FolderError: it cannot be written, or is in use.
@@ -71,31 +89,76 @@ def locked(folder: pathlib.Path, what: str, flag: str) -> Iterator[None]:
         yield
 
 
-def _check_config(folder: pathlib.Path, experiment: str, config: Any) -> None:
-    own = json.loads(json.dumps(dataclasses.asdict(config)))
-    place = folder / 'config.json'
-    if not place.exists():
-        about = {'experiment': experiment, 'config': own, **provenance()}
-        write_json(place, about)
-        return
-    found = json.loads(place.read_text())
-    if found['experiment'] != experiment:
+def _recorded(folder: pathlib.Path) -> bool:
+    """Whether a run has left anything that another start would resume."""
+    rows = [folder / f'{name}.jsonl' for name in ('history', 'metrics')]
+    return (folder / 'checkpoints').exists() or any(
+        path.exists() and path.stat().st_size for path in rows
+    )
+
+
+def _clear(folder: pathlib.Path) -> None:
+    """Removes what a start writes before it records anything."""
+    for name in ('config.json', 'history.jsonl', 'metrics.jsonl', 'lock'):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / 'events', ignore_errors=True)
+
+
+def plain(config: Any) -> dict:
+    """The fields of a config as JSON has them: lists in place of tuples."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def config_of(kind: type, fields: Mapping[str, Any]) -> Any:
+    """The config whose `plain` fields these are.
+
+    Raises:
+      ValueError: the config has other fields.
+    """
+    names = {field.name for field in dataclasses.fields(kind)}
+    if names != set(fields):
+        differing = ', '.join(sorted(names ^ set(fields)))
+        raise ValueError(
+            f'{kind.__module__}.{kind.__qualname__} has other fields ({differing}): '
+            'the run is of another version of the code'
+        )
+    return kind(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+    )
+
+
+def _check_config(folder: pathlib.Path, experiment: str, config: Any) -> bool:
+    """Whether the folder is new; FolderError where it is of something else."""
+    fields = plain(config)
+    path = folder / 'config.json'
+    if not path.exists():
+        about = {'format': FORMAT, 'experiment': experiment, 'config': fields}
+        write_json(path, {**about, **provenance()})
+        return True
+    written = json.loads(path.read_text())
+    if written.get('format') != FORMAT:
         raise FolderError(
-            f'run folder {folder} holds a run of {found["experiment"]}, not of '
+            f'run folder {folder} was made by another version (git '
+            f'{written.get("git")}): finish it with that version, or choose another '
+            'with --run-dir'
+        )
+    if written['experiment'] != experiment:
+        raise FolderError(
+            f'run folder {folder} holds a run of {written["experiment"]}, not of '
             f'{experiment}; choose another with --run-dir'
         )
-    there = found['config']
-    fields = sorted(set(own) | set(there))
+    there = written['config']
     differ = [
-        f'{name}: {there.get(name)!r} there, {own.get(name)!r} here'
-        for name in fields
-        if own.get(name) != there.get(name)
+        f'{name}: {there.get(name)!r} there, {fields.get(name)!r} here'
+        for name in sorted(set(fields) | set(there))
+        if fields.get(name) != there.get(name)
     ]
     if differ:
         raise FolderError(
             f'run folder {folder} holds a run of another config ({"; ".join(differ)}); '
             'choose another with --run-dir'
         )
+    return False
 
 
 def provenance() -> dict:
@@ -117,8 +180,8 @@ def _git_revision() -> str | None:
     return answer.stdout.strip() or None
 
 
-def write_json(place: pathlib.Path, value: Any, lines: str = '') -> None:
-    """Write whole or not at all.
+def write_json(path: pathlib.Path, value: Any, lines: str = '') -> None:
+    """Writes the file whole or not at all.
 
     Args:
       lines: a key of `value` whose list gets one line for each of its entries.
@@ -127,24 +190,24 @@ def write_json(place: pathlib.Path, value: Any, lines: str = '') -> None:
       FolderError: the disk is full or the folder cannot be written.
     """
     if not lines:
-        _replace(place, json.dumps(value, indent=1) + '\n')
+        _replace(path, json.dumps(value, indent=1) + '\n')
         return
     rest = {key: entry for key, entry in value.items() if key != lines}
     head = json.dumps(rest, indent=1).removesuffix('\n}')
     body = ',\n'.join(f'  {json.dumps(entry)}' for entry in value[lines])
-    _replace(place, f'{head},\n "{lines}": [\n{body}\n ]\n}}\n')
+    _replace(path, f'{head},\n "{lines}": [\n{body}\n ]\n}}\n')
 
 
 class Rows:
     """A .jsonl file of rows keyed by seed, stage and step."""
 
-    def __init__(self, place: pathlib.Path):
-        self.place = place
+    def __init__(self, path: pathlib.Path):
+        self.path = path
 
     def append(self, *rows: Mapping[str, Any]) -> None:
-        """Add rows at the end, on lines of their own."""
+        """Adds rows at the end, one line each."""
         try:
-            with open(self.place, 'ab+') as file:
+            with open(self.path, 'ab+') as file:
                 text = ''.join(json.dumps(row) + '\n' for row in rows)
                 if file.tell():
                     file.seek(-1, os.SEEK_END)
@@ -153,38 +216,38 @@ class Rows:
                 file.write(text.encode())
         except OSError as error:
             raise FolderError(
-                f'cannot write {self.place}: {error.strerror}; make room and start the '
+                f'cannot write {self.path}: {error.strerror}; make room and start the '
                 'same command again'
             ) from error
 
     def read(self) -> list[dict]:
         """All whole rows; a last line cut short by a crash is left out."""
-        if not self.place.exists():
+        if not self.path.exists():
             return []
         rows = []
-        for line in self.place.read_text().splitlines():
+        for line in self.path.read_text().splitlines():
             with contextlib.suppress(json.JSONDecodeError):
                 rows.append(json.loads(line))
         return rows
 
     def rewind(self, seed: int, stage: str, step: int) -> None:
-        """Drop what this seed's stage wrote after `step`: it is going to run again."""
+        """Drops the rows of a seed's stage after `step`, which will run again."""
         rows = [
             row
             for row in self.read()
             if (row['seed'], row['stage']) != (seed, stage) or row['step'] <= step
         ]
-        if rows or self.place.exists():
-            _replace(self.place, ''.join(json.dumps(row) + '\n' for row in rows))
+        if rows or self.path.exists():
+            _replace(self.path, ''.join(json.dumps(row) + '\n' for row in rows))
 
 
-def _replace(place: pathlib.Path, text: str) -> None:
-    part = place.with_name(f'{place.name}.part')
+def _replace(path: pathlib.Path, text: str) -> None:
+    part = path.with_name(f'{path.name}.part')
     try:
         part.write_text(text)
-        os.replace(part, place)
+        os.replace(part, path)
     except OSError as error:
         raise FolderError(
-            f'cannot write {place}: {error.strerror}; make room and start the same '
+            f'cannot write {path}: {error.strerror}; make room and start the same '
             'command again'
         ) from error

@@ -1,8 +1,7 @@
-"""Runs that differ in numbers alone share one program.
+"""Groups runs that differ only in float hyper-parameters, so that they compile once.
 
-Whichever way they run, they compile once; each may be run alone (running.run) or beside
-the others (vectorised.run), resumed, and restored as the run of its own config that
-it is.
+Each may run alone (runner.run) or with the others (vectorised.run). Its folder is that
+of a run of its config in either case, and may be resumed in either way.
 """
 
 import dataclasses
@@ -12,22 +11,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from transfer_jax.runs import runner
+from transfer_jax.runs.experiment import Experiment
 from transfer_jax.training import parallel
 
 
 def share(
-    build: Callable[[Any], runner.Experiment],
+    build: Callable[[Any], Experiment],
     configs: Sequence[Any],
     traced: Sequence[str],
-) -> list[runner.Experiment]:
+) -> list[Experiment]:
     """The experiments of configs that differ in the fields `traced` alone.
 
     Their methods are built inside the trace, from the config with its traced fields
     as arrays. A field that is no real number, such as None, is left as it is.
 
     Raises:
-      ValueError: they differ in another field, or the page cannot be built with a
+      ValueError: they differ in another field, or the experiment cannot be built with a
         traced field, because it branches on its value.
     """
     first = configs[0]
@@ -46,7 +45,7 @@ def share(
         def make(**values):
             return build(dataclasses.replace(first, **values)).stages[i].method
 
-        return parallel.of_values(make)
+        return parallel.with_traced_values(make)
 
     makers = [maker(i) for i in range(len(experiments[0].stages))]
 

@@ -1,31 +1,21 @@
-"""What surrounds the training of a stage: logging, checks, evaluation, saving."""
+"""The hook of a run: when to record, evaluate and save, and when to stop.
 
+One hook serves a run by itself and several runs in one program (runs.vectorised).
+"""
+
+import bisect
 import contextlib
 import signal
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import jax
 import numpy as np
 
-from transfer_jax import evaluation, metrics, selection
-from transfer_jax.runs import folder
-from transfer_jax.training import checkpoint, log, parallel
-from transfer_jax.types import Batch
+from transfer_jax.runs.recorder import NonFiniteError, Recorder, StageRun
+from transfer_jax.training import TrainState, log, parallel
 
 LOG_EVERY = 20  # steps between rows of metrics
-
-
-class HeldOut(NamedTuple):
-    """What an evaluation reads; only the oracle reads `target_test`."""
-
-    source_validation: Sequence[Batch]  # labelled
-    target_train: Sequence[Batch]  # unlabelled
-    target_test: Sequence[Batch]  # labelled
-
-
-class NonFiniteError(ValueError):
-    """A loss is no longer a number."""
 
 
 class Interrupted(Exception):
@@ -36,200 +26,142 @@ class Interrupted(Exception):
         self.number = number
 
 
+class AllFailed(Exception):
+    """None of several runs is left; each has its reason."""
+
+
+class StopSignal:
+    """Attributes: received, the number of the first SIGINT or SIGTERM; None so far."""
+
+    received: int | None = None
+
+
 @contextlib.contextmanager
-def signals() -> Iterator[list[int]]:
-    """A list to which SIGINT and SIGTERM add their number while the block runs."""
-    asked: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
+def stop_signal() -> Iterator[StopSignal]:
+    """Notes SIGINT and SIGTERM while the block runs; the second interrupts at once."""
+    stop = StopSignal()
 
     def note(number, frame):
         del frame
-        if asked:  # the second time, do not wait for the end of the step
+        if stop.received is not None:
             raise KeyboardInterrupt
-        asked.append(number)
+        stop.received = number
 
-    before = {number: signal.signal(number, note) for number in numbers}
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.signal(number, note) for number in numbers}
     try:
-        yield asked
+        yield stop
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
-def measure(predicts, experiment, held_out, *, final: bool = False) -> dict:
-    """One row of a history; the final one of a run has the diagnostics too."""
-    source = _answers(predicts[experiment.validate_as], held_out.source_validation)
-    target = _answers(predicts['target'], held_out.target_train)
-    label = np.concatenate(
-        [
-            np.asarray(batch['label'])[np.asarray(batch['mask']) > 0]
-            for batch in held_out.source_validation
-        ]
-    )
-    features = _comparable(source, target)
-    evidence = selection.Evidence(
-        source['logits'],
-        label,
-        selection.density_ratio(*features),
-        target['logits'],
-        *_probe(predicts['target'], held_out.target_train, target['logits'].argmax(-1)),
-    )
-    test = evaluation.evaluate(
-        predicts['target'], held_out.target_test, metrics.accuracy()
-    )
-    return {
-        **selection.score(evidence),
-        **(selection.diagnose(features[0], label, features[1]) if final else {}),
-        'target_test': test['accuracy'],
-        'target_test_images': test['count'],
-    }
-
-
-class Watch:
-    """The hook of a stage: logs, checks, evaluates, saves, and stops when asked."""
+class RunHook:
+    """Records a stage of one run, or of several that train as one program."""
 
     def __init__(
-        self, experiment, stage, seed, held_out, place, kept, asked, done, quiet=False
+        self,
+        runs: Mapping[int, StageRun],
+        stop: StopSignal,
+        title: str,
+        *,
+        split: Callable[[Any, int], Any] | None = None,
+        on_failure: Callable[[int, NonFiniteError], None] | None = None,
+        quiet: bool = False,
     ):
-        self._experiment, self._stage, self._seed = experiment, stage, seed
-        self._held_out, self._kept, self._asked = held_out, kept, asked
-        self._metrics = folder.Rows(place / 'metrics.jsonl')
-        self._history = folder.Rows(place / 'history.jsonl')
-        for rows in (self._metrics, self._history):
-            rows.rewind(seed, stage.name, done)
-        count = max(1, min(experiment.evaluations, stage.steps))
-        self._evaluate_at = {
-            round(i * stage.steps / count) for i in range(1, count + 1)
-        }
-        self._pending, self.latest = [], {}  # metrics of the last row
-        self._evaluated = 0, None  # a step and its row
-        events = place / 'events' / f'seed_{seed}_{stage.name}'
-        self._events = log.Events(events, done + 1)
-        title = f'{experiment.arm} seed {seed} {stage.name}'
-        self._progress = None if quiet else log.Progress(title, stage.steps, done)
+        """A hook of `fit`.
 
-    def __call__(self, step, state, values):
-        self._pending.append((step, values))
-        evaluates, signalled = step in self._evaluate_at, self._signalled(step)
-        if self.due(step) or signalled:
-            self._flush()
-        if evaluates or signalled:
-            self._check(step, state)
-        if evaluates:
-            row = self._evaluation(step, state)
-            self._history.append(self._labels(step) | row)
-            self._events.write(step, row)
-            self._evaluated = step, row
-            if self._progress is not None:
-                said = {k: row[k] for k in selection.RULES.values() if k is not None}
-                latest = self.latest
-                shown = {k: latest[k] for k in self._stage.shows if k in latest}
-                self._progress.line(step, {**said, **shown})
-        if evaluates or signalled:
-            checkpoint.save(self._kept, state, step)
+        Args:
+          runs: {number: run}, of the same stage and the same steps done.
+          title: for the line of progress.
+          split: (state or metrics (steps, runs), number) -> those of that run. None for
+            a single run.
+          on_failure: called for a run that diverged; the others continue. None raises.
+          quiet: no progress, as in every process but the first.
+        """
+        self._recorders = {number: Recorder(run) for number, run in runs.items()}
+        self._stop, self._on_failure = stop, on_failure
+        self._split = split or (lambda tree, number: tree)
+        run = next(iter(runs.values()))
+        self._steps, self._numbers = run.stage.steps, run.experiment.rules.values()
+        self._logged_metrics = run.stage.logged_metrics
+        count = max(1, min(run.experiment.evaluations, self._steps))
+        self._evaluations = sorted(
+            {round(i * self._steps / count) for i in range(1, count + 1)}
+        )
+        self._progress = None if quiet else log.Progress(title, self._steps, run.done)
+
+    def next_due(self, step: int) -> int:
+        """The first step after `step` that is recorded."""
+        if self._stop.received is not None and jax.process_count() == 1:
+            return step + 1
+        logged = (step // LOG_EVERY + 1) * LOG_EVERY
+        later = bisect.bisect_right(self._evaluations, step)
+        return min([logged, *self._evaluations[later : later + 1]])
+
+    def __call__(
+        self, step: int, state: TrainState, metrics: Mapping[str, np.ndarray]
+    ) -> None:
+        """Records the steps up to `step`; evaluates and saves where that is due.
+
+        Args:
+          metrics: {name: (k, ...)}, of the k steps since the last call.
+
+        Raises:
+          NonFiniteError: a single run diverged.
+          AllFailed: every one of several did.
+          Interrupted: a signal came; everything is saved.
+        """
+        evaluates = step in self._evaluations
+        signalled = self._signalled()
+        for number, recorder in list(self._recorders.items()):
+            try:
+                recorder.record(step, self._split(metrics, number))
+                if evaluates or signalled:
+                    state_of_run = self._split(state, number)
+                    recorder.check(step, state_of_run)
+                    if evaluates:
+                        recorder.evaluate(step, state_of_run)
+                    recorder.save(step, state_of_run, evaluated=evaluates)
+            except NonFiniteError as error:
+                if self._on_failure is None:
+                    raise
+                self._on_failure(number, error)
+                self._recorders.pop(number).close()
+        self._show(step, evaluates)
         if signalled:
-            raise Interrupted(signalled[0])
+            raise Interrupted(signalled)
+        if not self._recorders:
+            raise AllFailed
 
-    def _signalled(self, step) -> tuple[int, ...]:
-        """The signals that have come; of several processes, those of any of them."""
-        if jax.process_count() == 1:
-            return tuple(self._asked)
-        if self.due(step) and parallel.any_process(bool(self._asked)):
-            return tuple(self._asked) or (signal.SIGTERM,)
-        return ()
-
-    def due(self, step: int) -> bool:
-        """Whether a step reads metrics or the state."""
-        return step % LOG_EVERY == 0 or step in self._evaluate_at
-
-    def evaluated(self, step: int) -> dict | None:
-        """The row of the history that was made after a step."""
-        last, row = self._evaluated
-        return row if last == step else None
-
-    def close(self):
-        """Take the progress away and write out the events."""
+    def close(self) -> None:
+        """Takes the progress away and writes out the events."""
         if self._progress is not None:
             self._progress.close()
-        self._events.close()
+        for recorder in self._recorders.values():
+            recorder.close()
 
-    def _labels(self, step):
-        return {'seed': self._seed, 'stage': self._stage.name, 'step': step}
+    def _signalled(self) -> int | None:
+        """The signal that came; of several processes, that of any of them."""
+        if jax.process_count() == 1:
+            return self._stop.received
+        if parallel.any_process(self._stop.received is not None):
+            return self._stop.received or signal.SIGTERM
+        return None
 
-    def _evaluation(self, step, state):
-        method = self._stage.method
-        predicts = {
-            domain: evaluation.bind(method, parallel.local(state), domain)
-            for domain in ('source', 'target')
-        }
-        final = self._stage is self._experiment.stages[-1] and step == self._stage.steps
-        return measure(predicts, self._experiment, self._held_out, final=final)
-
-    def _check(self, step, state):
-        """No parameter that is not a number is ever saved, whatever its loss was."""
-        for name, params in jax.device_get(state.params).items():
-            if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(params)):
-                raise NonFiniteError(
-                    f'parameters of {name!r} are not finite after step {step} of '
-                    f'stage {self._stage.name!r}, seed {self._seed}; the last good '
-                    'checkpoint is kept. A smaller learning rate is the usual cure'
-                )
-
-    def _flush(self):
-        """Fetch the metrics of the steps since the last flush, and check them."""
-        pending, self._pending = jax.device_get(self._pending), []
-        for step, values in pending:
-            for name, value in values.items():
-                if name.endswith('/loss') and not np.all(np.isfinite(value)):
-                    phase = name.rpartition('/')[0]
-                    raise NonFiniteError(
-                        f'the loss of phase {phase!r} is {value} at step {step} of '
-                        f'stage {self._stage.name!r}, seed {self._seed}; the last good '
-                        'checkpoint is kept. A smaller learning rate is the usual cure'
-                    )
-        step, values = pending[-1]
-        row = self.latest = {name: float(value) for name, value in values.items()}
-        self._metrics.append(self._labels(step) | row)
-        self._events.write(step, row)
-        if self._progress is not None:
-            self._progress.update(step, row)
+    def _show(self, step: int, evaluates: bool) -> None:
+        """The progress, with means over the runs; a line that stays at evaluations."""
+        if self._progress is None or not self._recorders:
+            return
+        recorders = self._recorders.values()
+        latest = _mean([recorder.latest for recorder in recorders])
+        self._progress.update(step, latest)
+        if evaluates:
+            row = _mean([recorder.evaluation for recorder in recorders])
+            shown = {rule.name: row[rule.name] for rule in self._numbers if rule.name}
+            logged = {k: latest[k] for k in self._logged_metrics if k in latest}
+            self._progress.line(step, {**(shown or row), **logged})
 
 
-def _answers(predict, batches) -> dict[str, np.ndarray]:
-    return evaluation.extract(predict, batches, ['logits'], where_given=['features'])
-
-
-def _comparable(source, target) -> list[np.ndarray]:
-    """Both domains' features (n, d) and (m, d); logits where they do not compare.
-
-    A closed-form method may have none, or put each domain into a space of its own.
-    """
-    parts = [answers.get('features') for answers in (source, target)]
-    if all(part is not None for part in parts):
-        parts = [part.reshape(len(part), -1) for part in parts]
-        if parts[0].shape[1] == parts[1].shape[1]:
-            return parts
-    return [source['logits'], target['logits']]
-
-
-def _probe(predict, batches, label) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Evidence of mixed images: logits, labels of their dominant images, same or not.
-
-    Args:
-      label: (m,) predicted for the images of the batches.
-    """
-    partners = []
-
-    def mixed():
-        start = 0
-        for batch in batches:
-            stop = start + int(np.sum(np.asarray(batch['mask']) > 0))
-            partner = selection.partners(label[start:stop])
-            partners.append(start + partner)
-            yield selection.mix(batch, partner)
-            start = stop
-
-    logits = _answers(predict, mixed())['logits']
-    partner = np.concatenate(partners)
-    pairs = partner != np.arange(len(label))
-    return logits[pairs], label[pairs], (label == label[partner])[pairs]
+def _mean(rows) -> dict[str, float]:
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

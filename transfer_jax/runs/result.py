@@ -1,74 +1,90 @@
-"""What a run came to: the rows of its history that the rules choose."""
+"""The content of result.json: the numbers of the rows that the rules pick."""
 
-import dataclasses
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
 
-from transfer_jax.runs import folder
 from transfer_jax import selection
+from transfer_jax.runs import folder
+from transfer_jax.runs.experiment import Experiment
 
 
-def summarize(experiment: Any, history: Sequence[dict]) -> dict:
-    """The content of the result.json of a running.Experiment.
+def summarize(experiment: Experiment, history: Sequence[dict]) -> dict:
+    """The content of result.json, from the rows of history.jsonl.
 
-    'target_accuracy' is of each rule's row for each seed, 'validators' of the row that
-    each validator would have chosen, 'diagnostics' are of the last row. A history from
-    before a validator or a diagnostic was there is without it.
+    'scores' are {rule: {number: mean, std and values over seeds}} of the rows that the
+    rules pick, 'steps' the steps of these rows. 'validators' are the same numbers of
+    the row that each validator would pick, with its own scores; 'diagnostics' are of
+    the last row. Validators that not every row has are left out.
     """
-    last_stage = experiment.stages[-1].name if experiment.stages else 'closed_form'
-    runs = []
+    stage = experiment.stages[-1].name
+    by_seed = []
     for seed in experiment.seeds:
-        rows = [r for r in history if (r['seed'], r['stage']) == (seed, last_stage)]
-        runs.append(sorted(rows, key=lambda row: row['step']))
-    lasts = [rows[-1] for rows in runs]
+        rows = [r for r in history if (r['seed'], r['stage']) == (seed, stage)]
+        by_seed.append(sorted(rows, key=lambda row: row['step']))
+    last = [rows[-1] for rows in by_seed]
+    shown = [name for name, number in experiment.numbers.items() if number.in_tables]
+    chosen = {
+        column: [selection.choose(rows, rule) for rows in by_seed]
+        for column, rule in experiment.rules.items()
+    }
+    counts = [experiment.numbers[name].count for name in shown]
     return {
+        'format': folder.FORMAT,
         'experiment': experiment.name,
-        'arm': experiment.arm,
+        'method': experiment.method,
         'task': experiment.task,
         'fast': experiment.fast,
-        'config': dataclasses.asdict(experiment.config),
+        'config': folder.plain(experiment.config),
         **folder.provenance(),
-        'device': f'{os.cpu_count()} cores'
-        if jax.default_backend() == 'cpu'
-        else jax.devices()[0].device_kind,
+        'device': device(),
         'seeds': list(experiment.seeds),
-        'target_test_images': history[-1]['target_test_images'],
-        'target_accuracy': {
-            rule: _accuracy([selection.choose(rows, rule) for rows in runs])
-            for rule in selection.RULES
+        'examples': next((int(last[-1][name]) for name in counts if name), None),
+        'numbers': {name: experiment.numbers[name]._asdict() for name in shown},
+        'rules': {column: rule._asdict() for column, rule in experiment.rules.items()},
+        'steps': {
+            column: [row['step'] for row in rows] for column, rows in chosen.items()
         },
-        'fixed_validator': selection.FIXED,
+        'scores': {
+            column: {name: mean_std([row[name] for row in rows]) for name in shown}
+            for column, rows in chosen.items()
+        },
         'validators': {
-            name: _chosen_by(name, [selection.best(rows, name) for rows in runs])
+            name: _by_validator(name, by_seed, shown)
             for name in selection.VALIDATORS
-            if all(name in row for rows in runs for row in rows)
+            if all(name in row for rows in by_seed for row in rows)
         },
         'diagnostics': {
-            name: _spread([row[name] for row in lasts])
+            name: mean_std([row[name] for row in last])
             for name in selection.DIAGNOSTICS
-            if all(name in row for row in lasts)
+            if all(name in row for row in last)
         },
     }
 
 
-def _accuracy(rows) -> dict:
-    """Target accuracy of a row of each seed."""
-    spread = _spread([row['target_test'] for row in rows])
-    return {**spread, 'steps': [row['step'] for row in rows]}
+def device() -> str:
+    """What the run was trained on: '2 cores', or the kind of the accelerator."""
+    if jax.default_backend() == 'cpu':
+        return f'{os.cpu_count()} cores'
+    return jax.devices()[0].device_kind
 
 
-def _chosen_by(validator, rows) -> dict:
-    """Their target accuracy, and the scores by which they were chosen."""
-    return {**_accuracy(rows), 'scores': [row[validator] for row in rows]}
-
-
-def _spread(values) -> dict:
+def mean_std(values: Sequence[float]) -> dict:
+    """Mean and standard deviation over seeds; of one seed there is none."""
     return {
         'mean': float(np.mean(values)),
         'std': float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        'values': values,
+        'values': list(values),
+    }
+
+
+def _by_validator(validator, by_seed, shown) -> dict:
+    """What the rows with its highest scores have, and these scores."""
+    rows = [selection.best(rows, validator) for rows in by_seed]
+    return {
+        'steps': [row['step'] for row in rows],
+        'scores': [row[validator] for row in rows],
+        **{name: mean_std([row[name] for row in rows]) for name in shown},
     }

@@ -1,19 +1,19 @@
-"""Choosing a model without target labels.
+"""Model selection without target labels.
 
-A run is evaluated about 20 times; each time is a row of its history, and a rule picks
-a row. Validators score the evidence that is allowed: held-out labelled source images
-and unlabelled target training images. The oracle alone looks at target labels, and is
-reported to show what choosing costs. Diagnostics say, once per run, how far apart the
-domains are in the end; no rule reads them.
+A run is evaluated about 20 times. Each evaluation adds a row to its history, and a rule
+picks one of the rows. Validators score what is allowed as evidence: held-out labelled
+source images and unlabelled target training images. Only the oracle uses target labels;
+it is reported to show the cost of selecting without them. Diagnostics measure, once per
+run, how far apart the domains are at the end; no rule reads them.
 """
 
 from transfer_jax.selection.circular import circular_validation
 from transfer_jax.selection.diagnostics import DIAGNOSTICS, diagnose
 from transfer_jax.selection.mixing import mix, partners
-from transfer_jax.selection.rules import RULES, best, choose
+from transfer_jax.selection.rules import LAST, RULES, Rule, best, choose
 from transfer_jax.selection.validators import (
     FIXED,
-    MOST,
+    MAX_IMAGES,
     VALIDATORS,
     Evidence,
     score,
@@ -23,8 +23,10 @@ from transfer_jax.selection.weights import density_ratio
 __all__ = [
     'DIAGNOSTICS',
     'FIXED',
-    'MOST',
+    'LAST',
+    'MAX_IMAGES',
     'RULES',
+    'Rule',
     'VALIDATORS',
     'Evidence',
     'best',

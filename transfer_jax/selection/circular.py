@@ -1,4 +1,4 @@
-"""Circular validation: whether labels that went to the target find their way back."""
+"""Circular validation: adapt to the target, then back, and score on the source."""
 
 from collections.abc import Callable
 
@@ -15,22 +15,23 @@ def circular_validation(
     held_out: np.ndarray,
     held_out_label: np.ndarray,
 ) -> float:
-    """Accuracy on the source of the method taught by its own target predictions.
+    """Source accuracy of the method trained on its own predictions for the target.
 
-    The method adapts from the source to the target and labels it. Then the domains
-    change places: the same method with the same hyper-parameters adapts from the target
-    with those labels back to the source, whose predictions are compared with the truth
-    (Bruzzone and Marconcini, TPAMI 2010, section 5; Zhong et al., ECML 2010).
+    The method adapts from the source to the target and labels the target. Then the
+    domains swap roles: the same method, with the same hyper-parameters, adapts from the
+    target with those labels back to the source. Its source predictions are compared
+    with the truth (Bruzzone and Marconcini, TPAMI 2010, section 5; Zhong et al., ECML
+    2010).
 
-    Deviation: as Zhong et al., and unlike Bruzzone and Marconcini, only source examples
-    that the first fit has not seen are counted.
+    Deviation: as in Zhong et al., and unlike Bruzzone and Marconcini, only source
+    examples that the first fit did not see are scored.
 
     Args:
-      adapt: (x (n, d), label (n,), target (m, d)) -> predicted labels (m,); labels
-        of -1 are unknown.
-      source: (n, d) and `label` (n,), what the first fit sees.
-      held_out: (k, d) and `held_out_label` (k,), source examples that it does not see.
+      adapt: (x (n, d), label (n,), target (m, d)) -> predicted labels (m,); a label
+        of -1 means unknown.
+      source: (n, d), with `label` (n,), the source examples of the first fit.
+      held_out: (k, d), with `held_out_label` (k,), source examples it does not see.
     """
-    there = adapt(source, label, target)
-    back = adapt(target, there, np.concatenate([held_out, source]))
-    return float(np.mean(back[: len(held_out)] == held_out_label))
+    target_label = adapt(source, label, target)
+    predicted = adapt(target, target_label, np.concatenate([held_out, source]))
+    return float(np.mean(predicted[: len(held_out)] == held_out_label))

@@ -1,7 +1,7 @@
-"""How far apart the domains are, and whether labels find their way back; once per run.
+"""Domain distances and reverse validation of the final features, once per run.
 
-They look at features of held-out source and unlabelled target images, and choose
-nothing within a run.
+They use features of held-out source and unlabelled target images, and select nothing
+within a run.
 """
 
 import numpy as np
@@ -28,19 +28,19 @@ def diagnose(
 
 
 def a_distance(source: np.ndarray, target: np.ndarray) -> float:
-    """Proxy A-distance 2 (1 - 2 err), from 0 (alike) to 2 (told apart without error).
+    """Proxy A-distance 2 (1 - 2 err), from 0 (inseparable) to 2 (separable domains).
 
-    err is the error of a linear SVM between the domains, fitted on one half of the
-    images and measured on the other (Ben-David et al., NeurIPS 2007). It is the mean of
-    the two domains' errors, which may differ in size, on the directions of
-    `projection.project`. Worse than chance counts as chance.
+    err is the error of a linear SVM that separates the domains, fitted on one half of
+    the images and measured on the other (Ben-David et al., NeurIPS 2007). It is the
+    mean of the errors on the two domains, so their sizes do not matter, and uses the
+    directions of `projection.project`. Worse than chance counts as chance.
     """
     from sklearn import svm  # 1 s: only where it is used
 
     if min(len(source), len(target)) < 2:
         return 0.0
     parts = projection.project(source, target)
-    # Every other image: neighbours in a data set are often of one class.
+    # Every other image, because neighbours in a data set often share a class.
     fitted, measured = [part[::2] for part in parts], [part[1::2] for part in parts]
     domain = np.repeat([0, 1], [len(part) for part in fitted])
     machine = svm.LinearSVC(class_weight='balanced', dual=False)
@@ -61,9 +61,9 @@ def mmd(source: np.ndarray, target: np.ndarray) -> float:
     x -= x.mean(0)
     square = np.einsum('ij,ij->i', x, x)
     distance = np.maximum(square[:, None] + square - 2 * (x @ x.T), 0)
-    apart = distance[np.triu_indices(len(x), 1)]
-    # Most images may be one point, as dead units make them.
-    width = np.median(apart) or np.mean(apart)
+    pairs = distance[np.triu_indices(len(x), 1)]
+    # The median is 0 if most images coincide, as with dead units.
+    width = np.median(pairs) or np.mean(pairs)
     if not width > 0:
         return 0.0
     kernel = np.exp(distance / (-2 * width))
@@ -74,15 +74,15 @@ def mmd(source: np.ndarray, target: np.ndarray) -> float:
 def reverse_validation_linear(
     source: np.ndarray, label: np.ndarray, target: np.ndarray
 ) -> float:
-    """Source accuracy of a linear classifier taught by target pseudo-labels.
+    """Source accuracy of a linear classifier trained on target pseudo-labels.
 
-    One logistic regression is fitted on the source and predicts the target; another,
-    fitted on those predictions, is measured on the source (Zhong et al., ECML 2010,
-    reverse validation). Both see the directions of `projection.project`.
+    One logistic regression is fitted on the source and predicts the target; another is
+    fitted on those predictions and scored on the source (Zhong et al., ECML 2010,
+    reverse validation). Both use the directions of `projection.project`.
 
-    Deviation: the features stay as they are. The paper, and Ganin et al. (JMLR 2016),
-    train the whole method again from target to source; this asks only whether classes
-    lie alike in the two domains' features.
+    Deviation: the features are fixed. The paper, and Ganin et al. (JMLR 2016), train
+    the whole method again from target to source. This measures only whether the classes
+    are arranged alike in the features of the two domains.
     """
     xs, xt = projection.project(source, target)
     pseudo = _classifier(xs, label)(xt)
@@ -90,7 +90,7 @@ def reverse_validation_linear(
 
 
 def _classifier(x, label):
-    """f(x) -> labels, of a logistic regression or, with one class, that class."""
+    """f(x) -> labels, by logistic regression, or always the class if there is one."""
     from sklearn import linear_model  # 1 s: only where it is used
 
     if len(np.unique(label)) == 1:

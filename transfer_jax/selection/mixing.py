@@ -1,42 +1,43 @@
-"""Mixed target images, MixVal's probes: which images, and their mixture."""
+"""Mixed target images, the probes of MixVal: which pairs, and how they are mixed."""
 
 import numpy as np
 
 from transfer_jax.types import Batch
 
-DOMINANT = 0.55  # share of the image whose prediction the mixture is to keep
+DOMINANT = 0.55  # weight of the image whose prediction the mixture should keep
 
 
 def partners(label: np.ndarray) -> np.ndarray:
-    """(n,) which image each one of a batch is mixed with, by predicted labels (n,).
+    """(n,) the image to mix with each image of a batch, by predicted labels (n,).
 
-    Along the images sorted by label, every other one has the next of its class; the
-    ones between have images of other classes, those of one class evenly spread over
-    all that are not of it. Where a class has but one image, or the batch but one
-    class, the pairs are of the kind that is left; an only image is its own partner.
+    The images are sorted by label. Every other one is paired with the next of its
+    class. The others are paired with images of other classes; the partners of one
+    class are spaced evenly over all images outside it. If a class has only one image,
+    or the batch only one class, all its pairs are of the remaining kind. The image of a
+    batch of one is its own partner.
     """
     count = len(label)
     order = np.argsort(label, kind='stable')
     _, first, size = np.unique(label[order], return_index=True, return_counts=True)
     first, size = np.repeat(first, size), np.repeat(size, size)
-    place = np.arange(count)
-    step = place - first  # within its class
+    position = np.arange(count)
+    step = position - first  # within its class
     within = first + (step + 1) % size
     across = (first + size + step * (count - size) // size) % max(count, 1)
-    inside = (size == count) | ((size > 1) & (place % 2 == 0))
-    answer = np.empty_like(place)
-    answer[order] = order[np.where(inside, within, across)]
-    return answer
+    same_class = (size == count) | ((size > 1) & (position % 2 == 0))
+    partner = np.empty_like(position)
+    partner[order] = order[np.where(same_class, within, across)]
+    return partner
 
 
 def mix(batch: Batch, partner: np.ndarray) -> Batch:
     """The batch with 0.55 of each image and 0.45 of its partner.
 
-    Whatever is neither 'label' nor 'mask' is taken for images or feature vectors.
+    Every entry except 'label' and 'mask' is mixed, images and feature vectors alike.
 
     Args:
-      batch: with a 'mask' (b,), 0 where an image is padding; padding stays.
-      partner: (n,) for the n images that are no padding.
+      batch: with a 'mask' (b,), 0 where an image is padding; padding is not mixed.
+      partner: (n,) for the n images that are not padding.
     """
     rows = np.flatnonzero(np.asarray(batch['mask']) > 0)
     mixed = dict(batch)

@@ -1,20 +1,20 @@
-"""Features of two domains on few common directions, for what is fitted on them."""
+"""Projection of two domains' features onto few common directions."""
 
 import numpy as np
 from scipy import linalg
 
 DIRECTIONS = 64
-WIDE = 1024  # features beyond which directions are looked for among SKETCH
-SKETCH = 128
-EXAMPLES = 10  # a direction, at least
+WIDE = 1024  # with more features, directions are sought within a sketch
+SKETCH = 128  # dimension of the sketch
+EXAMPLES_PER_DIRECTION = 10  # at least
 
 
 def project(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Principal directions of both domains' standardised features, (n, k) and (m, k).
 
-    Features that do not move are left out, and each other one gets mean 0 and standard
-    deviation 1 over both domains. k is at most 64 and a tenth of n + m; the first
-    direction gets standard deviation 1. Float64.
+    Constant features are dropped. All others are scaled to mean 0 and standard
+    deviation 1 over both domains. k is at most 64 and at most a tenth of n + m. The
+    direction of largest variance is scaled to standard deviation 1. Float64.
 
     Raises:
       ValueError: a feature is not finite.
@@ -24,24 +24,24 @@ def project(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndar
     if not np.all(np.isfinite(x)):
         raise ValueError('features are not finite')
     mean, scale = x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64)
-    moves = scale > 1e-6 * np.abs(x).max(0)
-    if not np.any(moves):
+    varies = scale > 1e-6 * np.abs(x).max(0)
+    if not np.any(varies):
         x = np.zeros((len(x), 1))
         return x[: len(source)], x[len(source) :]
-    x = x[:, moves] - mean[moves].astype(np.float32)
-    x /= scale[moves].astype(np.float32)
+    x = x[:, varies] - mean[varies].astype(np.float32)
+    x /= scale[varies].astype(np.float32)
     if x.shape[1] > WIDE:
         x = x @ _range(x)
     x = x.astype(np.float64)
     width = x.shape[1]
-    count = max(1, min(DIRECTIONS, width, len(x) // EXAMPLES))
-    kept = [width - count, width - 1]
-    value, vector = linalg.eigh(x.T @ x / len(x), subset_by_index=kept)
+    count = max(1, min(DIRECTIONS, width, len(x) // EXAMPLES_PER_DIRECTION))
+    largest = [width - count, width - 1]
+    value, vector = linalg.eigh(x.T @ x / len(x), subset_by_index=largest)
     x = x @ vector / np.sqrt(value[-1])
     return x[: len(source)], x[len(source) :]
 
 
 def _range(x: np.ndarray) -> np.ndarray:
-    """(d, 128) orthonormal: where x'x takes random directions (Halko et al. 2011)."""
+    """(d, 128) orthonormal basis of x'x times random vectors (Halko et al. 2011)."""
     random = np.random.default_rng(0).standard_normal((x.shape[1], SKETCH), np.float32)
     return np.linalg.qr(x.T @ (x @ random))[0]

@@ -1,46 +1,55 @@
-"""Which row of a history a rule picks."""
+"""Selection rules: which row of a history each one picks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from transfer_jax.selection import validators
 
-# {column of a table: key of a history row}; 'last' needs none.
-RULES: dict[str, str | None] = {
-    'last': None,
-    'source_validation': 'source_validation',
-    'fixed_validator': validators.FIXED,
-    'oracle': 'target_test',
+
+class Rule(NamedTuple):
+    """Picks the row of a history that is best by one of its numbers."""
+
+    name: str | None  # the number; None picks the last row
+    best: Literal['max', 'min'] = 'max'
+    oracle: bool = False  # the number is made from target labels
+
+
+LAST = Rule(None)
+# {column of a table: rule}
+RULES: Mapping[str, Rule] = {
+    'last': LAST,
+    'source_validation': Rule('source_validation'),
+    'fixed_validator': Rule(validators.FIXED),
+    'oracle': Rule('target_test', oracle=True),
 }
 
 
-def choose(history: Sequence[dict], rule: str) -> dict:
-    """The row that a rule picks; ties go to the later row, NaN never wins.
-
-    Raises:
-      ValueError: an empty history or an unknown rule.
-    """
-    if rule not in RULES:
-        raise ValueError(f'no rule {rule!r}; there are: {", ".join(RULES)}')
-    if not history:
-        raise ValueError('the history has no rows to choose from')
-    column = RULES[rule]
-    return history[-1] if column is None else best(history, column)
-
-
-def best(history: Sequence[dict], column: str) -> dict:
-    """The row with the highest value; ties go to the later row, NaN never wins.
+def choose(history: Sequence[dict], rule: Rule) -> dict:
+    """The row that a rule picks. Ties go to the later row; NaN never wins.
 
     Raises:
       ValueError: an empty history.
     """
     if not history:
         raise ValueError('the history has no rows to choose from')
+    if rule.name is None:
+        return history[-1]
+    sign = 1 if rule.best == 'max' else -1
 
     def rank(indexed):
         index, row = indexed
-        value = row[column]
+        value = sign * row[rule.name]
         return (-np.inf if np.isnan(value) else value, index)
 
     return max(enumerate(history), key=rank)[1]
+
+
+def best(history: Sequence[dict], name: str) -> dict:
+    """The row with the highest value of a number.
+
+    Raises:
+      ValueError: an empty history.
+    """
+    return choose(history, Rule(name))

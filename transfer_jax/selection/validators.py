@@ -1,8 +1,8 @@
-"""Scores of a model from what may be looked at; higher is better.
+"""Scores of a model from the allowed evidence; higher is better.
 
-Every validator is a pure function of the evidence of one evaluation. Those of other
-papers stand here as they were published, apart from what their docstrings say, so that
-they can be compared; FIXED is the one that was fixed in advance.
+Every validator is a pure function of the evidence of one evaluation. Validators from
+papers follow the publication, except for the deviations in their docstrings, so that
+they can be compared. FIXED is the validator that was fixed in advance.
 """
 
 from collections.abc import Callable
@@ -14,20 +14,20 @@ from scipy import special
 
 from transfer_jax import ops
 
-MOST = 2000  # images of each domain that validators see
+MAX_IMAGES = 2000  # of each domain, for the validators
 TEMPERATURE = 0.05  # of soft neighbourhoods
 
 
 class Evidence(NamedTuple):
-    """What validators may look at: n source, m target images, k mixed ones."""
+    """What validators may use: n source images, m target images, k mixed ones."""
 
     source_logits: np.ndarray  # (n, c) of held-out source images
     source_label: np.ndarray  # (n,)
-    source_weight: np.ndarray  # (n,) target over source density, see density_ratio
+    source_weight: np.ndarray  # (n,) p_target / p_source, see density_ratio
     target_logits: np.ndarray  # (m, c) of unlabelled target training images
     mixed_logits: np.ndarray  # (k, c) of pairs of those target images, see mixing
-    mixed_label: np.ndarray  # (k,) predicted for the image that dominates the pair
-    mixed_same: np.ndarray  # (k,) whether the other one was predicted the same
+    mixed_label: np.ndarray  # (k,) predicted for the dominant image of the pair
+    mixed_same: np.ndarray  # (k,) whether both images of the pair have that label
 
 
 Validator = Callable[[Evidence], float]
@@ -35,20 +35,20 @@ Validator = Callable[[Evidence], float]
 
 def source_validation(evidence: Evidence) -> float:
     """Accuracy on held-out source images."""
-    return float(np.mean(_right(evidence)))
+    return float(np.mean(_correct(evidence)))
 
 
 def iwcv(evidence: Evidence) -> float:
-    """Importance-weighted validation: sum_i w_i [right_i] / sum_i w_i.
+    """Importance-weighted validation: sum_i w_i [correct_i] / sum_i w_i.
 
     w_i is the density ratio p_target / p_source at the features of source image i
     (Sugiyama et al., JMLR 2007, with the 0-1 loss, on one held-out part).
 
-    Deviation: the paper divides by n, which for the true ratio comes to the same in
-    the limit. A fitted ratio does not average to 1, and where the domains can be told
-    apart it nears 0: divided by n, that alone would decide between models.
+    Deviation: the paper divides by n, which for the true ratio is the same in the
+    limit. A fitted ratio does not average to 1, and it approaches 0 where the domains
+    are separable. Divided by n, that alone would decide between models.
     """
-    return float(np.average(_right(evidence), weights=evidence.source_weight))
+    return float(np.average(_correct(evidence), weights=evidence.source_weight))
 
 
 def dev(evidence: Evidence) -> float:
@@ -56,10 +56,10 @@ def dev(evidence: Evidence) -> float:
 
     -(mean(w l) + eta mean(w) - eta), eta = -cov(w l, w) / var(w), with the 0-1 loss l
     and the density ratio w, whose mean is 1 (You et al., ICML 2019; sample covariance
-    and variance as in their code). Equal weights leave eta at 0.
+    and variance as in their code). With equal weights eta is 0.
     """
     weight = evidence.source_weight
-    weighted = weight * ~_right(evidence)
+    weighted = weight * ~_correct(evidence)
     eta = 0.0
     if np.ptp(weight) > 1e-9 * np.max(weight):
         eta = -np.cov(weighted, weight)[0, 1] / np.var(weight, ddof=1)
@@ -79,8 +79,8 @@ def information_maximization(evidence: Evidence) -> float:
 def bnm(evidence: Evidence) -> float:
     """Batch nuclear norm ||P||_* / m of the target's class probabilities P (m, c).
 
-    High where predictions are confident and of many classes (Cui et al., CVPR 2020,
-    whose loss is minus this on a batch; here it is over all images at once).
+    High where predictions are confident and diverse (Cui et al., CVPR 2020, whose loss
+    is minus this norm on a batch; here it is over all images at once).
     """
     p = _probability(evidence.target_logits)
     if not np.all(np.isfinite(p)):
@@ -91,17 +91,17 @@ def bnm(evidence: Evidence) -> float:
 def snd(evidence: Evidence) -> float:
     """Soft neighbourhood density: mean entropy of similarities among target images.
 
-    With f_i the class probabilities of image i, of length 1, and tau = 0.05,
+    With f_i the class probabilities of image i, scaled to length 1, and tau = 0.05,
       P_ij = exp(f_i.f_j / tau) / sum_{k != i} exp(f_i.f_k / tau),  j != i,
     the score is -mean_i sum_{j != i} P_ij log P_ij in nats (Saito et al., ICCV 2021,
-    on softmax outputs, not on features, as their code evaluates). It does not see a
-    collapse onto one class: that is its maximum.
+    on softmax outputs rather than features, as in their code). It cannot detect a
+    collapse onto one class, where it has its maximum.
     """
     f = _probability(evidence.target_logits).astype(np.float32)
     f /= np.linalg.norm(f, axis=1, keepdims=True)
     if len(f) < 2:
         return 0.0
-    similarity = (f @ f.T - 1) / np.float32(TEMPERATURE)  # at most 0: nothing overflows
+    similarity = (f @ f.T - 1) / np.float32(TEMPERATURE)  # at most 0: no overflow
     density = np.exp(similarity)
     np.fill_diagonal(density, 0)
     total = density.sum(1, dtype=np.float64)
@@ -111,27 +111,27 @@ def snd(evidence: Evidence) -> float:
 
 
 def mixval_intra(evidence: Evidence) -> float:
-    """MixVal's probe of density: agreement on pairs predicted to be of one class."""
+    """MixVal's density probe: agreement on pairs predicted to be of one class."""
     return _agreement(evidence, evidence.mixed_same)
 
 
 def mixval_inter(evidence: Evidence) -> float:
-    """MixVal's probe of boundaries: agreement on pairs predicted to be of two."""
+    """MixVal's boundary probe: agreement on pairs predicted to be of two classes."""
     return _agreement(evidence, ~evidence.mixed_same)
 
 
 def mixval(evidence: Evidence) -> float:
-    """MixVal: how often a mixed image is predicted as its dominant image was.
+    """MixVal: how often a mixed image gets the label predicted for its dominant image.
 
-    For x = 0.55 x_a + 0.45 x_b, the share of pairs with y(x) = y(x_a), by itself for
-    pairs with y(x_a) = y(x_b) and for the others, and the mean of the two (Hu et al.,
-    NeurIPS 2023). A probe without pairs counts 0, so that a collapse onto one class
-    does not win.
+    For x = 0.55 x_a + 0.45 x_b, the share of pairs with y(x) = y(x_a), computed
+    separately for the pairs with y(x_a) = y(x_b) and for the others, then averaged (Hu
+    et al., NeurIPS 2023). A probe without pairs scores 0, so that a collapse onto one
+    class does not win.
 
-    Deviations: half of the images are probes of the one kind and half of the other, in
-    one pass, where the authors' code makes a pass for each; and it prints the two
-    without joining them. Both are columns of the history, so that they can also be
-    joined by their ranks.
+    Deviations: half of the images are probes of one kind and half of the other, in one
+    pass, where the authors' code makes a pass for each kind. Their code prints the two
+    scores without combining them. Both are also columns of the history, so they can be
+    combined by their ranks instead.
     """
     return (mixval_intra(evidence) + mixval_inter(evidence)) / 2
 
@@ -148,16 +148,16 @@ VALIDATORS: dict[str, Validator] = {
     'mixval_intra': mixval_intra,
     'mixval_inter': mixval_inter,
 }
-FIXED = 'information_maximization'  # fixed in advance, for every table
+FIXED = 'information_maximization'  # chosen in advance, for every table
 
 
 def score(evidence: Evidence) -> dict[str, float]:
-    """Every validator's score."""
+    """The score of every validator."""
     return {name: validator(evidence) for name, validator in VALIDATORS.items()}
 
 
-def _right(evidence: Evidence) -> np.ndarray:
-    """(n,) whether the prediction on a source image is right."""
+def _correct(evidence: Evidence) -> np.ndarray:
+    """(n,) whether the prediction for each source image is correct."""
     return evidence.source_logits.argmax(-1) == evidence.source_label
 
 

@@ -4,20 +4,20 @@ import numpy as np
 
 from transfer_jax.selection import projection
 
-LARGEST = 50.0  # logarithm of odds; beyond it nothing is told apart
+MAX_LOG_ODDS = 50.0  # larger log odds carry no information
 
 
 def density_ratio(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """(n,) p_target / p_source at each source image, from features (n, d) and (m, d).
 
-    n / m * P(target | x) / P(source | x), with P from a logistic regression that tells
-    the domains apart (Bickel et al., ICML 2007; You et al., ICML 2019). NaN
-    where features are not finite.
+    n / m * P(target | x) / P(source | x), with P from a logistic regression that
+    separates the domains (Bickel et al., ICML 2007; You et al., ICML 2019). NaN where
+    features are not finite.
 
-    Deviations: You et al. fit on training images and choose the regularisation by the
-    accuracy on some left out. Here it is fitted on the images that it weighs, on at
-    most 64 directions (see projection) with the penalty |w|^2 / 2: a run does this 20
-    times.
+    Deviations: You et al. fit on training images and choose the regularisation by
+    held-out accuracy. Here the regression is fitted on the very images it weights, on
+    at most 64 directions (see projection), with the penalty |w|^2 / 2, because a run
+    does this 20 times.
     """
     from sklearn import linear_model  # 1 s: only where it is used
 
@@ -27,5 +27,5 @@ def density_ratio(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     domain = np.repeat([0, 1], [len(xs), len(xt)])
     regression = linear_model.LogisticRegression(solver='newton-cholesky')
     regression.fit(np.concatenate([xs, xt]), domain)
-    odds = np.clip(regression.decision_function(xs), -LARGEST, LARGEST)
-    return len(xs) / len(xt) * np.exp(odds)
+    log_odds = np.clip(regression.decision_function(xs), -MAX_LOG_ODDS, MAX_LOG_ODDS)
+    return len(xs) / len(xt) * np.exp(log_odds)

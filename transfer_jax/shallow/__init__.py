@@ -1,4 +1,4 @@
-"""Closed-form methods: fitted pytrees that predict as deep methods do."""
+"""Shallow methods: fitted pytrees that predict in the same form as deep methods."""
 
 from transfer_jax.shallow.adaptive_svm import adaptive_svm
 from transfer_jax.shallow.class_means import nearest_class_mean, prototypes

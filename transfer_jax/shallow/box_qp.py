@@ -1,4 +1,4 @@
-"""Convex quadratic programs over a box and one bound on the sum."""
+"""Convex quadratic programs over a box, with bounds on the sum."""
 
 from typing import NamedTuple
 
@@ -10,17 +10,17 @@ from transfer_jax.types import Array
 
 ROUNDS = 200  # at most
 PRODUCTS = 50  # at most, of conjugate gradients in one round
-SHARE = 0.1  # of a face's gradient that its conjugate gradients may leave
+SHARE = 0.1  # of a face's gradient, left by its conjugate gradients
 HALVINGS = 30  # at most, along one step
-DECREASE = 1e-4  # share of the linear decrease that a step must bring
+DECREASE = 1e-4  # share of the linear decrease that a step must achieve
 
 
 class Solution(NamedTuple):
-    """Where the search ended."""
+    """The final point of the search."""
 
     x: Array  # (n,)
     residual: Array  # (), max |x - P(x - gradient)|, 0 at the minimum
-    products: Array  # (), with the matrix
+    products: Array  # (), number of products with the matrix
 
 
 class _State(NamedTuple):
@@ -36,9 +36,9 @@ class _State(NamedTuple):
 def project(v: Array, upper: Array, low: Array, high: Array) -> Array:
     """The nearest x with 0 <= x <= upper and low <= sum x <= high, (n,) -> (n,).
 
-    It is clip(v - t, 0, upper), where t = 0 if that sum is within its bounds and
-    otherwise makes it meet the one that it violates. Bisection brackets t until it is
-    known which entries are clipped; the sum is linear in t from there.
+    It is clip(v - t, 0, upper). If the sum is within its bounds for t = 0, then t = 0;
+    otherwise t makes the sum equal to the bound that it violates. Bisection brackets t
+    until the clipped entries are known; from there the sum is linear in t.
     """
 
     def clipped(shift):
@@ -57,11 +57,11 @@ def project(v: Array, upper: Array, low: Array, high: Array) -> Array:
 
     left, right = jax.lax.fori_loop(0, 60, halve, start)
     shift = (left + right) / 2
-    moved = clipped(shift)
-    free = (moved > 0) & (moved < upper)
+    x = clipped(shift)
+    free = (x > 0) & (x < upper)
     count = jnp.sum(free)
-    shift += (jnp.sum(moved) - goal) / jnp.where(count > 0, count, 1)
-    # Rounding of a sum that is met already must not lift entries off their bounds.
+    shift += (jnp.sum(x) - goal) / jnp.where(count > 0, count, 1)
+    # If the sum is met already, rounding must not move entries off their bounds.
     met = jnp.abs(total - goal) <= 1e-12 * jnp.abs(goal)
     return clipped(jnp.where(met, 0, shift))
 
@@ -77,11 +77,11 @@ def minimise(
 ) -> Solution:
     """Minimises 1/2 x^T M x - l^T x with 0 <= x <= upper, low <= sum x <= high.
 
-    Gradient projection finds out which bounds hold with equality, conjugate gradients
-    minimise over the face of the others, and the step to that minimum is projected
-    (More and Toraldo, SIAM J. Optimization 1991). The objective falls with every step.
-    It ends where max |x - P(x - gradient)| <= `tolerance`, with P the projection onto
-    the constraints: that is 0 exactly where the KKT conditions hold.
+    Gradient projection identifies the bounds that hold with equality. Conjugate
+    gradients minimise over the face of the free entries, and the step to that minimum
+    is projected (More and Toraldo, SIAM J. Optimization 1991). The objective falls with
+    every step. The search ends when max |x - P(x - gradient)| <= `tolerance`, with P
+    the projection onto the constraints; this is 0 exactly if the KKT conditions hold.
 
     Args:
       matrix: (n, n) symmetric, positive semidefinite.
@@ -100,34 +100,34 @@ def minimise(
         return jnp.max(jnp.abs(x - onto(x - gradient)))
 
     def face(x, gradient):
-        """Projector onto the directions that keep the constraints that hold."""
+        """Projector onto the directions that keep the active constraints."""
         free = (x > 0) & (x < upper)
         total = jnp.sum(x)
         width = 1e-12 * jnp.sum(jnp.abs(x))
-        # The sum is held at a bound only while the gradient pushes it outwards.
+        # The sum is fixed at a bound only while the gradient pushes it outwards.
         count = jnp.sum(free)
         mean = jnp.sum(jnp.where(free, gradient, 0)) / jnp.where(count > 0, count, 1)
-        held = ((total <= low + width) & (mean > 0)) | (
+        fixed = ((total <= low + width) & (mean > 0)) | (
             (total >= high - width) & (mean < 0)
         )
 
         def along(v):
             v = jnp.where(free, v, 0)
             mean = jnp.sum(v) / jnp.where(count > 0, count, 1)
-            return jnp.where(free & held, v - mean, v)
+            return jnp.where(free & fixed, v - mean, v)
 
         return along
 
     def search(x, gradient, step, length):
-        """The first of `length`, half of it, ... whose projection lowers enough."""
+        """The first of `length`, its half, ... whose projection decreases enough."""
 
         def attempt(length):
-            reached = onto(x + length * step)
-            moved = reached - x
-            image = product(moved)
-            slope = gradient @ moved
-            change = slope + 0.5 * moved @ image
-            return reached, image, change <= DECREASE * slope, slope
+            trial = onto(x + length * step)
+            difference = trial - x
+            image = product(difference)
+            slope = gradient @ difference
+            change = slope + 0.5 * difference @ image
+            return trial, image, change <= DECREASE * slope, slope
 
         def going(state):
             *_, good, slope, count = state
@@ -140,15 +140,15 @@ def minimise(
 
         state = (length, *attempt(length), 0)
         state = jax.lax.while_loop(going, advance, state)
-        _, reached, image, good, slope, count = state
+        _, trial, image, good, slope, count = state
         good = good & (slope < 0)
-        x = jnp.where(good, reached, x)
+        x = jnp.where(good, trial, x)
         return x, jnp.where(good, gradient + image, gradient), good, count + 1
 
     def within(gradient, along):
-        """Conjugate gradients for the minimum over the face, from 0."""
-        right = along(-gradient)
-        first = right @ right
+        """Conjugate gradients for the minimum over the face, starting at 0."""
+        rhs = along(-gradient)
+        first = rhs @ rhs
         enough = jnp.maximum(SHARE**2 * first, (0.1 * tolerance) ** 2)
 
         def going(state):
@@ -156,30 +156,31 @@ def minimise(
             return (error > enough) & (count < PRODUCTS)
 
         def advance(state):
-            step, left, direction, error, count = state
+            step, residual, direction, error, count = state
             image = along(product(direction))
-            bend = direction @ image
-            length = error / jnp.where(bend > 0, bend, jnp.inf)
+            curvature = direction @ image
+            length = error / jnp.where(curvature > 0, curvature, jnp.inf)
             step = step + length * direction
-            left = left - length * image
-            new = left @ left
-            direction = left + new / jnp.where(error > 0, error, 1) * direction
-            return step, left, direction, new, count + 1
+            residual = residual - length * image
+            new_error = residual @ residual
+            momentum = new_error / jnp.where(error > 0, error, 1)
+            direction = residual + momentum * direction
+            return step, residual, direction, new_error, count + 1
 
-        state = (jnp.zeros_like(right), right, right, first, 0)
+        state = (jnp.zeros_like(rhs), rhs, rhs, first, 0)
         step, *_, count = jax.lax.while_loop(going, advance, state)
         return step, count
 
-    def leave(x, gradient, away):
-        """Against the gradient, as far as the exact minimum along its projection."""
-        bend = away @ product(away)
-        length = -(gradient @ away) / jnp.where(bend > 0, bend, jnp.inf)
+    def gradient_step(x, gradient, projected):
+        """Against the gradient, up to the exact minimum along its projection."""
+        curvature = projected @ product(projected)
+        length = -(gradient @ projected) / jnp.where(curvature > 0, curvature, jnp.inf)
         length = jnp.clip(length, 1e-12, 1)
         x, gradient, good, count = search(x, gradient, -gradient, length)
         return x, gradient, good, count + 1
 
-    def stay(x, gradient, away):
-        del away
+    def no_step(x, gradient, projected):
+        del projected
         return x, gradient, True, 0
 
     def going(state):
@@ -187,20 +188,24 @@ def minimise(
 
     def advance(state):
         x, gradient = state.x, state.gradient
-        away = onto(x - gradient) - x
+        projected = onto(x - gradient) - x
         inside = jnp.sum(face(x, gradient)(gradient) ** 2)
-        # While the bounds that hold are nearly right, the gradient step is left out.
-        wrong = (jnp.sum(away**2) > 2 * inside) | state.cut
-        x, gradient, one, many = jax.lax.cond(wrong, leave, stay, x, gradient, away)
-        step, more = within(gradient, face(x, gradient))
-        x, gradient, two, most = search(x, gradient, step, jnp.ones((), x.dtype))
+        # No gradient step while the active bounds are nearly correct.
+        leave = (jnp.sum(projected**2) > 2 * inside) | state.cut
+        x, gradient, moved_off, products = jax.lax.cond(
+            leave, gradient_step, no_step, x, gradient, projected
+        )
+        step, face_products = within(gradient, face(x, gradient))
+        x, gradient, moved_within, trials = search(
+            x, gradient, step, jnp.ones((), x.dtype)
+        )
         return _State(
             x,
             gradient,
             residual(x, gradient),
-            one | two,
-            most > 1,
-            state.products + many + more + most,
+            moved_off | moved_within,
+            trials > 1,
+            state.products + products + face_products + trials,
             state.rounds + 1,
         )
 

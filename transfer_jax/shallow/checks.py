@@ -1,6 +1,6 @@
-"""What is refused before a fit begins: one line that names the culprit.
+"""Checks before a fit begins, with one-line errors that name the culprit.
 
-Values that are traced are not known yet; they pass.
+Traced values are not known yet and pass.
 """
 
 from typing import Any
@@ -14,10 +14,10 @@ from transfer_jax.types import Samples
 def samples(
     source: Samples, target: Samples, target_labelled: Samples | None = None
 ) -> None:
-    """Features must be finite, some source example labelled, some target there.
+    """Requires finite features, a labelled source example and a target example.
 
     Raises:
-      ValueError: naming the domain, and the first row that is not finite.
+      ValueError: the message names the domain, and the first row that is not finite.
     """
     parts = {'source': source, 'target': target}
     if target_labelled is not None:
@@ -25,14 +25,14 @@ def samples(
     if _traced(parts):
         return
     for name, part in parts.items():
-        there = np.asarray(part.mask) > 0
-        if not there.any():
+        present = np.asarray(part.mask) > 0
+        if not present.any():
             raise ValueError(f'{name}: no examples')
-        wrong = ~np.isfinite(np.asarray(part.x)).all(1) & there
-        if wrong.any():
+        invalid = ~np.isfinite(np.asarray(part.x)).all(1) & present
+        if invalid.any():
             raise ValueError(
-                f'{name}: NaN or infinite features in {wrong.sum()} of {there.sum()} '
-                f'examples, the first in row {wrong.argmax()}'
+                f'{name}: NaN or infinite features in {invalid.sum()} of '
+                f'{present.sum()} examples, the first in row {invalid.argmax()}'
             )
     for name in parts.keys() - {'target'}:
         part = parts[name]
@@ -40,31 +40,31 @@ def samples(
             raise ValueError(f'{name}: no labelled examples')
 
 
-def dimension(count: int, most: int, of: str = 'features') -> None:
-    """A number of components must be 1 to `most`.
+def dimension(count: int, largest: int, space: str = 'features') -> None:
+    """Requires a number of components from 1 to `largest`, that of `space`.
 
     Raises:
-      ValueError: it is not.
+      ValueError: `count` is outside this range.
     """
-    if not 1 <= count <= most:
-        raise ValueError(f'dimension {count}: the {of} have 1 to {most}')
+    if not 1 <= count <= largest:
+        raise ValueError(f'dimension {count}: the {space} have 1 to {largest}')
 
 
 def positive(name: str, value: Any) -> None:
-    """A hyper-parameter must be above 0.
+    """Requires a hyper-parameter above 0.
 
     Raises:
-      ValueError: it is not.
+      ValueError: `value` is not positive.
     """
     if not _traced(value) and not np.all(np.asarray(value) > 0):
         raise ValueError(f'{name} {value}: must be positive')
 
 
 def not_negative(name: str, value: Any) -> None:
-    """A hyper-parameter must be 0 or above.
+    """Requires a hyper-parameter of 0 or more.
 
     Raises:
-      ValueError: it is not.
+      ValueError: `value` is negative.
     """
     if not _traced(value) and not np.all(np.asarray(value) >= 0):
         raise ValueError(f'{name} {value}: must be 0 or more')

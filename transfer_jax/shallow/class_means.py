@@ -1,4 +1,4 @@
-"""Classifiers by the mean of each class: what a few examples a class suffice for."""
+"""Classifiers by the mean of each class, for few examples per class."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import chex
 import jax.numpy as jnp
 
 from transfer_jax import ops
-from transfer_jax.shallow.classifiers import FARTHEST
+from transfer_jax.shallow.classifiers import ABSENT_LOGIT
 from transfer_jax.shallow.shallow import Classifier
 from transfer_jax.types import Array
 
@@ -15,7 +15,7 @@ class ClassMeans(NamedTuple):
     """A mean for each class."""
 
     mean: Array  # (c, k), 0 for a class without examples
-    present: Array  # (c,), whether it has any
+    present: Array  # (c,), whether the class has examples
 
 
 class Prototypes(NamedTuple):
@@ -26,10 +26,10 @@ class Prototypes(NamedTuple):
 
 
 def nearest_class_mean(classes: int) -> Classifier:
-    """The class whose mean is nearest (Mensink et al., TPAMI 2013, eq. 1).
+    """Predicts the class with the nearest mean (Mensink et al., TPAMI 2013, eq. 1).
 
     Logits are minus the squared distances to the means, as in prototypical networks
-    (Snell et al., NIPS 2017, eq. 2). Instance weights enter the means. Padding and
+    (Snell et al., NIPS 2017, eq. 2). Instance weights weight the means. Padding and
     unlabelled examples do not count; a class without examples is never predicted.
     """
 
@@ -39,7 +39,7 @@ def nearest_class_mean(classes: int) -> Classifier:
 
     def logits(fitted, x):
         squared = ops.squared_distances(fitted.mean, x)
-        return jnp.where(fitted.present, -squared.T, FARTHEST)
+        return jnp.where(fitted.present, -squared.T, ABSENT_LOGIT)
 
     return Classifier(fit, logits)
 
@@ -47,41 +47,43 @@ def nearest_class_mean(classes: int) -> Classifier:
 def prototypes(classes: int) -> Classifier:
     """Cosine to the class means of centred, normalised features (SimpleShot's CL2N).
 
-    Features are centred by the mean of the training examples and divided by their
-    length (Wang et al., arXiv:1911.04623, section 3), so that the nearest class mean is
-    one of directions. The answer is the cosine to the mean; SimpleShot has the distance
-    to it, which also counts the mean's length. Its centre is that of the base classes,
-    which a pretrained network does not bring along.
+    Features are centred by the mean of the training examples and scaled to length 1
+    (Wang et al., arXiv:1911.04623, section 3). Logits are the cosines to the class
+    means.
+
+    Deviations: SimpleShot uses the distance to the mean, which also depends on the
+    mean's length. It centres by the mean of the base classes, which is not available
+    for a pretrained network.
     """
 
     def fit(key, source, weights):
         del key
         share = _share(source, weights)
         total = jnp.sum(share)
-        there = jnp.where(share[:, None] > 0, source.x, 0)
-        centre = share @ there / jnp.where(total > 0, total, 1)
+        present_x = jnp.where(share[:, None] > 0, source.x, 0)
+        centre = share @ present_x / jnp.where(total > 0, total, 1)
         x = ops.l2_normalise(source.x - centre)
         return Prototypes(centre, _means(x, share, source.label, classes))
 
     def logits(fitted, x):
         directions = ops.l2_normalise(x - fitted.centre)
         cosine = directions @ ops.l2_normalise(fitted.means.mean).T
-        return jnp.where(fitted.means.present, cosine, FARTHEST)
+        return jnp.where(fitted.means.present, cosine, ABSENT_LOGIT)
 
     return Classifier(fit, logits)
 
 
 def _share(source, weights) -> Array:
-    """(n,), how much each example counts."""
+    """(n,), the weight of each example."""
     chex.assert_rank([source.x, source.label, source.mask], [2, 1, 1])
     share = jnp.where(source.label >= 0, source.mask, 0)
     return share if weights is None else share * weights
 
 
 def _means(x, share, label, classes) -> ClassMeans:
-    own = (label[:, None] == jnp.arange(classes)) * share[:, None]
-    count = jnp.sum(own, 0)
-    # Rows that do not count may hold anything, NaN too.
-    there = jnp.where(share[:, None] > 0, x, 0)
-    mean = own.T @ there / jnp.where(count > 0, count, 1)[:, None]
+    membership = (label[:, None] == jnp.arange(classes)) * share[:, None]
+    count = jnp.sum(membership, 0)
+    # Rows that do not count may hold any value, including NaN.
+    present_x = jnp.where(share[:, None] > 0, x, 0)
+    mean = membership.T @ present_x / jnp.where(count > 0, count, 1)[:, None]
     return ClassMeans(mean, count > 0)

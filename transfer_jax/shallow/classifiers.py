@@ -1,4 +1,4 @@
-"""Classifiers to train on adapted source examples."""
+"""Classifiers for adapted source examples: 1-NN, and the logit of an absent class."""
 
 from typing import NamedTuple
 
@@ -9,12 +9,12 @@ import jax.numpy as jnp
 from transfer_jax.shallow.shallow import Classifier
 from transfer_jax.types import Array
 
-# The logit of a class without examples. Finite, so that the entropy of predictions is.
-FARTHEST = float(jnp.finfo(jnp.float32).min)
+# The logit of a class without examples. Finite, so that entropies are finite too.
+ABSENT_LOGIT = float(jnp.finfo(jnp.float32).min)
 
 
 class Neighbours(NamedTuple):
-    """The examples to compare with."""
+    """The training examples."""
 
     x: Array  # (n, k)
     label: Array  # (n,), the number of classes where an example does not count
@@ -23,12 +23,12 @@ class Neighbours(NamedTuple):
 def nearest_neighbour(classes: int) -> Classifier:
     """1-NN with Euclidean distance.
 
-    The logit of a class is minus the distance to its nearest example, so that the
-    largest logit is the class of the nearest of all; of equally near ones, the lowest
-    class. Padding and unlabelled examples do not count.
+    The logit of a class is minus the distance to its nearest example, so the prediction
+    is the class of the nearest example; among equally near ones the lowest class.
+    Padding and unlabelled examples do not count.
 
     Raises:
-      ValueError: instance weights, which have no meaning here.
+      ValueError: `fit` was given instance weights, which it cannot use.
     """
 
     def fit(key, source, weights):
@@ -43,7 +43,7 @@ def nearest_neighbour(classes: int) -> Classifier:
         distance = jnp.sqrt(_squared_distances(fitted.x, x))
         # Labels beyond the last segment are dropped; an empty segment is infinite.
         nearest = jax.ops.segment_min(distance, fitted.label, classes)
-        return jnp.maximum(-nearest.T, FARTHEST)
+        return jnp.maximum(-nearest.T, ABSENT_LOGIT)
 
     return Classifier(fit, logits)
 

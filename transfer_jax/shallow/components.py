@@ -1,4 +1,4 @@
-"""The projection that TCA, JDA and TJM share: components of the pooled examples.
+"""The projection shared by TCA, JDA and TJM: components of the pooled examples.
 
 The rows of Z (n, p) are the examples of both domains: their features (primal, p = d),
 or their kernel values K (dual, p = n). The columns of A (p, k) are the k leading
@@ -6,10 +6,10 @@ solutions of
 
     Z^T H Z a = mu (lambda diag(g) + Z^T M Z) a,
 
-where H centres, and M = E E^T is of the few columns of E: the differences of means that
-a method makes small. With P P^T the inverse of the matrix on the right, P in closed
-form, the vectors wanted are P y, y the leading eigenvectors of P^T Z^T H Z P. Only k of
-them are computed, from products with K; with a linear kernel from a matrix (d, d).
+where H centres, and M = E E^T with the few columns of E: the differences of means that
+a method minimises. Let P P^T be the inverse of the matrix on the right; P has a closed
+form. The solutions are P y, with y the leading eigenvectors of P^T Z^T H Z P. Only k of
+them are computed, from products with K, or with a linear kernel from a matrix (d, d).
 """
 
 import functools
@@ -27,37 +27,37 @@ from transfer_jax.types import Array, Key, Samples
 
 
 class Components(NamedTuple):
-    """Directions, and the examples that a kernel compares with."""
+    """The directions, and the reference examples of a kernel."""
 
-    weight: Array  # (d, k), of features; (m, k), of kernel values
-    reference: Array  # (m, d), 0 in padding; (0, d) where features are mapped
+    weight: Array  # (d, k) for features; (m, k) for kernel values
+    reference: Array  # (m, d), 0 in padding; (0, d) if features are mapped
 
 
 class Settings(NamedTuple):
-    """Which problem it is, but for its numbers."""
+    """The static part of a problem."""
 
     dimension: int
     kernel: Kernel | None  # None: primal
-    unit_rows: bool  # the examples are divided by their length
-    unit_output: bool  # and so are the projected ones
+    unit_rows: bool  # the examples are scaled to length 1
+    unit_output: bool  # the projected examples are scaled to length 1
     whiten: bool  # each component has scatter 1; otherwise each column of A length 1
 
 
 class Pool(NamedTuple):
-    """The examples of both domains in the form that the problem is solved in."""
+    """The examples of both domains, and the matrix of the problem."""
 
-    x: Array  # (n, d), those of the source first; 0 in padding
-    mask: Array  # (n,), 1 where there is an example
-    # Primal, or a linear kernel and n > d: X^T H X (d, d). Any other: K (n, n)
+    x: Array  # (n, d), the source examples first; 0 in padding
+    mask: Array  # (n,), 0 in padding
+    # Primal, or a linear kernel and n > d: X^T H X (d, d). Otherwise: K (n, n)
     matrix: Array
 
 
 class Solution(NamedTuple):
-    """The leading components; columns beyond those that the examples span are 0."""
+    """The leading components; columns beyond the span of the examples are 0."""
 
     a: Array  # (p, k), the largest entry of each column is positive
     fitted: Components
-    z: Array  # (n, k), the examples projected
+    z: Array  # (n, k), the projected examples
 
 
 def method(
@@ -65,10 +65,10 @@ def method(
     regularisation: float | Array,
     fit: Callable[[Key, Samples, Samples], Components],
 ) -> Shallow:
-    """A method of both domains alike, after checks of what is known before a fit.
+    """A method with the same map for both domains, after checks of its settings.
 
     Raises:
-      ValueError: a dimension below 1, a regularisation that is not positive.
+      ValueError: a dimension below 1, or a regularisation that is not positive.
     """
     if settings.dimension < 1:
         raise ValueError(f'dimension {settings.dimension}: must be 1 or more')
@@ -81,7 +81,7 @@ def pool(settings: Settings, source: Samples, target: Samples) -> Pool:
     """Both domains as one sample.
 
     Raises:
-      ValueError: more components than features, or with a kernel than examples.
+      ValueError: more components than features (with a kernel, than examples).
     """
     x, mask = rows(settings, source, target)
     if settings.kernel is not None and not _factored(settings, x):
@@ -94,7 +94,7 @@ def rows(settings: Settings, source: Samples, target: Samples) -> tuple[Array, A
     """(examples (n, d), 0 in padding, and the mask (n,)).
 
     Raises:
-      ValueError: more components than features, or with a kernel than examples.
+      ValueError: more components than features (with a kernel, than examples).
     """
     mask = jnp.concatenate([source.mask, target.mask]) > 0
     x = jnp.concatenate([source.x, target.x])
@@ -111,31 +111,31 @@ def kernel_matrix(settings: Settings, x: Array, mask: Array) -> Array:
     return jnp.where((mask[:, None] * mask) > 0, settings.kernel(x, x), 0)
 
 
-def between_means(source: Samples, target: Samples) -> Array:
-    """E (n, 1) of the domains' means: 1/n_S in a row of the source, or -1/n_T."""
-    return between_class_means(
+def mean_difference(source: Samples, target: Samples) -> Array:
+    """E (n, 1) for the domain means: 1/n_S in source rows, -1/n_T in target rows."""
+    return class_mean_differences(
         (source.mask > 0)[:, None].astype(source.x.dtype),
         (target.mask > 0)[:, None].astype(target.x.dtype),
     )
 
 
-def between_class_means(source: Array, target: Array) -> Array:
-    """E (n, c) with a difference of means for each column.
+def class_mean_differences(source: Array, target: Array) -> Array:
+    """E (n, c), one difference of means per column.
 
     Args:
-      source: (ns, c), 1 where a row belongs to the mean.
+      source: (ns, c), 1 if a row belongs to the mean.
       target: (nt, c).
     """
 
-    def mean(own):
-        count = jnp.sum(own, 0)
-        return own / jnp.where(count > 0, count, 1)
+    def mean(members):
+        count = jnp.sum(members, 0)
+        return members / jnp.where(count > 0, count, 1)
 
     return jnp.concatenate([mean(source), -mean(target)])
 
 
 def normalised(differences: Array) -> Array:
-    """E such that M = E E^T has Frobenius norm 1."""
+    """E scaled such that M = E E^T has Frobenius norm 1."""
     return differences / jnp.sqrt(jnp.linalg.norm(differences.T @ differences))
 
 
@@ -151,7 +151,7 @@ def solve(
     Args:
       differences: E (n, c).
       regularisation: lambda, positive.
-      g: (p,), positive; 1 if not given.
+      g: (p,), positive; 1 by default.
     """
     x, k = pool.x, settings.dimension
     primal, factored = settings.kernel is None, _factored(settings, x)
@@ -170,23 +170,23 @@ def solve(
 
     if primal:
         inner = half(half(scale[:, None] * pool.matrix * scale).T)
-        value, y = leading.of_matrix(inner, k)
+        value, y = leading.top_eigenpairs(inner, k)
         size = jnp.sum((x * scale) ** 2)
     elif factored:
-        value, y = leading.of_linear_kernel(x, pool.matrix, scale, low, k)
+        value, y = leading.top_linear_kernel_eigenpairs(x, pool.matrix, scale, low, k)
         size = jnp.sum((x.T * scale) ** 2) * jnp.sum(x**2)
     else:
-        value, y = leading.of_kernel(pool.matrix, pool.mask, scale, low, k)
+        value, y = leading.top_kernel_eigenpairs(pool.matrix, pool.mask, scale, low, k)
         size = jnp.sum((pool.matrix * scale) ** 2)
-    value = beyond_rounding(value, len(x), size)
+    value = zero_rounding(value, len(x), size)
     return finish(settings, pool, value, scale[:, None] * half(y))
 
 
-def beyond_rounding(value: Array, n: int, size: Array) -> Array:
-    """Scatters, 0 where they are what rounding leaves of examples that are all alike.
+def zero_rounding(value: Array, n: int, size: Array) -> Array:
+    """Scatters, set to 0 where they are the rounding error of equal examples.
 
     Args:
-      n: how many examples.
+      n: the number of examples.
       size: an upper bound of the scatter about 0 instead of the mean.
     """
     unit = 32 * jnp.finfo(value.dtype).eps
@@ -194,18 +194,18 @@ def beyond_rounding(value: Array, n: int, size: Array) -> Array:
 
 
 def finish(settings: Settings, pool: Pool, value: Array, a: Array) -> Solution:
-    """Length and sign of the components, and what they make of the examples.
+    """Sets length and sign of the components, and projects the examples.
 
     Args:
-      value: (k,), the scatter of each component; 0 where there is none.
+      value: (k,), the scatter of each component; 0 for missing components.
       a: (p, k).
     """
     if settings.whiten:
         a = a / jnp.sqrt(jnp.where(value > 0, value, 1))
     else:
         a = ops.l2_normalise(a, 0)
-    turned = jnp.where(jnp.max(a, 0) < -jnp.min(a, 0), -a, a)
-    a = jnp.where(value > 0, turned, 0)
+    flipped = jnp.where(jnp.max(a, 0) < -jnp.min(a, 0), -a, a)
+    a = jnp.where(value > 0, flipped, 0)
     if settings.kernel in (None, ops.linear_kernel):
         weight = a if settings.kernel is None else pool.x.T @ a
         fitted, z = Components(weight, pool.x[:0]), pool.x @ weight
@@ -225,14 +225,15 @@ def _project(settings: Settings, fitted: Components, x: Array) -> Array:
 
 
 def _factored(settings: Settings, x: Array) -> bool:
-    """Whether K = X X^T is worth leaving unformed."""
+    """Whether working with the factor X of K = X X^T is cheaper than with K."""
     return settings.kernel is ops.linear_kernel and x.shape[0] > x.shape[1]
 
 
 def _low(b: Array) -> Array:
     """l with (I + b b^T)^-1/2 = I - l l^T.
 
-    I - b h(b^T b) b^T with h(t) = (1 - 1 / sqrt(1 + t)) / t, without its division.
+    It equals I - b h(b^T b) b^T with h(t) = (1 - 1 / sqrt(1 + t)) / t, computed without
+    dividing by t.
     """
     value, vector = jnp.linalg.eigh(b.T @ b)
     t = jnp.maximum(value, 0)

@@ -10,28 +10,28 @@ from transfer_jax.types import Array, Samples
 
 
 class Coral(NamedTuple):
-    """The map of source examples."""
+    """The map for source examples."""
 
     matrix: Array  # (d, d), C_S^-1/2 C_T^1/2
 
 
 def coral(regularisation: float | Array = 1.0) -> Shallow:
-    """Whitens the source and gives it the target's covariance.
+    """Whitens the source and gives it the covariance of the target.
 
     With C_S = cov(X_S) + r I, C_T = cov(X_T) + r I, a source example x becomes
-    x C_S^-1/2 C_T^1/2 (algorithm 1, where r = 1); target examples stay as they are.
-    Covariances are divided by n - 1, and the examples that are mapped are not centred,
-    both as in the authors' code. A domain of one example has covariance 0.
+    x C_S^-1/2 C_T^1/2 (algorithm 1, where r = 1); target examples are not changed.
+    Covariances are divided by n - 1, and the mapped examples are not centred, both as
+    in the authors' code. A domain of one example has covariance 0.
 
-    Where r = 0 and a covariance is singular, the solution is the one of the paper's
-    theorem 1: the source is whitened on the directions that it spans, and of the
-    target's directions the r' with the largest variance are kept, r' the smaller rank
-    of the two. Eigenvalues that are 0 up to rounding count as 0.
+    If r = 0 and a covariance is singular, the solution is that of the paper's theorem
+    1: the source is whitened on the directions that it spans, and only the r' target
+    directions of largest variance are used, with r' the smaller of the two ranks.
+    Eigenvalues that are 0 up to rounding count as 0.
 
-    On Office-Caltech10 (SURF) tables print CORAL with an SVM whose kernel is the
-    similarity x C_S^-1/2 C_T^1/2 y^T, in training too. With that SVM, at C = 1, ten of
-    the twelve values come out within 0.1 points (Caltech to Webcam and to DSLR are 8
-    and 10 lower). A linear SVM on mapped examples, as in a pipeline, is another thing.
+    Published values on Office-Caltech10 (SURF) are those of an SVM whose kernel is the
+    similarity x C_S^-1/2 C_T^1/2 y^T, in training too. That SVM, at C = 1, reproduces
+    ten of the twelve values within 0.1 points (Caltech to Webcam and to DSLR are 8 and
+    10 lower). A linear SVM on mapped examples, as in a pipeline, is a different model.
 
     Args:
       regularisation: r, in units of the squared features.
@@ -47,9 +47,9 @@ def coral(regularisation: float | Array = 1.0) -> Shallow:
         varies, colour = _spectrum(target)
         rank = jnp.minimum(jnp.sum(value > 0), jnp.sum(varies > 0))
         k = len(varies)
-        kept = jnp.where(jnp.arange(k) >= k - rank, varies, 0)
-        varies = jnp.where(regularisation > 0, varies, kept)
-        # C^p = r^p I + V ((value + r)^p - r^p) V^T, without r^p where r = 0
+        leading = jnp.where(jnp.arange(k) >= k - rank, varies, 0)
+        varies = jnp.where(regularisation > 0, varies, leading)
+        # C^p = r^p I + V ((value + r)^p - r^p) V^T, without r^p if r = 0
         less = _power(jnp.asarray(regularisation), -0.5)
         more = _power(jnp.asarray(regularisation), 0.5)
         white_by = _power(value + regularisation, -0.5) - less
@@ -64,15 +64,15 @@ def coral(regularisation: float | Array = 1.0) -> Shallow:
 
 
 def _spectrum(samples: Samples) -> tuple[Array, Array]:
-    """Eigenvalues (k,) of a covariance, rising, and vectors (d, k); k = min(n, d).
+    """Ascending eigenvalues (k,) of a covariance, and vectors (d, k); k = min(n, d).
 
-    From the smaller of the two matrices with these values. A value that is 0 up to
-    rounding is 0, and so is its vector.
+    They are computed from the smaller of the two matrices with these eigenvalues. An
+    eigenvalue that is 0 up to rounding is set to 0, and so is its vector.
     """
-    there = (samples.mask > 0)[:, None]
-    count = jnp.sum(there)
-    x = jnp.where(there, samples.x, 0)
-    x = jnp.where(there, x - jnp.sum(x, 0) / count, 0)
+    present = (samples.mask > 0)[:, None]
+    count = jnp.sum(present)
+    x = jnp.where(present, samples.x, 0)
+    x = jnp.where(present, x - jnp.sum(x, 0) / count, 0)
     x = x / jnp.sqrt(jnp.maximum(count - 1, 1))
     few = len(x) < x.shape[1]
     value, vector = jnp.linalg.eigh(x @ x.T if few else x.T @ x)

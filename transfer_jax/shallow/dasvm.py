@@ -1,4 +1,4 @@
-"""DASVM: a machine that moves from source to target (Bruzzone and Marconcini 2010)."""
+"""DASVM: an SVM moved from source to target (Bruzzone and Marconcini, TPAMI 2010)."""
 
 import math
 from typing import NamedTuple
@@ -16,11 +16,11 @@ from transfer_jax.types import Array
 
 
 class DASVM(NamedTuple):
-    """The last machine of each class."""
+    """The final machine of each class."""
 
     machine: kernel_machine.KernelMachine
-    iterations: Array  # (c,), trainings after the first
-    converged: Array  # (c,), False where the search stopped for another reason
+    iterations: Array  # (c,), number of trainings after the first
+    converged: Array  # (c,), False if the search stopped for another reason
 
 
 def dasvm(
@@ -34,40 +34,39 @@ def dasvm(
     share: float = 0.03,
     iterations: int = 200,
 ) -> Shallow:
-    """Exchanges source examples for labelled-by-itself target examples, step by step.
+    """Replaces source examples by pseudo-labelled target examples, step by step.
 
     For each class against the rest, a machine trained on the source labels target
     examples by its sign (Bruzzone and Marconcini, TPAMI 32(5), 2010). Every iteration
-    then does three things with the values f of the current machine, and trains the
-    next one:
+    uses the values f of the current machine in three steps and then trains the next
+    machine:
 
-    - of the target examples without a label that lie in the margin, the `rho`
-      nearest to f = 1 and the `rho` nearest to f = -1 get the label of their side;
-    - target examples whose label is no longer the sign of f lose it;
-    - of the source examples, as many of the largest f as got the label 1 are
-      removed, of the smallest as many as got -1; `rho` of both where nobody did.
+    - among the target examples in the margin without a label, the `rho` nearest to
+      f = 1 and the `rho` nearest to f = -1 get the label of their side;
+    - target examples whose label no longer equals the sign of f lose it;
+    - source examples are removed: those with the largest f, as many as got the label
+      1, and those with the smallest f, as many as got -1; `rho` of each if none did.
 
-    Iteration i weighs a remaining source example's hinge by
+    Iteration i weights the hinge of a remaining source example by
     max(C', C - (C - C') (i / growth)^2), and that of a target example labelled k
-    iterations ago by min(C, C' + (C - C') (k / growth)^2), C = `cost`,
-    C' = `start` * C: the source's falls as the target's rises. The search has converged
-    once no source example is left and labels are given to and taken from at most a
-    `share` of the target. Without convergence it ends after `iterations`, or where the
-    next training set would have one side only.
+    iterations ago by min(C, C' + (C - C') (k / growth)^2), with C = `cost` and
+    C' = `start` * C. The search has converged when no source example remains and at
+    most a `share` of the target gains or loses a label. Otherwise it ends after
+    `iterations`, or when the next training set would have only one side.
 
-    Target examples that come with a label are trained on throughout at cost C; the
-    other labels of the target are not looked at. The paper chooses kernel, costs and
-    rho by its circular validation, which is not part of this; the defaults here are a
-    choice made without data. Padding does not count, and a class without any example is
-    never predicted. The machines are LIBSVM's, so the fit is not jitted.
+    Target examples given with a label are used throughout at cost C; no other target
+    labels are used. The paper chooses kernel, costs and rho by circular validation,
+    which is not included here; the defaults were set without data. Padding does not
+    count, and a class without any example is never predicted. The machines are
+    LIBSVM's, so the fit is not jitted.
 
     Args:
       kernel: as in `kernel_svm`; None is a Gaussian of the median width of both
         domains.
-      rho: None is 5 % of the target, rounded up.
+      rho: 5 % of the target, rounded up, by default.
 
     Raises:
-      ValueError: a hyper-parameter outside of its range.
+      ValueError: a hyper-parameter outside its range.
     """
     for name, value in (('cost', cost), ('start', start), ('growth', growth)):
         checks.positive(name, value)
@@ -76,7 +75,7 @@ def dasvm(
     checks.not_negative('share', share)
     checks.not_negative('iterations', iterations)
     if start > 1:
-        raise ValueError(f'start {start}: is a share of the cost, at most 1')
+        raise ValueError(f'start {start}: must be at most 1, a share of the cost')
 
     def fit(key, source, target):
         del key
@@ -92,13 +91,13 @@ def dasvm(
         step = math.ceil(0.05 * len(xu)) if rho is None else rho
         plan = _Plan(cost, start * cost, growth, step, share, iterations)
         label = np.concatenate([ys, yl])
-        found = [
+        machines = [
             _adapt(values, np.where(label == c, 1, -1), len(ys), plan)
             if (label == c).any()
             else (None, 0, True)
             for c in range(classes)
         ]
-        parts, counts, converged = zip(*found, strict=True)
+        parts, counts, converged = zip(*machines, strict=True)
         machine = kernel_machine.assemble(x, list(parts), variance)
         with jax.enable_x64(True):
             return DASVM(machine, jnp.asarray(counts), jnp.asarray(converged))
@@ -135,8 +134,8 @@ def _rows(samples, chosen) -> tuple[np.ndarray, np.ndarray]:
 def _adapt(values, sign, sources, plan):
     """((coefficients (n,), bias), iterations, converged) of one class and the rest.
 
-    The rows of values (n, n) are the source, labelled target and unlabelled target;
-    `sign` is that of the first two.
+    The rows of `values` (n, n) are the source, labelled target and unlabelled target
+    examples; `sign` is the label of the first two.
     """
     n, fixed = len(values), len(sign)
     side = np.concatenate([sign, np.zeros(n - fixed, int)])  # 0: without a label
@@ -158,19 +157,19 @@ def _adapt(values, sign, sources, plan):
     machine = train(0)
     for i in range(plan.iterations):
         f = values @ machine[0] + machine[1]
-        asked = is_free & (side == 0) & (np.abs(f) <= 1)
-        up = _first(-f, asked & (f >= 0), plan.rho)
-        down = _first(f, asked & (f < 0), plan.rho)
+        in_margin = is_free & (side == 0) & (np.abs(f) <= 1)
+        up = _smallest(-f, in_margin & (f >= 0), plan.rho)
+        down = _smallest(f, in_margin & (f < 0), plan.rho)
         gained = len(up) + len(down)
         lost = np.flatnonzero(is_free & (side * f < 0))
-        there = is_source & (side != 0)
-        if not there.any() and max(gained, len(lost)) <= few:
+        remaining = is_source & (side != 0)
+        if not remaining.any() and max(gained, len(lost)) <= few:
             return machine, i, True
-        most, least = (len(up), len(down)) if gained else (plan.rho, plan.rho)
-        left = [_first(-f, there, most), _first(f, there, least)]
+        tops, bottoms = (len(up), len(down)) if gained else (plan.rho, plan.rho)
+        removed = [_smallest(-f, remaining, tops), _smallest(f, remaining, bottoms)]
         age += 1
         side[lost] = 0
-        side[np.concatenate(left)] = 0
+        side[np.concatenate(removed)] = 0
         side[up], side[down] = 1, -1
         age[up] = age[down] = 0
         if not ((side > 0).any() and (side < 0).any()):
@@ -179,7 +178,7 @@ def _adapt(values, sign, sources, plan):
     return machine, plan.iterations, False
 
 
-def _first(values, chosen, count) -> np.ndarray:
+def _smallest(values, chosen, count) -> np.ndarray:
     """Indices of the `count` smallest values among the chosen."""
     rows = np.flatnonzero(chosen)
     return rows[np.argsort(values[rows], kind='stable')[:count]]

@@ -9,30 +9,30 @@ from transfer_jax.shallow import checks, newton
 from transfer_jax.shallow.shallow import Shallow, unchanged
 from transfer_jax.types import Array
 
-TOLERANCE = 1e-12  # share of the objective that its minimum may be below it
-LARGEST = 50.0  # logarithm of odds; beyond it nothing is told apart
+TOLERANCE = 1e-12  # gap to the minimum allowed, as a share of the objective
+MAX_LOG_ODDS = 50.0  # larger log odds carry no information
 
 
 class DensityRatio(NamedTuple):
     """w(x) = exp(x normal + offset)."""
 
-    normal: Array  # (d,), of the logarithm of the odds
-    offset: Array  # (), log n/m included
-    weight: Array  # (n,), of the source examples, 0 where padding
-    converged: Array  # (), 1 where the regression is at its minimum
+    normal: Array  # (d,), coefficients of the log odds
+    offset: Array  # (), including log n/m
+    weight: Array  # (n,), of the source examples, 0 in padding
+    converged: Array  # (), 1 if the regression reached its minimum
 
 
 def density_ratio(*, cost: float | Array = 1.0) -> Shallow:
-    """Weighs source examples by the odds that they are target examples.
+    """Weights source examples by the odds that they are target examples.
 
     w(x) = n/m P(target | x) / P(source | x) = p_target(x) / p_source(x), with n source
     and m target examples. P is a logistic regression of the domain that minimises
     1/2 |normal|^2 + `cost` sum_i log(1 + exp(-y_i f(x_i))), y = 1 for target and -1 for
-    source examples, the bias free: scikit-learn's LogisticRegression(C=cost). Log odds
-    are cut off at +-50, so that no weight is infinite.
+    source examples, with a free bias: scikit-learn's LogisticRegression(C=cost). Log
+    odds are clipped to +-50, so that no weight is infinite.
 
-    Bickel et al. derive the ratio so and then fit it together with the classifier of
-    the labels; here it is fitted before. For validation there is the same ratio on few
+    Deviation: Bickel et al. derive this ratio, but fit it jointly with the classifier
+    of the labels; here it is fitted first. The validators use the same ratio on few
     directions, transfer_jax.selection.weights.density_ratio.
 
     Raises:
@@ -43,13 +43,13 @@ def density_ratio(*, cost: float | Array = 1.0) -> Shallow:
     def fit(key, source, target):
         del key
         x = jnp.concatenate([source.x, target.x])
-        there = jnp.concatenate([source.mask, target.mask])[:, None] > 0
+        present = jnp.concatenate([source.mask, target.mask])[:, None] > 0
         sign = jnp.repeat(
             jnp.array([-1.0, 1.0]),
             jnp.array([len(source.x), len(target.x)]),
             total_repeat_length=len(x),
         )[:, None]
-        normal, bias, converged = _regression(x, there, sign, cost)
+        normal, bias, converged = _regression(x, present, sign, cost)
         n, m = jnp.sum(source.mask > 0), jnp.sum(target.mask > 0)
         fitted = DensityRatio(
             normal,
@@ -64,18 +64,19 @@ def density_ratio(*, cost: float | Array = 1.0) -> Shallow:
 
 
 def density_ratio_weights(fitted: DensityRatio, x: Array) -> Array:
-    """w(x) anywhere, (n, d) -> (n,)."""
-    return jnp.exp(jnp.clip(x @ fitted.normal + fitted.offset, -LARGEST, LARGEST))
+    """w(x) of any examples, (n, d) -> (n,)."""
+    log_odds = x @ fitted.normal + fitted.offset
+    return jnp.exp(jnp.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS))
 
 
-def _regression(x, there, sign, cost):
-    """Normal (d,), bias, and 1 where the minimum is reached, of rows that are there."""
-    # The bias is free, so centring changes nothing but the conditioning.
-    x = jnp.where(there, x, 0)
-    mean = jnp.sum(x, 0) / jnp.sum(there)
-    z = jnp.concatenate([jnp.where(there, x - mean, 0), there.astype(x.dtype)], 1)
+def _regression(x, present, sign, cost):
+    """(normal (d,), bias, 1 if the minimum was reached), without padding."""
+    # The bias is free, so centring changes only the conditioning.
+    x = jnp.where(present, x, 0)
+    mean = jnp.sum(x, 0) / jnp.sum(present)
+    z = jnp.concatenate([jnp.where(present, x - mean, 0), present.astype(x.dtype)], 1)
     ridge = jnp.ones((z.shape[1], 1), x.dtype).at[-1].set(0)
-    scale = jnp.where(there, cost, 0.0)
+    scale = jnp.where(present, cost, 0.0)
 
     def diagonal(f):
         return scale * jax.nn.sigmoid(f) * jax.nn.sigmoid(-f)
@@ -87,7 +88,8 @@ def _regression(x, there, sign, cost):
         diagonal=diagonal,
     )
     start = jnp.zeros_like(ridge)
-    found = newton.minimise(z, ridge, loss, start, joint=False, tolerance=TOLERANCE)
-    converged = found.gap <= TOLERANCE * found.objective
-    normal = found.w[:-1, 0]
-    return normal, found.w[-1, 0] - mean @ normal, jnp.where(converged[0, 0], 1.0, 0.0)
+    solution = newton.minimise(z, ridge, loss, start, joint=False, tolerance=TOLERANCE)
+    converged = solution.gap <= TOLERANCE * solution.objective
+    normal = solution.w[:-1, 0]
+    bias = solution.w[-1, 0] - mean @ normal
+    return normal, bias, jnp.where(converged[0, 0], 1.0, 0.0)

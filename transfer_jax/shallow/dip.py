@@ -13,13 +13,13 @@ from transfer_jax.types import Array, Samples
 
 
 class InvariantProjection(NamedTuple):
-    """A projection, and how far its minimisation came."""
+    """A projection, and the state of its minimisation."""
 
     mean: Array  # (d,), of the examples of both domains
     projection: Array  # (d, k), orthonormal columns
     objective: Array  # ()
     slope: Array  # (), norm of the gradient on the manifold, as a share of the first
-    steps: Array  # (), that were taken
+    steps: Array  # (), number of steps taken
 
 
 def dip(
@@ -32,24 +32,25 @@ def dip(
     steps: int = 200,
     tolerance: float | Array = 1e-5,
 ) -> Shallow:
-    """Projects both domains where their distributions differ least.
+    """Projects both domains onto the subspace where their distributions differ least.
 
-    Minimises the squared maximum mean discrepancy of the projected examples W^T x over
-    W (d, k) with W^T W = I, biased, with the kernel
-    exp(-|u - v|^2 / sigma), or (1 + u^T v)^2 for kernel='polynomial'. The latter is a
-    difference of first and second moments, so it needs no matrix of kernel values. Both
-    depend on the span of W alone: the search is on the Grassmann manifold, from the
-    principal directions of the pooled examples, which are centred. The authors take
-    conjugate gradients.
+    Minimises the squared maximum mean discrepancy (biased estimate) of the projected
+    examples W^T x over W (d, k) with W^T W = I. The kernel is exp(-|u - v|^2 / sigma),
+    or (1 + u^T v)^2 with kernel='polynomial'. The latter compares first and second
+    moments, so it needs no matrix of kernel values. Both objectives depend only on the
+    span of W. The search is on the Grassmann manifold and starts from the principal
+    directions of the pooled, centred examples.
 
     With `clustering` = lambda above 0 (DIP-CC) it adds (lambda / sigma) times the sum
     of squared distances of projected source examples to the mean of their class.
 
+    Deviation: L-BFGS, where the authors use conjugate gradients.
+
     Args:
       kernel: 'gaussian' or 'polynomial'.
-      width: sigma; the median squared distance between source examples where not given.
-      classes: for `clustering`.
-      steps: at most.
+      width: sigma; by default the median squared distance between source examples.
+      classes: the number of classes, for `clustering`.
+      steps: the maximum number of steps.
       tolerance: the norm of the gradient at which to stop, as a share of the first.
 
     Raises:
@@ -65,7 +66,7 @@ def dip(
         checks.positive('width', width)
     clusters = isinstance(clustering, jax.Array) or clustering > 0
     if clusters and classes is None:
-        raise ValueError('clustering is of labels: pass `classes`')
+        raise ValueError('clustering needs the number of classes: pass `classes`')
 
     def fit(key, source, target):
         del key
@@ -86,15 +87,15 @@ def dip(
                 value += clustering / sigma * jnp.sum(w * (within @ w))
             return value
 
-        # Directions that the examples do not span are any, at right angles.
+        # Directions outside the span of the examples are arbitrary orthonormal ones.
         start = grassmann.orthonormal(pooled.directions)
-        found = grassmann.minimise(objective, start, steps=steps, tolerance=tolerance)
+        minimum = grassmann.minimise(objective, start, steps=steps, tolerance=tolerance)
         return InvariantProjection(
             pooled.mean,
-            found.point,
-            found.value,
-            found.slope,
-            found.steps.astype(found.value.dtype),
+            minimum.point,
+            minimum.value,
+            minimum.slope,
+            minimum.steps.astype(minimum.value.dtype),
         )
 
     def project(fitted, x):
@@ -111,8 +112,8 @@ def _gaussian(source, target, sigma) -> Callable[[Array], Array]:
 
     def discrepancy(w):
         u, v = source.x @ w, target.x @ w
-        own = mean(share_s, u, share_s, u) + mean(share_t, v, share_t, v)
-        return own - 2 * mean(share_s, u, share_t, v)
+        within = mean(share_s, u, share_s, u) + mean(share_t, v, share_t, v)
+        return within - 2 * mean(share_s, u, share_t, v)
 
     return discrepancy
 
@@ -134,31 +135,31 @@ KERNELS = {'gaussian': _gaussian, 'polynomial': _polynomial}
 
 
 def _centred(samples, mean) -> Samples:
-    """Padding becomes 0, so that no number in it is of any weight."""
-    there = samples.mask[:, None] > 0
-    return samples._replace(x=jnp.where(there, samples.x - mean, 0))
+    """Centred examples, with 0 in padding."""
+    present = samples.mask[:, None] > 0
+    return samples._replace(x=jnp.where(present, samples.x - mean, 0))
 
 
 def _median(samples) -> Array:
     """The median squared distance between two examples; 1 where that is 0."""
-    there = samples.mask > 0
-    pair = there[:, None] & there & ~jnp.eye(len(there), dtype=bool)
+    present = samples.mask > 0
+    pair = present[:, None] & present & ~jnp.eye(len(present), dtype=bool)
     distances = ops.squared_distances(samples.x, samples.x)
-    # Every pair is there twice; what is no pair goes to the end.
+    # Every pair occurs twice; other entries are sorted to the end.
     distances = jnp.where(pair, distances, jnp.inf).ravel()
     middle = jnp.maximum(jnp.sum(pair) // 2, 1) - 1
     median = ops.order_statistic(distances, middle)
-    spread = jnp.max(jnp.sum(samples.x**2, 1))
-    rounding = 16 * jnp.finfo(median.dtype).eps * spread
+    largest = jnp.max(jnp.sum(samples.x**2, 1))
+    rounding = 16 * jnp.finfo(median.dtype).eps * largest
     return jnp.where(jnp.isfinite(median) & (median > rounding), median, 1)
 
 
 def _within(samples, classes) -> Array:
     """Scatter (d, d) of the labelled examples about the means of their classes."""
-    there = (samples.label >= 0) & (samples.mask > 0)
+    present = (samples.label >= 0) & (samples.mask > 0)
     own = jax.nn.one_hot(samples.label, classes, dtype=samples.x.dtype)
-    own = own * there[:, None]
+    own = own * present[:, None]
     count = jnp.sum(own, 0)
     means = own.T @ samples.x / jnp.where(count > 0, count, 1)[:, None]
-    apart = (samples.x - own @ means) * there[:, None]
-    return apart.T @ apart
+    deviations = (samples.x - own @ means) * present[:, None]
+    return deviations.T @ deviations

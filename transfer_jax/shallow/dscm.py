@@ -8,7 +8,7 @@ from jax import lax
 
 from transfer_jax import ops
 from transfer_jax.shallow import checks, curation, subspaces
-from transfer_jax.shallow.classifiers import FARTHEST
+from transfer_jax.shallow.classifiers import ABSENT_LOGIT
 from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array
 
@@ -16,16 +16,16 @@ from transfer_jax.types import Array
 class Means(NamedTuple):
     """The mean of each class in each domain."""
 
-    mean: Array  # (2, c, d), 0 where there is none
+    mean: Array  # (2, c, d), 0 for a class without examples
     present: Array  # (2, c)
 
 
 class Dscm(NamedTuple):
-    """Class means, a metric, and how its learning went."""
+    """Class means, a metric, and the objective of its learning."""
 
     means: Means
     metric: Array | None  # (d, k), W: distances are |(x - mu) W|^2
-    label: Array  # (n,), of the examples in the means; -1: not used
+    label: Array  # (n,), of the examples in the means; -1 if not used
     objective: Array  # (steps + 1,), at each step of the last learning
 
 
@@ -37,18 +37,18 @@ def dscm(
     rounds: int = 0,
     per_class: int = 1,
 ) -> Shallow:
-    """A mixture over the domains' class means.
+    """A mixture over the class means of both domains.
 
     p(c | x) = 1/Z sum_d w_d exp(-|x - mu_d^c|^2 / 2) with mu_d^c the mean of class c in
     domain d and Z the sum over classes (Csurka, Chidlovskii and Perronnin, ECCV 2014
-    workshops): nearest class means with a mean for each domain. Logits are the log of
-    the unnormalised sum. A domain without the class contributes nothing; without any
-    labelled target examples it is the nearest source mean.
+    workshops): nearest class means with one mean per domain. Logits are the logarithm
+    of the unnormalised sum. A domain without the class contributes nothing; without any
+    labelled target examples the prediction is the nearest source mean.
 
-    `rounds` above 0 curate the training set by its own predictions (the paper's
-    self-adaptive learning, which is meant for the metric as well: `dscm_metric`): each
-    round the `per_class` unlabelled target examples of each predicted class with the
-    highest p join the target's means with that label, and the `per_class` source
+    With `rounds` above 0 the predictions curate the training set (the paper's
+    self-adaptive learning, which it also uses for the metric: see `dscm_metric`). In
+    each round the `per_class` unlabelled target examples of each predicted class with
+    the highest p join the target means with that label, and the `per_class` source
     examples of each class with the lowest p of their label are removed; each class
     keeps one.
 
@@ -68,22 +68,22 @@ def dscm_metric(
     rounds: int = 0,
     per_class: int = 1,
 ) -> Shallow:
-    """DSCM in a metric of low rank that is learned for it.
+    """DSCM with a learned metric of low rank.
 
-    Distances become |(x - mu) W|^2 with W (d, k), k = `dimension`, that minimises
-    -mean_i log p(y_i | x_i) over the labelled examples of both domains, each with the
-    same weight, from the k first principal directions (metric learning for nearest
+    Distances become |(x - mu) W|^2. W (d, k), k = `dimension`, minimises
+    -mean_i log p(y_i | x_i) over the labelled examples of both domains, with equal
+    weights, starting from the first k principal directions (metric learning for nearest
     class means of Mensink, Verbeek, Perronnin and Csurka, TPAMI 2013, with the p of
-    `dscm`). With `rounds` the metric is learned again, from the last one, on each
-    curated training set.
+    `dscm`). With `rounds` the metric is learned again on each curated training set,
+    starting from the previous one.
 
-    Deviation: gradient steps use all examples, and their length adapts (halved after a
-    step that would raise the objective, which is then not taken); the papers take
-    stochastic steps of a length that is tuned.
+    Deviation: gradient steps use all examples and an adaptive length, halved when a
+    step would raise the objective; such a step is not taken. The papers use stochastic
+    steps of a tuned length.
 
     Raises:
-      ValueError: a weight that is not positive, negative rounds, fewer than 1 step, a
-        dimension that the features do not have.
+      ValueError: a weight that is not positive, negative rounds, fewer than 1 step, or
+        a dimension above that of the features.
     """
     checks.positive('steps', steps)
 
@@ -124,18 +124,18 @@ def _method(classes, source_weight, target_weight, rounds, per_class, learn):
 
         def curate(state, _):
             score = _logits(state.means, state.metric, logged, x)
-            log_p = jax.nn.log_softmax(jnp.where(score > FARTHEST, score, -jnp.inf))
+            log_p = jax.nn.log_softmax(jnp.where(score > ABSENT_LOGIT, score, -jnp.inf))
             guess = ops.argmax_first(log_p).astype(state.label.dtype)
             free = mask & (domain == 1) & (state.label < 0)
-            surest = jnp.where(free, -jnp.max(log_p, 1), jnp.inf)
-            joins = curation.first_of_class(surest, guess, per_class)
+            uncertainty = jnp.where(free, -jnp.max(log_p, 1), jnp.inf)
+            joins = curation.lowest_per_class(uncertainty, guess, per_class)
             used = (domain == 0) & (state.label >= 0)
-            own = jnp.take_along_axis(log_p, state.label[:, None], 1)[:, 0]
-            own_class = state.label[:, None] == jnp.arange(classes)
-            count = jnp.sum(own_class & used[:, None], 0)
+            label_log_p = jnp.take_along_axis(log_p, state.label[:, None], 1)[:, 0]
+            is_class = state.label[:, None] == jnp.arange(classes)
+            count = jnp.sum(is_class & used[:, None], 0)
             spare = jnp.clip(count - 1, 0, per_class)
-            least = jnp.where(used, jnp.maximum(own, FARTHEST), jnp.inf)
-            leaves = curation.first_of_class(least, state.label, spare)
+            fit_score = jnp.where(used, jnp.maximum(label_log_p, ABSENT_LOGIT), jnp.inf)
+            leaves = curation.lowest_per_class(fit_score, state.label, spare)
             label = jnp.where(joins, guess, jnp.where(leaves, -1, state.label))
             return train(label, state.metric), None
 
@@ -157,10 +157,11 @@ def _keep(metric, means, weights, x, label):
 
 
 def _means(x, label, domain, classes):
-    own = label[:, None] == jnp.arange(classes)
-    own = jnp.stack([own & (domain == d)[:, None] for d in (0, 1)]).astype(x.dtype)
-    count = jnp.sum(own, 1)
-    mean = jnp.einsum('dnc,nk->dck', own, x) / jnp.maximum(count, 1)[..., None]
+    is_class = label[:, None] == jnp.arange(classes)
+    members = jnp.stack([is_class & (domain == d)[:, None] for d in (0, 1)])
+    members = members.astype(x.dtype)
+    count = jnp.sum(members, 1)
+    mean = jnp.einsum('dnc,nk->dck', members, x) / jnp.maximum(count, 1)[..., None]
     return Means(mean, count > 0)
 
 
@@ -174,9 +175,9 @@ def _logits(means, metric, weights, x):
     peak = jnp.max(each, 1, keepdims=True)
     peak = jnp.where(jnp.isfinite(peak), peak, 0)
     total = jnp.sum(jnp.exp(each - peak), 1)
-    there = jnp.any(means.present, 0)
-    found = jnp.log(jnp.where(there, total, 1)) + peak[:, 0]
-    return jnp.where(there, jnp.maximum(found, FARTHEST), FARTHEST)
+    present = jnp.any(means.present, 0)
+    logits = jnp.log(jnp.where(present, total, 1)) + peak[:, 0]
+    return jnp.where(present, jnp.maximum(logits, ABSENT_LOGIT), ABSENT_LOGIT)
 
 
 def _descend(metric, means, weights, x, label, steps):
@@ -186,8 +187,9 @@ def _descend(metric, means, weights, x, label, steps):
 
     def loss(metric):
         log_p = jax.nn.log_softmax(_logits(means, metric, weights, x) + absent)
-        own = jnp.take_along_axis(log_p, jnp.maximum(label, 0)[:, None], 1)[:, 0]
-        return -jnp.sum(jnp.where(counts, own, 0)) / jnp.sum(counts)
+        index = jnp.maximum(label, 0)[:, None]
+        label_log_p = jnp.take_along_axis(log_p, index, 1)[:, 0]
+        return -jnp.sum(jnp.where(counts, label_log_p, 0)) / jnp.sum(counts)
 
     def step(state, _):
         metric, value, slope, rate = state
@@ -203,7 +205,7 @@ def _descend(metric, means, weights, x, label, steps):
         return state, state[1]
 
     value, slope = jax.value_and_grad(loss)(metric)
-    # The first step turns W by a tenth of its length.
+    # The first step has a tenth of the length of W.
     size = jnp.sqrt(jnp.sum(slope**2))
     rate = 0.1 * jnp.sqrt(jnp.sum(metric**2)) / jnp.where(size > 0, size, 1)
     state, values = lax.scan(step, (metric, value, slope, rate), None, length=steps)

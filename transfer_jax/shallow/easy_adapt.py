@@ -1,4 +1,4 @@
-"""EasyAdapt: features of their own for each domain beside common ones (Daume 2007)."""
+"""EasyAdapt: shared and domain-specific copies of the features (Daume 2007)."""
 
 from typing import NamedTuple
 
@@ -15,13 +15,13 @@ class EasyAdapt(NamedTuple):
 
 
 def easy_adapt() -> Shallow:
-    """Triples the features: common ones, the source's own, the target's own.
+    """Triples the features: shared ones, source-specific ones, target-specific ones.
 
     A source example x becomes (x, x, 0), a target example (x, 0, x) (Daume III,
-    "Frustratingly Easy Domain Adaptation", ACL 2007, section 3). A classifier of
-    source and labelled target examples then divides its weights between what both
-    domains share and what is one's own. Without labelled target examples, the
-    weights of the target's own features would be those of no examples.
+    "Frustratingly Easy Domain Adaptation", ACL 2007, section 3). A classifier of source
+    and labelled target examples then has shared and domain-specific weights. Labelled
+    target examples are required, because nothing else determines the weights of the
+    target-specific features.
     """
 
     def source(fitted, x):
@@ -38,8 +38,8 @@ def easy_adapt() -> Shallow:
 def mark_domain() -> Shallow:
     """Appends the domain as a last feature, 0 for source and 1 for target.
 
-    That is what `easy_adapt_kernel` reads; other kernels and classifiers would take it
-    for a feature like the rest.
+    `easy_adapt_kernel` reads it. Other kernels and classifiers would treat it as an
+    ordinary feature.
     """
 
     def source(fitted, x):
@@ -54,18 +54,18 @@ def mark_domain() -> Shallow:
 
 
 def easy_adapt_kernel(kernel: Kernel) -> Kernel:
-    """EasyAdapt in the space of a kernel, for rows with `mark_domain`'s last feature.
+    """EasyAdapt in a kernel space, for rows with the last feature of `mark_domain`.
 
     2 k(x, y) within a domain and k(x, y) across (Daume III 2007, section 3). With
-    ops.linear_kernel that is the inner product of the features of `easy_adapt`:
+    ops.linear_kernel this is the inner product of the features of `easy_adapt`:
 
         pipeline(mark_domain(), kernel_svm(10, kernel=easy_adapt_kernel(kernel)))
     """
 
     def augmented(x: Array, y: Array) -> Array:
         chex.assert_rank([x, y], 2)
-        same = x[:, -1:] == y[:, -1]
-        return kernel(x[:, :-1], y[:, :-1]) * (1 + same)
+        same_domain = x[:, -1:] == y[:, -1]
+        return kernel(x[:, :-1], y[:, :-1]) * (1 + same_domain)
 
     return augmented
 

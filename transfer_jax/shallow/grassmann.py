@@ -10,13 +10,13 @@ from jax import lax
 
 from transfer_jax.types import Array
 
-DECREASE = 1e-4  # share of the slope that a step must gain (Armijo)
-TRIALS = 25  # steps that a line search tries
-MEMORY = 8  # steps that are remembered
+DECREASE = 1e-4  # share of the linear decrease that a step must achieve (Armijo)
+TRIALS = 25  # steps tried by a line search, at most
+MEMORY = 8  # steps of the L-BFGS memory
 
 
 class Minimum(NamedTuple):
-    """Where the search ended."""
+    """The final point of the search."""
 
     point: Array  # (d, k), orthonormal columns
     value: Array  # ()
@@ -28,9 +28,9 @@ class _Search(NamedTuple):
     point: Array
     value: Array
     gradient: Array  # tangent to the manifold
-    moves: Array  # (MEMORY, d, k), tangent, the newest last; 0 where there is none
-    changes: Array  # (MEMORY, d, k), of the gradient along them
-    stuck: Array  # (), whether no step down was found
+    moves: Array  # (MEMORY, d, k), tangent, the newest last; 0 if missing
+    changes: Array  # (MEMORY, d, k), changes of the gradient along them
+    stuck: Array  # (), whether no descent step exists
     steps: Array
 
 
@@ -52,17 +52,18 @@ def minimise(
 ) -> Minimum:
     """Minimise a function of a subspace, given by a basis W (d, k) with W^T W = I.
 
-    The objective must be the same for all bases of a subspace. The gradient is its
-    Euclidean one without its part in the subspace; a step goes along W + s H and back
-    by QR; remembered steps become tangent to where the search is by the same
-    projection (Absil, Mahony and Sepulchre, Optimization Algorithms on Matrix
-    Manifolds, 2008, sections 3.6, 4.1, 8.1). The direction H is that of L-BFGS (Nocedal
-    and Wright, Numerical Optimization, 2006, algorithm 7.4). The objective never rises.
-    Ends at `tolerance`, or where rounding leaves no step down.
+    The objective must be the same for all bases of a subspace. The gradient is the
+    Euclidean one without its component in the subspace. A step goes to W + s H, and QR
+    returns to the manifold. The steps in memory are projected in the same way onto the
+    tangent space at the current point (Absil, Mahony and Sepulchre, Optimization
+    Algorithms on Matrix Manifolds, 2008, sections 3.6, 4.1, 8.1). The direction H is
+    that of L-BFGS (Nocedal and Wright, Numerical Optimization, 2006, algorithm 7.4).
+    The objective never rises. The search ends at `tolerance`, or when rounding prevents
+    any decrease.
 
     Args:
-      steps: at most.
-      tolerance: share of the norm of the first gradient.
+      steps: the maximum number of steps.
+      tolerance: norm of the gradient at which to stop, as a share of the first.
     """
     chex.assert_rank(start, 2)
     evaluate = jax.value_and_grad(objective)
@@ -80,25 +81,27 @@ def minimise(
         direction = -_quasi_newton(state)
         slope = jnp.sum(direction * state.gradient)
         length = jnp.linalg.norm(direction)
-        # A tenth of a radian where nothing is known of the curvature; never beyond 1.
+        # 0.1 radians if the curvature is unknown; at most 1.
         reach = jnp.where(known, jnp.minimum(length, 1), 0.1)
         scale = reach / jnp.where(length > 0, length, 1)
-        found = _line_search(evaluate, state, direction, slope, scale)
-        gradient = tangent(found.point, found.gradient)
-        move = tangent(found.point, found.scale * direction)
-        change = gradient - tangent(found.point, state.gradient)
-        moved = _Search(
-            found.point,
-            found.value,
+        trial = _line_search(evaluate, state, direction, slope, scale)
+        gradient = tangent(trial.point, trial.gradient)
+        move = tangent(trial.point, trial.scale * direction)
+        change = gradient - tangent(trial.point, state.gradient)
+        accepted = _Search(
+            trial.point,
+            trial.value,
             gradient,
-            _remember(found.point, state.moves, move),
-            _remember(found.point, state.changes, change),
+            _remember(trial.point, state.moves, move),
+            _remember(trial.point, state.changes, change),
             jnp.asarray(False),
             state.steps + 1,
         )
-        # A failed search is tried again straight down before it is given up.
+        # After a failed line search try steepest descent before giving up.
         forgetful = state._replace(moves=nothing, changes=nothing, stuck=~known)
-        return jax.tree.map(lambda a, b: jnp.where(found.good, a, b), moved, forgetful)
+        return jax.tree.map(
+            lambda a, b: jnp.where(trial.good, a, b), accepted, forgetful
+        )
 
     state = _Search(
         start,
@@ -115,50 +118,50 @@ def minimise(
 
 
 def _remember(point, vectors, newest) -> Array:
-    """The vectors without the oldest, with the newest, tangent at `point`."""
-    kept = jax.vmap(tangent, (None, 0))(point, vectors[1:])
-    return jnp.concatenate([kept, newest[None]])
+    """The memory with the newest vector in place of the oldest, tangent at `point`."""
+    recent = jax.vmap(tangent, (None, 0))(point, vectors[1:])
+    return jnp.concatenate([recent, newest[None]])
 
 
 def _quasi_newton(state) -> Array:
-    """The gradient times the inverse Hessian that the remembered steps suggest."""
+    """The gradient times the L-BFGS approximation of the inverse Hessian."""
     along = jnp.sum(state.moves * state.changes, (1, 2))
     sizes = jnp.sum(state.changes**2, (1, 2))
-    # Where the curvature is not positive, a step teaches nothing.
+    # Steps without positive curvature are ignored.
     useful = along > jnp.finfo(along.dtype).eps * sizes
     rho = jnp.where(useful, 1 / jnp.where(useful, along, 1), 0)
-    found, shares = state.gradient, []
+    direction, shares = state.gradient, []
     for i in reversed(range(MEMORY)):
-        shares.append(rho[i] * jnp.sum(state.moves[i] * found))
-        found = found - shares[-1] * state.changes[i]
+        shares.append(rho[i] * jnp.sum(state.moves[i] * direction))
+        direction = direction - shares[-1] * state.changes[i]
     newest = jnp.where(useful[-1], along[-1] / jnp.where(useful, sizes, 1)[-1], 1)
-    found = found * newest
+    direction = direction * newest
     for i in range(MEMORY):
-        back = rho[i] * jnp.sum(state.changes[i] * found)
-        found = found + state.moves[i] * (shares.pop() - back)
-    down = jnp.sum(found * state.gradient) > 0
-    return jnp.where(down, found, state.gradient)
+        beta = rho[i] * jnp.sum(state.changes[i] * direction)
+        direction = direction + state.moves[i] * (shares.pop() - beta)
+    descends = jnp.sum(direction * state.gradient) > 0
+    return jnp.where(descends, direction, state.gradient)
 
 
 def tangent(point: Array, vector: Array) -> Array:
-    """The part of `vector` (d, k) that moves the subspace of `point` (d, k)."""
+    """The component of `vector` (d, k) that moves the subspace of `point` (d, k)."""
     return vector - point @ (point.T @ vector)
 
 
 def orthonormal(basis: Array) -> Array:
-    """Q (d, k) of the QR decomposition whose R has a diagonal that is not negative."""
+    """Q (d, k) of the QR decomposition with a nonnegative diagonal of R."""
     q, r = jnp.linalg.qr(basis)
     return q * jnp.where(jnp.diag(r) < 0, -1, 1)
 
 
 def _line_search(evaluate, state, direction, slope, scale) -> _Trial:
-    """Shorter and shorter steps until one gains enough."""
+    """Backtracking: shorter steps until one decreases the objective enough."""
 
     def shorter(trial):
-        # To the minimum of the parabola through what is known, within bounds.
-        bend = trial.value - state.value - slope * trial.scale
-        best = -slope * trial.scale**2 / jnp.where(bend > 0, 2 * bend, 1)
-        best = jnp.where(bend > 0, best, 0)
+        # The minimum of the interpolating parabola, within bounds.
+        curvature = trial.value - state.value - slope * trial.scale
+        best = -slope * trial.scale**2 / jnp.where(curvature > 0, 2 * curvature, 1)
+        best = jnp.where(curvature > 0, best, 0)
         return jnp.clip(best, trial.scale / 10, trial.scale / 2)
 
     def attempt(trial):
@@ -168,7 +171,7 @@ def _line_search(evaluate, state, direction, slope, scale) -> _Trial:
         good = value <= state.value + DECREASE * scaled * slope
         return _Trial(point, value, gradient, scaled, good, trial.count + 1)
 
-    def go_on(trial):
+    def condition(trial):
         return ~trial.good & (trial.count < TRIALS)
 
     none = _Trial(
@@ -179,4 +182,4 @@ def _line_search(evaluate, state, direction, slope, scale) -> _Trial:
         jnp.asarray(False),
         jnp.asarray(0),
     )
-    return lax.while_loop(go_on, attempt, none)
+    return lax.while_loop(condition, attempt, none)

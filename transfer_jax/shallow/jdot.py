@@ -1,7 +1,7 @@
 """Joint Distribution Optimal Transport (Courty, Flamary, Habrard, Rakotomamonjy, 2017).
 
-A linear classifier of target examples is learnt together with the plan that carries
-features and labels of the source to target examples and their predictions.
+A linear classifier of target examples is learned jointly with a plan that transports
+the features and labels of the source to target examples and their predictions.
 """
 
 from collections.abc import Callable
@@ -12,19 +12,19 @@ import jax.numpy as jnp
 from jax import lax
 
 from transfer_jax.shallow import checks, linear, newton, transport, transport_plans
-from transfer_jax.shallow.classifiers import FARTHEST
+from transfer_jax.shallow.classifiers import ABSENT_LOGIT
 from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array
 
-SAME = 1e-9  # mass that may move while the plan counts as the same
-TOLERANCE = 1e-10  # share of the classifier's objective above its minimum
+SAME = 1e-9  # a plan counts as unchanged if less mass than this moved
+TOLERANCE = 1e-10  # gap of the classifier, as a share of its objective
 
 
 class Jdot(NamedTuple):
-    """Scores x weight + bias, and how they were found."""
+    """Scores x weight + bias, and the state of the alternation."""
 
     weight: Array  # (d, c)
-    bias: Array  # (c,), that of a class without examples so low that it never wins
+    bias: Array  # (c,), for a class without examples so low that it never wins
     change: Array  # (), mass that moved between the last two plans
     iterations: Array  # ()
 
@@ -38,34 +38,37 @@ def jdot(
     regularisation: Array | float | None = None,
     iterations: int = 10,
 ) -> Shallow:
-    """Alternates a transport plan and a classifier that fits what it transports.
+    """Alternates between a transport plan and a classifier of the transported labels.
 
     min over plans P and linear f of
         sum_ij P_ij (feature_weight d_ij + L(y_i, f(x_j))) + 1 / (2 C m) |f|^2
 
-    (NIPS 2017), d the squared distance divided by the largest of all pairs, so that
-    feature_weight 1 is the paper's alpha. Given f, P is a transport plan; given P, f is
-    learnt from the m target examples with the soft labels m P^T Y. The first plan knows
-    features alone. It ends after `iterations`, or when the plan stays.
+    (NIPS 2017), where d is the squared distance divided by the largest of all pairs, so
+    that feature_weight 1 is the paper's alpha. Given f, P is a transport plan; given P,
+    f is learned from the m target examples with the soft labels m P^T Y. The first plan
+    uses features only. The alternation ends after `iterations`, or when the plan no
+    longer changes.
 
-    L is 'squared_hinge', of one-vs-rest scores, as in the paper's classification
-    experiments and the authors' code, or 'cross_entropy'. Weights are regularised as in
-    `linear_svm` and `softmax_regression`, with a bias; the authors regularise the
-    coefficients of a kernel expansion and have no bias. Labels of target examples wall
-    off pairs of other classes, as in `transport`. Unlabelled source examples fit all
-    predictions.
+    L is 'squared_hinge' of one-vs-rest scores, as in the paper's classification
+    experiments and the authors' code, or 'cross_entropy'. Labels of target examples
+    forbid pairs of different classes, as in `transport`. Unlabelled source examples
+    are compatible with all predictions.
+
+    Deviation: weights are regularised as in `linear_svm` and `softmax_regression`, with
+    a bias; the authors regularise the coefficients of a kernel expansion and have no
+    bias.
 
     Args:
       classes: c.
-      cost: C, that of `linear_svm`.
+      cost: C, as in `linear_svm`.
       loss: 'squared_hinge' or 'cross_entropy'.
-      regularisation: sum P log P times this makes the plan entropic; None is the exact
-        plan, found on the host.
+      regularisation: the weight of sum P log P for an entropic plan; None is the exact
+        plan, computed on the host.
       iterations: 10 in the authors' code.
 
     Raises:
-      ValueError: an unknown loss, a negative feature_weight, a cost, a regularisation
-        or iterations that are not positive.
+      ValueError: an unknown loss, a negative feature_weight, or a cost, regularisation
+        or number of iterations that is not positive.
     """
     if loss not in LOSSES:
         raise ValueError(f'no loss {loss!r}; choose from {", ".join(LOSSES)}')
@@ -80,13 +83,13 @@ def jdot(
         del key
         problem = transport.transport_problem(source, target)
         label = jnp.where(source.mask > 0, source.label, -1)
-        own = jax.nn.one_hot(label, classes, dtype=problem.a.dtype)
-        present = jnp.any(own > 0, 0)
+        one_hot = jax.nn.one_hot(label, classes, dtype=problem.a.dtype)
+        present = jnp.any(one_hot > 0, 0)
         size = jnp.sum(problem.b > 0)
-        there = (problem.b > 0)[:, None]
-        x = jnp.where(there, target.x, 0)
-        z, ridge, back = (_free_bias if joint else _fixed_bias)(x, there)
-        pairs, of_target = LOSSES[loss](own, present)
+        real = (problem.b > 0)[:, None]
+        x = jnp.where(real, target.x, 0)
+        z, ridge, back = (_free_bias if joint else _fixed_bias)(x, real)
+        pairs, of_target = LOSSES[loss](one_hot, present)
 
         def costs(w, learnt):
             total = feature_weight * problem.cost + jnp.where(learnt, pairs(z @ w), 0)
@@ -96,26 +99,26 @@ def jdot(
         def solve(total, duals):
             if regularisation is None:
                 return transport_plans.exact_plan(total, problem.a, problem.b), duals
-            found = transport_plans.entropic_plan(
+            solution = transport_plans.entropic_plan(
                 total, problem.a, problem.b, regularisation, start=duals
             )
-            return found.matrix, (found.source, found.target)
+            return solution.matrix, (solution.source, solution.target)
 
-        def going(state):
+        def unfinished(state):
             return (state.change > SAME) & (state.count < iterations)
 
         def advance(state):
             plan, duals = solve(costs(state.w, state.count > 0), state.duals)
             change = jnp.sum(jnp.abs(plan - state.plan))
-            found = newton.minimise(
+            solution = newton.minimise(
                 z,
                 ridge,
-                of_target(size * plan.T @ own, cost),
+                of_target(size * plan.T @ one_hot, cost),
                 state.w,
                 joint=joint,
                 tolerance=TOLERANCE,
             )
-            return _State(found.w, plan, duals, change, state.count + 1)
+            return _State(solution.w, plan, duals, change, state.count + 1)
 
         start = _State(
             w=jnp.zeros((z.shape[1], classes), x.dtype),
@@ -124,18 +127,18 @@ def jdot(
             change=jnp.array(jnp.inf, x.dtype),
             count=0,
         )
-        end = lax.while_loop(going, advance, start)
+        end = lax.while_loop(unfinished, advance, start)
         weight, bias = back(end.w)
-        bias = jnp.where(present, bias, FARTHEST)
+        bias = jnp.where(present, bias, ABSENT_LOGIT)
         return Jdot(weight, bias, end.change, end.count)
 
     def predict(fitted, x):
         return x @ fitted.weight + fitted.bias
 
-    def same(fitted, x):
+    def unchanged(fitted, x):
         return x
 
-    return Shallow(fit, same, same, predict=predict)
+    return Shallow(fit, unchanged, unchanged, predict=predict)
 
 
 class _State(NamedTuple):
@@ -146,31 +149,31 @@ class _State(NamedTuple):
     count: Array  # ()
 
 
-# A loss of labels and scores: of all pairs (scores (m, c) -> (n, m)), and of the target
+# The two forms of a loss: of all pairs, scores (m, c) -> (n, m); and of the target
 # examples with soft labels (m, c).
 _Pairs = Callable[[Array], Array]
 _Soft = Callable[[Array, Array], newton.Loss]
 
 
-def _squared_hinge(own, present) -> tuple[_Pairs, _Soft]:
-    others = jnp.where(jnp.any(own > 0, 1, keepdims=True), 1 - own, 0) * present
+def _squared_hinge(one_hot, present) -> tuple[_Pairs, _Soft]:
+    others = jnp.where(jnp.any(one_hot > 0, 1, keepdims=True), 1 - one_hot, 0) * present
 
-    def lack(f):
+    def hinge(f):
         return jnp.maximum(1 - f, 0)
 
     def pairs(f):
-        return own @ (lack(f) ** 2).T + others @ (lack(-f) ** 2).T
+        return one_hot @ (hinge(f) ** 2).T + others @ (hinge(-f) ** 2).T
 
     def of_target(soft, cost):
         positive = cost * soft
         negative = cost * (jnp.sum(soft, 1, keepdims=True) - soft) * present
 
         def diagonal(f):
-            return 2 * (positive * (lack(f) > 0) + negative * (lack(-f) > 0))
+            return 2 * (positive * (hinge(f) > 0) + negative * (hinge(-f) > 0))
 
         return newton.Loss(
-            value=lambda f: positive * lack(f) ** 2 + negative * lack(-f) ** 2,
-            slope=lambda f: 2 * (negative * lack(-f) - positive * lack(f)),
+            value=lambda f: positive * hinge(f) ** 2 + negative * hinge(-f) ** 2,
+            slope=lambda f: 2 * (negative * hinge(-f) - positive * hinge(f)),
             curvature=lambda f, u: diagonal(f) * u,
             diagonal=diagonal,
         )
@@ -178,14 +181,14 @@ def _squared_hinge(own, present) -> tuple[_Pairs, _Soft]:
     return pairs, of_target
 
 
-def _cross_entropy(own, present) -> tuple[_Pairs, _Soft]:
-    absent = jnp.where(present, 0, FARTHEST)
+def _cross_entropy(one_hot, present) -> tuple[_Pairs, _Soft]:
+    absent = jnp.where(present, 0, ABSENT_LOGIT)
 
     def surprise(f):
         return jax.nn.logsumexp(f + absent, 1, keepdims=True) - f
 
     def pairs(f):
-        return own @ surprise(f).T
+        return one_hot @ surprise(f).T
 
     def of_target(soft, cost):
         soft = cost * soft
@@ -209,9 +212,9 @@ def _cross_entropy(own, present) -> tuple[_Pairs, _Soft]:
     return pairs, of_target
 
 
-def _fixed_bias(x, there):
-    """Coordinates of the features and of a constant 1 among them."""
-    z, basis = linear.coordinates(jnp.concatenate([x, there.astype(x.dtype)], 1))
+def _fixed_bias(x, real):
+    """Coordinates of the features extended by a constant 1, which is regularised."""
+    z, basis = linear.coordinates(jnp.concatenate([x, real.astype(x.dtype)], 1))
 
     def back(w):
         whole = basis @ w
@@ -220,11 +223,11 @@ def _fixed_bias(x, there):
     return z, jnp.ones((z.shape[1], 1), x.dtype), back
 
 
-def _free_bias(x, there):
-    """Coordinates of centred features, and a constant 1 that is not regularised."""
-    centre = jnp.sum(x, 0) / jnp.sum(there)
-    z, basis = linear.coordinates(jnp.where(there, x - centre, 0))
-    z = jnp.concatenate([z, there.astype(x.dtype)], 1)
+def _free_bias(x, real):
+    """Coordinates of the centred features, and a constant 1 without regularisation."""
+    centre = jnp.sum(x, 0) / jnp.sum(real)
+    z, basis = linear.coordinates(jnp.where(real, x - centre, 0))
+    z = jnp.concatenate([z, real.astype(x.dtype)], 1)
 
     def back(w):
         weight = basis @ w[:-1]

@@ -1,7 +1,7 @@
 """A few eigenvectors of a large symmetric matrix.
 
-On CPU by SciPy on the host, which computes no others; elsewhere by a whole
-decomposition, which XLA does faster there.
+On CPU SciPy computes only these on the host. Elsewhere a full decomposition by XLA is
+faster.
 """
 
 import functools
@@ -15,113 +15,113 @@ import scipy.sparse.linalg
 from transfer_jax import ops
 from transfer_jax.types import Array
 
-SMALL = 300  # rows of a matrix that is decomposed whole
-ITERATED = 500  # rows from which Lanczos pays, for at most
-SHARE = 1 / 12  # of the vectors
-MANY = 1 / 3  # more than this share of the vectors costs as much as all
+SMALL = 300  # matrices with fewer rows are decomposed fully
+ITERATED = 500  # Lanczos pays from this number of rows,
+SHARE = 1 / 12  # for at most this share of the vectors
+MANY = 1 / 3  # a larger share of the vectors costs as much as all
 
 
-def of_matrix(s: Array, k: int) -> tuple[Array, Array]:
-    """The k largest eigenvalues (k,), falling, and their vectors (p, k), of s (p, p).
+def top_eigenpairs(s: Array, k: int) -> tuple[Array, Array]:
+    """The k largest eigenvalues (k,) of s (p, p), descending, and their vectors (p, k).
 
-    Eigenvalues that are 0 up to rounding are 0, and so is all that lies beyond p.
+    Eigenvalues that are 0 up to rounding are set to 0; so are all entries beyond p.
     """
     p = len(s)
-    most = min(k, p)
+    count = min(k, p)
     s = (s + s.T) / 2
-    if jax.default_backend() == 'cpu' and p >= SMALL and most <= MANY * p:
-        found = ops.host.call(
-            functools.partial(_of_matrix, k=most), [(most,), (p, most)], s
+    if jax.default_backend() == 'cpu' and p >= SMALL and count <= MANY * p:
+        pairs = ops.host.call(
+            functools.partial(_top_eigenpairs, k=count), [(count,), (p, count)], s
         )
     else:
         value, vector = jnp.linalg.eigh(s)
-        found = value[::-1][:most], vector[:, ::-1][:, :most]
-    return _cut(*found, k)
+        pairs = value[::-1][:count], vector[:, ::-1][:, :count]
+    return _cut(*pairs, k)
 
 
-def of_gram(x: Array, k: int) -> tuple[Array, Array]:
-    """Those of x^T x (p, p), x (n, p)."""
+def top_gram_eigenpairs(x: Array, k: int) -> tuple[Array, Array]:
+    """The top eigenpairs of x^T x (p, p), for x (n, p)."""
     p = x.shape[1]
-    most = min(k, p)
+    count = min(k, p)
     if jax.default_backend() != 'cpu':
-        return of_matrix(x.T @ x, k)
-    found = ops.host.call(
-        lambda x: _of_matrix(x.T @ x, k=most), [(most,), (p, most)], x
+        return top_eigenpairs(x.T @ x, k)
+    pairs = ops.host.call(
+        lambda x: _top_eigenpairs(x.T @ x, k=count), [(count,), (p, count)], x
     )
-    return _cut(*found, k)
+    return _cut(*pairs, k)
 
 
-def of_kernel(
+def top_kernel_eigenpairs(
     kernel: Array, mask: Array, scale: Array, low: Array, k: int
 ) -> tuple[Array, Array]:
-    """Those of P^T K H K P with P = diag(scale) (I - low low^T), H centring.
+    """The top eigenpairs of P^T K H K P, P = diag(scale) (I - low low^T), H centring.
 
     Args:
       kernel: K (n, n), 0 in padding.
-      mask: (n,), 1 where there is an example.
+      mask: (n,), 0 in padding.
       scale: (n,).
       low: (n, c).
     """
     n = len(kernel)
-    most = min(k, n)
+    count = min(k, n)
     if jax.default_backend() == 'cpu':
-        found = ops.host.call(
-            functools.partial(_of_kernel, k=most),
-            [(most,), (n, most)],
+        pairs = ops.host.call(
+            functools.partial(_top_kernel_eigenpairs, k=count),
+            [(count,), (n, count)],
             kernel,
             mask,
             scale,
             low,
         )
-        return _cut(*found, k)
+        return _cut(*pairs, k)
     f = (kernel - mask[:, None] * (mask @ kernel) / jnp.sum(mask)) * scale
     f = f - (f @ low) @ low.T
-    return of_matrix(f.T @ f, k)
+    return top_eigenpairs(f.T @ f, k)
 
 
-def of_linear_kernel(
+def top_linear_kernel_eigenpairs(
     x: Array, scatter: Array, scale: Array, low: Array, k: int
 ) -> tuple[Array, Array]:
-    """`of_kernel` of K = X X^T, which is not formed.
+    """`top_kernel_eigenpairs` for K = X X^T, without forming K.
 
     Args:
       x: X (n, d), 0 in padding.
       scatter: X^T H X (d, d).
     """
     n = len(x)
-    most = min(k, n)
+    count = min(k, n)
     if jax.default_backend() == 'cpu':
-        found = ops.host.call(
-            functools.partial(_of_linear_kernel, k=most),
-            [(most,), (n, most)],
+        pairs = ops.host.call(
+            functools.partial(_top_linear_kernel_eigenpairs, k=count),
+            [(count,), (n, count)],
             x,
             scatter,
             scale,
             low,
         )
-        return _cut(*found, k)
+        return _cut(*pairs, k)
     # P^T K H K P = F F^T, whose vectors come from those of F^T F (d, d)
     value, vector = jnp.linalg.eigh(scatter)
     f = scale[:, None] * (x @ (vector * jnp.sqrt(jnp.maximum(value, 0))))
     f = f - low @ (low.T @ f)
-    value, y = of_matrix(f.T @ f, k)
+    value, y = top_eigenpairs(f.T @ f, k)
     return value, f @ (y / jnp.sqrt(jnp.where(value > 0, value, 1)))
 
 
-def of_pencil(s: Array, t: Array, k: int) -> tuple[Array, Array]:
-    """Those of s v = mu t v, v^T t v = 1; s and t (p, p), t positive definite."""
+def top_pencil_eigenpairs(s: Array, t: Array, k: int) -> tuple[Array, Array]:
+    """The top eigenpairs of s v = mu t v, v^T t v = 1; s, t (p, p), t definite."""
     p = len(s)
-    most = min(k, p)
+    count = min(k, p)
     s, t = (s + s.T) / 2, (t + t.T) / 2
     if jax.default_backend() == 'cpu':
-        found = ops.host.call(
-            functools.partial(_dense, k=most), [(most,), (p, most)], s, t
+        pairs = ops.host.call(
+            functools.partial(_dense, k=count), [(count,), (p, count)], s, t
         )
-        return _cut(*found, k)
+        return _cut(*pairs, k)
     lower = jnp.linalg.cholesky(t)
     inner = jax.scipy.linalg.solve_triangular(lower, s, lower=True)
     inner = jax.scipy.linalg.solve_triangular(lower, inner.T, lower=True)
-    value, vector = of_matrix(inner, k)
+    value, vector = top_eigenpairs(inner, k)
     return value, jax.scipy.linalg.solve_triangular(lower.T, vector, lower=False)
 
 
@@ -132,12 +132,12 @@ def _cut(value, vector, k):
     return jnp.pad(value, (0, beyond)), jnp.pad(vector, ((0, 0), (0, beyond)))
 
 
-def _of_matrix(s: np.ndarray, *, k: int):
-    found = _iterate(s, k) if s.any() else None
-    return found or _dense(s, k=k)
+def _top_eigenpairs(s: np.ndarray, *, k: int):
+    pairs = _iterate(s, k) if s.any() else None
+    return pairs or _dense(s, k=k)
 
 
-def _of_kernel(kernel, mask, scale, low, *, k: int):
+def _top_kernel_eigenpairs(kernel, mask, scale, low, *, k: int):
     n = len(kernel)
 
     def product(v):
@@ -149,14 +149,14 @@ def _of_kernel(kernel, mask, scale, low, *, k: int):
         return v - low @ (low.T @ v)
 
     operator = scipy.sparse.linalg.LinearOperator((n, n), product, dtype=float)
-    found = _iterate(operator, k) if kernel.any() else None
-    if found:
-        return found
+    pairs = _iterate(operator, k) if kernel.any() else None
+    if pairs:
+        return pairs
     s = product(np.eye(n))
     return _dense((s + s.T) / 2, k=k)
 
 
-def _of_linear_kernel(x, scatter, scale, low, *, k: int):
+def _top_linear_kernel_eigenpairs(x, scatter, scale, low, *, k: int):
     n = len(x)
 
     def half(v):
@@ -167,34 +167,36 @@ def _of_linear_kernel(x, scatter, scale, low, *, k: int):
         return half(scale[:, None] * (x @ (scatter @ v)))
 
     operator = scipy.sparse.linalg.LinearOperator((n, n), product, dtype=float)
-    found = _iterate(operator, k) if x.any() else None
-    if found:
-        return found
+    pairs = _iterate(operator, k) if x.any() else None
+    if pairs:
+        return pairs
     value, vector = scipy.linalg.eigh(scatter)
     f = half(scale[:, None] * (x @ (vector * np.sqrt(np.maximum(value, 0)))))
-    most = min(k, f.shape[1])
-    value, y = _dense(f.T @ f, k=most)
+    count = min(k, f.shape[1])
+    value, y = _dense(f.T @ f, k=count)
     y = f @ (y / np.sqrt(np.where(value > 0, value, 1)))
-    return np.pad(value, (0, k - most)), np.pad(y, ((0, 0), (0, k - most)))
+    return np.pad(value, (0, k - count)), np.pad(y, ((0, 0), (0, k - count)))
 
 
 def _iterate(s, k):
-    """By Lanczos; None where that is slower, or where it missed a vector.
+    """The top eigenpairs by Lanczos; None if that is slower or missed a vector.
 
-    Lanczos from one start sees one copy of a repeated eigenvalue, and the others by
-    rounding alone. So what is left without the found ones must have no larger one.
+    From one start vector Lanczos finds one copy of a repeated eigenvalue, and others
+    only through rounding. So the deflated matrix is checked for a larger eigenvalue.
     """
     p = s.shape[0]
     if p < ITERATED or k > SHARE * p:
         return None
-    start, other = np.random.default_rng(0).normal(size=(2, p))
+    start, second_start = np.random.default_rng(0).normal(size=(2, p))
     try:
         value, vector = scipy.sparse.linalg.eigsh(s, k, v0=start)
         rest = scipy.sparse.linalg.LinearOperator(
             s.shape, lambda x: s @ x - vector @ (value * (vector.T @ x)), dtype=float
         )
-        other -= vector @ (vector.T @ other)
-        beyond = scipy.sparse.linalg.eigsh(rest, 1, v0=other, which='LA', tol=1e-3)
+        second_start -= vector @ (vector.T @ second_start)
+        beyond = scipy.sparse.linalg.eigsh(
+            rest, 1, v0=second_start, which='LA', tol=1e-3
+        )
     except scipy.sparse.linalg.ArpackError:
         return None
     rounding = p * np.finfo(float).eps * value[-1]

@@ -1,7 +1,7 @@
 """Linear probes with L2 regularisation: one-vs-rest SVM, softmax regression.
 
-Both minimise the objective that scikit-learn defines, so that numbers can be compared;
-`cost` is its C. Arithmetic is in float64.
+Both minimise scikit-learn's objective, so that numbers can be compared; `cost` is its
+C. Arithmetic is in float64.
 """
 
 import functools
@@ -14,29 +14,29 @@ import jax.numpy as jnp
 import numpy as np
 
 from transfer_jax.shallow import newton, squared_hinge
-from transfer_jax.shallow.classifiers import FARTHEST
+from transfer_jax.shallow.classifiers import ABSENT_LOGIT
 from transfer_jax.shallow.shallow import Classifier
 from transfer_jax.types import Array
 
-TOLERANCE = 1e-6  # share of an objective that its minimum may be below it
+TOLERANCE = 1e-6  # gap to the minimum allowed, as a share of the objective
 
 
 class Linear(NamedTuple):
-    """Scores x weight + bias; leaves of a path have a leading axis over its costs."""
+    """Scores x weight + bias; in a path, leaves have a leading axis over the costs."""
 
     weight: Array  # (d, c)
-    bias: Array  # (c,), that of a class without examples so low that it never wins
-    objective: Array  # (), of all classes together
-    converged: Array  # (), whether the objective is that near the minimum
+    bias: Array  # (c,), for a class without examples so low that it never wins
+    objective: Array  # (), summed over the classes
+    converged: Array  # (), whether the objective is within the tolerance
 
 
 def linear_svm(classes: int, cost: float | Array = 1.0) -> Classifier:
     """One-vs-rest SVM with squared hinge loss, as scikit-learn's LinearSVC.
 
     For each class, with y_i = 1 for its examples and -1 for the others, minimises
-    1/2 |w|^2 + C sum_i s_i max(0, 1 - y_i f(x_i))^2; the bias is the weight of a
-    constant feature 1, so it is regularised too (Fan et al., LIBLINEAR, JMLR 2008). s
-    are the instance weights. Padding and unlabelled examples do not count.
+    1/2 |w|^2 + C sum_i s_i max(0, 1 - y_i f(x_i))^2, where s are the instance weights.
+    The bias is the weight of a constant feature 1, so it is regularised too (Fan et
+    al., LIBLINEAR, JMLR 2008). Padding and unlabelled examples do not count.
 
     Raises:
       ValueError: a cost that is not positive.
@@ -47,10 +47,9 @@ def linear_svm(classes: int, cost: float | Array = 1.0) -> Classifier:
 def softmax_regression(classes: int, cost: float | Array = 1.0) -> Classifier:
     """Multinomial logistic regression, as scikit-learn's LogisticRegression.
 
-    Minimises 1/2 |W|^2 + C sum_i s_i (log sum_k exp f_k(x_i) - f_{y_i}(x_i)); the
-    biases are not regularised. The same for two classes, where scikit-learn has one
-    score in place of two. s are the instance weights. Padding and unlabelled examples
-    do not count.
+    Minimises 1/2 |W|^2 + C sum_i s_i (log sum_k exp f_k(x_i) - f_{y_i}(x_i)), where s
+    are the instance weights; the biases are not regularised. Two classes also have two
+    scores, where scikit-learn has one. Padding and unlabelled examples do not count.
 
     Raises:
       ValueError: a cost that is not positive.
@@ -67,12 +66,12 @@ def linear_path(
 ) -> Callable[..., Linear]:
     """fit(samples, weights=None) -> Linear with a leading axis over `costs`.
 
-    The decomposition of the features is shared, and each cost starts from the solution
-    of the one before it: give them in rising order.
+    The fits share the decomposition of the features, and each starts from the solution
+    for the previous cost, so pass costs in ascending order.
 
     Args:
       kind: 'svm' or 'softmax'.
-      tolerance: how far above the minimum an objective may be, as a share of it.
+      tolerance: gap to the minimum allowed, as a share of the objective.
 
     Raises:
       ValueError: another kind, or a cost that is not positive.
@@ -92,7 +91,7 @@ def linear_scores(fitted: Linear, x: Array) -> Array:
 
 
 class _Problem(NamedTuple):
-    """A loss of scores in the coordinates z, and the way back to the features."""
+    """A problem in the coordinates z, and the map back to the features."""
 
     z: Array  # (n, r)
     minimise: Callable[..., newton.Minimum]  # (cost, start (r, c), tolerance)
@@ -123,29 +122,29 @@ def _solve(kind, classes, costs, samples, weights, tolerance):
     if weights is not None:
         weight = weight * weights
     x = jnp.where(weight[:, None] > 0, samples.x, 0).astype(jnp.float64)
-    own = jax.nn.one_hot(samples.label, classes, dtype=x.dtype) * counts[:, None]
-    present = weight @ own > 0
-    problem = kind(x, own, weight, present)
+    one_hot = jax.nn.one_hot(samples.label, classes, dtype=x.dtype) * counts[:, None]
+    present = weight @ one_hot > 0
+    problem = kind(x, one_hot, weight, present)
 
     def solve(start, cost):
-        found = problem.minimise(cost, start, tolerance)
-        matrix, bias = problem.back(found.w)
+        solution = problem.minimise(cost, start, tolerance)
+        matrix, bias = problem.back(solution.w)
         fitted = Linear(
             matrix,
-            jnp.where(present, bias, FARTHEST),
-            jnp.sum(found.objective),
-            jnp.all(found.gap <= tolerance * found.objective),
+            jnp.where(present, bias, ABSENT_LOGIT),
+            jnp.sum(solution.objective),
+            jnp.all(solution.gap <= tolerance * solution.objective),
         )
-        return found.w, fitted
+        return solution.w, fitted
 
     start = jnp.zeros((problem.z.shape[1], classes), x.dtype)
     return jax.lax.scan(solve, start, costs.astype(x.dtype))[1]
 
 
-def _svm(x, own, weight, present) -> _Problem:
-    there = (weight > 0)[:, None]
-    x = jnp.concatenate([x, there.astype(x.dtype)], 1)
-    sign, share = 2 * own - 1, weight[:, None] * present
+def _svm(x, one_hot, weight, present) -> _Problem:
+    real = (weight > 0)[:, None]
+    x = jnp.concatenate([x, real.astype(x.dtype)], 1)
+    sign, share = 2 * one_hot - 1, weight[:, None] * present
 
     def on_host(cost, start, tolerance):
         return squared_hinge.minimise(x, sign, cost * share, start, tolerance)
@@ -157,15 +156,15 @@ def _svm(x, own, weight, present) -> _Problem:
     def loss(cost):
         scale = cost * share
 
-        def lack(f):
+        def hinge(f):
             return jnp.maximum(1 - sign * f, 0)
 
         def diagonal(f):
-            return 2 * scale * (lack(f) > 0)
+            return 2 * scale * (hinge(f) > 0)
 
         return newton.Loss(
-            value=lambda f: scale * lack(f) ** 2,
-            slope=lambda f: -2 * scale * sign * lack(f),
+            value=lambda f: scale * hinge(f) ** 2,
+            slope=lambda f: -2 * scale * sign * hinge(f),
             curvature=lambda f, u: diagonal(f) * u,
             diagonal=diagonal,
         )
@@ -182,15 +181,15 @@ def _svm(x, own, weight, present) -> _Problem:
     return _Problem(z, minimise, back)
 
 
-def _softmax(x, own, weight, present) -> _Problem:
-    # The bias is free, so centring changes nothing but the conditioning.
+def _softmax(x, one_hot, weight, present) -> _Problem:
+    # The bias is free, so centring changes only the conditioning.
     total = jnp.sum(weight)
     mean = weight @ x / jnp.where(total > 0, total, 1)
-    there = (weight > 0)[:, None]
-    z, basis = coordinates(jnp.where(there, x - mean, 0))
-    z = jnp.concatenate([z, there.astype(x.dtype)], 1)
+    real = (weight > 0)[:, None]
+    z, basis = coordinates(jnp.where(real, x - mean, 0))
+    z = jnp.concatenate([z, real.astype(x.dtype)], 1)
     ridge = jnp.ones((z.shape[1], 1)).at[-1].set(0)
-    absent = jnp.where(present, 0, FARTHEST)
+    absent = jnp.where(present, 0, ABSENT_LOGIT)
 
     def loss(cost):
         scale = cost * weight[:, None]
@@ -204,11 +203,13 @@ def _softmax(x, own, weight, present) -> _Problem:
             return scale * p * (1 - p)
 
         def value(f):
-            right = jnp.sum(f * own, 1, keepdims=True)
-            return scale * (jax.nn.logsumexp(f + absent, 1, keepdims=True) - right)
+            label_score = jnp.sum(f * one_hot, 1, keepdims=True)
+            return scale * (
+                jax.nn.logsumexp(f + absent, 1, keepdims=True) - label_score
+            )
 
         def slope(f):
-            return scale * (jax.nn.softmax(f + absent) - own)
+            return scale * (jax.nn.softmax(f + absent) - one_hot)
 
         return newton.Loss(value, slope, curvature, diagonal)
 
@@ -226,20 +227,20 @@ def _softmax(x, own, weight, present) -> _Problem:
 def coordinates(x: Array) -> tuple[Array, Array]:
     """(z (n, r), basis (d, r)) with x = z basis^T, r = min(n, d), principal axes.
 
-    The basis is orthonormal, so that |basis w| = |w|: weights outside of the span of
-    the examples are 0 at the minimum of every L2-regularised loss.
+    The basis is orthonormal, so |basis w| = |w|. At the minimum of an L2-regularised
+    loss the weights have no component outside the span of the examples.
     """
     n, d = x.shape
     basis = None
     if n < d:
         basis, triangle = jnp.linalg.qr(x.T)
         x = triangle.T
-    turn = jnp.linalg.eigh(x.T @ x)[1]
-    return x @ turn, turn if basis is None else basis @ turn
+    rotation = jnp.linalg.eigh(x.T @ x)[1]
+    return x @ rotation, rotation if basis is None else basis @ rotation
 
 
 def _positive(costs):
-    """The costs as an array; those that are known must be positive."""
+    """The costs as an array; unless traced, they must be positive."""
     if isinstance(costs, jax.core.Tracer):
         return costs
     costs = np.asarray(costs, np.float64)

@@ -1,4 +1,4 @@
-"""Proportions of a mixture whose components are known."""
+"""Maximum-likelihood proportions of a mixture with known components."""
 
 from typing import NamedTuple
 
@@ -9,14 +9,14 @@ import jax.numpy as jnp
 from transfer_jax.types import Array
 
 STEPS = 100  # at most
-BACK = 0.95  # share of the way to the boundary that a step may go
+BACK = 0.95  # a step covers at most this share of the distance to the boundary
 
 
 class Proportions(NamedTuple):
-    """The maximum, and how near."""
+    """The proportions, and the accuracy of the maximum."""
 
-    share: Array  # (k,), they sum to 1
-    gap: Array  # (), what the mean logarithm is below its maximum, at most
+    share: Array  # (k,), of sum 1
+    gap: Array  # (), upper bound on the maximum minus the mean logarithm
 
 
 class _State(NamedTuple):
@@ -29,15 +29,15 @@ class _State(NamedTuple):
 def fit(density: Array, weight: Array, *, tolerance: float) -> Proportions:
     """Maximises the weighted mean of log (density share)_j over the simplex.
 
-    An interior-point method for the convex problem with one kind of constraint,
-    minimise sum_l x_l - mean_j log(L x)_j over x >= 0, whose minimum sums to 1 by
-    itself (Kim, Carbonetto, Stephens and Anitescu, J. Comp. Graph. Stat. 2020, on the
-    reformulation). By concavity the mean logarithm is below its maximum by at most
-    max_l mean_j L_jl / (L x)_j - 1, which is the gap that ends the search.
+    An interior-point method for an equivalent convex problem whose only constraints are
+    x >= 0: minimise sum_l x_l - mean_j log(L x)_j, whose minimum automatically sums to
+    1 (the reformulation of Kim, Carbonetto, Stephens and Anitescu, J. Comp. Graph.
+    Stat. 2020). By concavity the mean logarithm is below its maximum by at most
+    max_l mean_j L_jl / (L x)_j - 1; the search ends when this gap is `tolerance`.
 
     Args:
-      density: (m, k) >= 0, with a positive entry in each row that has weight. A column
-        of zeros gets no share.
+      density: (m, k) >= 0, with a positive entry in each row of positive weight. A
+        column of zeros gets no share.
       weight: (m,) >= 0, of the rows.
     """
     chex.assert_rank([density, weight], [2, 1])
@@ -54,19 +54,21 @@ def fit(density: Array, weight: Array, *, tolerance: float) -> Proportions:
         return (weight / (density @ share)) @ density
 
     def trim(share):
-        """Without the trace that the interior method leaves of every component.
+        """Sets components to 0 that are positive only by the interior-point method.
 
-        One whose slope is larger than its share has none at the minimum.
+        A component whose slope exceeds its share is 0 at the minimum.
         """
         share = share / jnp.sum(share)
         share = jnp.where(1 - pull(share) > share, 0, share)
         return share / jnp.sum(share)
 
     def gap(share):
-        found = jnp.max(pull(trim(share))) - 1
-        return jnp.where(jnp.isnan(found), jnp.inf, found)  # a row lost all it had
+        bound = jnp.max(pull(trim(share))) - 1
+        return jnp.where(
+            jnp.isnan(bound), jnp.inf, bound
+        )  # a row without any share left
 
-    def going(state):
+    def unfinished(state):
         return (state.gap > tolerance) & (state.count < STEPS)
 
     def advance(state):
@@ -74,14 +76,14 @@ def fit(density: Array, weight: Array, *, tolerance: float) -> Proportions:
         r = ratios(x)
         gradient = 1 - weight @ r
         hessian = (weight[:, None] * r).T @ r
-        aim = 0.1 * jnp.sum(jnp.where(used, x * dual, 0)) / count
+        barrier = 0.1 * jnp.sum(jnp.where(used, x * dual, 0)) / count
         system = hessian + jnp.diag(jnp.where(used, dual / x, 1))
         factor = jax.scipy.linalg.cho_factor(system)
-        right = jnp.where(used, aim / x - gradient, 0)
-        step = jax.scipy.linalg.cho_solve(factor, right)
-        turn = aim / x - dual - dual / x * step
+        rhs = jnp.where(used, barrier / x - gradient, 0)
+        step = jax.scipy.linalg.cho_solve(factor, rhs)
+        dual_step = barrier / x - dual - dual / x * step
         x = x + _length(x, jnp.where(used, step, 0)) * step
-        dual = dual + _length(dual, jnp.where(used, turn, 0)) * turn
+        dual = dual + _length(dual, jnp.where(used, dual_step, 0)) * dual_step
         return _State(
             jnp.where(used, x, 0),
             jnp.where(used, dual, 1),
@@ -91,12 +93,12 @@ def fit(density: Array, weight: Array, *, tolerance: float) -> Proportions:
 
     start = jnp.where(used, 1 / count, 0).astype(density.dtype)
     state = _State(start, jnp.ones_like(start), gap(start), 0)
-    state = jax.lax.while_loop(going, advance, state)
+    state = jax.lax.while_loop(unfinished, advance, state)
     return Proportions(trim(state.share), state.gap)
 
 
 def _length(x: Array, step: Array) -> Array:
-    """How far along the step x stays positive, at most 1."""
+    """The step length, at most 1, for which x stays positive."""
     shrinks = step < 0
     ratio = jnp.where(shrinks, x / jnp.where(shrinks, -step, 1), jnp.inf)
     return jnp.minimum(1, BACK * jnp.min(ratio))

@@ -1,4 +1,4 @@
-"""Classification by the vote of several nearest neighbours."""
+"""k-nearest-neighbour classification."""
 
 from typing import NamedTuple
 
@@ -7,32 +7,33 @@ import jax
 import jax.numpy as jnp
 
 from transfer_jax import ops
-from transfer_jax.shallow.classifiers import FARTHEST
+from transfer_jax.shallow.classifiers import ABSENT_LOGIT
 from transfer_jax.shallow.shallow import Classifier
 from transfer_jax.types import Array
 
-BLOCK = 32  # examples that share one minimum
+BLOCK = 32  # examples in a block of `smallest`
 
 
 class Voters(NamedTuple):
-    """The examples that may vote, by rising class."""
+    """The training examples, sorted by class."""
 
     x: Array  # (n, k)
     label: Array  # (n,), the number of classes where an example does not count
-    present: Array  # (classes,), whether a class has any
+    present: Array  # (classes,), whether a class has examples
 
 
 def nearest_neighbours(classes: int, count: int) -> Classifier:
     """k-NN with Euclidean distance: the vote of the `count` nearest examples.
 
-    The logit of a class is the number of its votes, plus a share below 1 that is the
-    larger the nearer its nearest voter: of classes with equally many votes, the one
-    with the nearest example wins. Of equally near examples the one of the lowest class
-    votes, so that one neighbour answers as `nearest_neighbour` does. Where fewer than
-    `count` examples have labels, all vote. Padding and unlabelled examples never do.
+    The logit of a class is the number of its votes, plus a fraction below 1 that is
+    larger the nearer its nearest voter is. So ties go to the class with the nearest
+    example. Among equally near examples the one of the lowest class votes, so that one
+    neighbour predicts the same as `nearest_neighbour`. If fewer than `count` examples
+    are labelled, all of them vote. Padding and unlabelled examples never vote.
 
     Raises:
-      ValueError: less than one neighbour; instance weights, which have no meaning here.
+      ValueError: fewer than 1 neighbour. `fit` raises it for instance weights, which it
+        cannot use.
     """
     if count < 1:
         raise ValueError(f'count {count}: need at least 1 neighbour')
@@ -45,8 +46,8 @@ def nearest_neighbours(classes: int, count: int) -> Classifier:
         label = jnp.where(counts, source.label, classes)
         order = jnp.argsort(label)
         x = jnp.where(counts[:, None], source.x, 0)[order]
-        there = jnp.any(label[:, None] == jnp.arange(classes), 0)
-        return Voters(x, label[order], there)
+        present = jnp.any(label[:, None] == jnp.arange(classes), 0)
+        return Voters(x, label[order], present)
 
     def logits(fitted, x):
         chex.assert_rank(x, 2)
@@ -55,19 +56,19 @@ def nearest_neighbours(classes: int, count: int) -> Classifier:
         nearest = smallest(distances, min(count, distances.shape[1]))
         label = fitted.label[nearest]
         votes = jax.nn.one_hot(label, classes, dtype=x.dtype)  # 0 beyond the classes
-        # 1 for the nearest voter, falling to 0: exact in float32 too.
-        near = 1 - jnp.arange(votes.shape[1]) / votes.shape[1]
-        tie = jnp.max(votes * near[:, None], 1) / 2
-        return jnp.where(fitted.present, jnp.sum(votes, 1) + tie, FARTHEST)
+        # 1 for the nearest voter, decreasing to 0; exact in float32 too.
+        nearness = 1 - jnp.arange(votes.shape[1]) / votes.shape[1]
+        tie = jnp.max(votes * nearness[:, None], 1) / 2
+        return jnp.where(fitted.present, jnp.sum(votes, 1) + tie, ABSENT_LOGIT)
 
     return Classifier(fit, logits)
 
 
 def smallest(values: Array, count: int) -> Array:
-    """Columns of the `count` smallest of each row, in order, (m, n) -> (m, count).
+    """Columns of the `count` smallest values per row, in order, (m, n) -> (m, count).
 
-    Equal values go by column. lax.top_k sorts whole rows on CPU, 10 times slower. Here
-    each row's blocks are looked through by their minima: its `count` smallest values
+    Ties are ordered by column. On CPU lax.top_k sorts whole rows, which is 10 times
+    slower. Here the rows are divided into blocks: the `count` smallest values of a row
     are in the `count` blocks of smallest minimum.
     """
     m, n = values.shape
@@ -77,13 +78,13 @@ def smallest(values: Array, count: int) -> Array:
     blocks = filled.reshape(m, -1, BLOCK)
     chosen = jnp.sort(_in_turn(jnp.min(blocks, -1), count), 1)
     inside = jnp.take_along_axis(blocks, chosen[:, :, None], 1).reshape(m, -1)
-    place = _in_turn(inside, count)
-    block = jnp.take_along_axis(chosen, place // BLOCK, 1)
-    return block * BLOCK + place % BLOCK
+    position = _in_turn(inside, count)
+    block = jnp.take_along_axis(chosen, position // BLOCK, 1)
+    return block * BLOCK + position % BLOCK
 
 
 def _in_turn(values: Array, count: int) -> Array:
-    """As `smallest`: one search for each place."""
+    """As `smallest`, with one search per rank."""
     column = jnp.arange(values.shape[1])
 
     def find(last, _):

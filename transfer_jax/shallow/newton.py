@@ -1,4 +1,4 @@
-"""Newton's method with conjugate gradients, for losses of linear functions."""
+"""Truncated Newton's method for regularised losses of linear functions."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,12 +12,12 @@ from transfer_jax.types import Array
 NEWTON_STEPS = 200  # at most
 PRODUCTS = 1_000  # at most, of the Hessian in one Newton step
 SEARCHES = 8  # evaluations along a step
-LONGEST = 4  # multiple of a Newton step
-FORCING = 0.01  # share of the squared gradient that a first step may leave
+LONGEST = 4  # the longest step, as a multiple of a Newton step
+FORCING = 0.01  # share of the squared gradient that the first step may leave
 
 
 class Loss(NamedTuple):
-    """A convex loss of scores f (n, c), its weights included."""
+    """A convex loss of scores f (n, c), including its weights."""
 
     value: Callable[[Array], Array]  # (n, c) -> (n, c), or (n, 1) of joint columns
     slope: Callable[[Array], Array]  # (n, c) -> (n, c)
@@ -26,11 +26,11 @@ class Loss(NamedTuple):
 
 
 class Minimum(NamedTuple):
-    """Where the search ended; one value a column, (1, 1) where they are joint."""
+    """The final point of the search; one value per column, or (1, 1) if joint."""
 
     w: Array  # (r, c)
     objective: Array  # (1, c) or (1, 1)
-    gap: Array  # (1, c) or (1, 1), what the objective is above the minimum, at most
+    gap: Array  # (1, c) or (1, 1), upper bound on the objective minus its minimum
 
 
 class _State(NamedTuple):
@@ -49,20 +49,20 @@ def minimise(
 ) -> Minimum:
     """Minimises 1/2 sum_j ridge_j |w_j|^2 + sum_i loss_i(z w) over w (r, c).
 
-    Truncated Newton steps, each with a search along it (Nocedal and Wright 2006,
-    section 7.1). The linear system of a step is solved by conjugate gradients,
-    preconditioned by its diagonal, the more precisely the smaller the gradient. All
-    columns advance together, so that every product with z (n, r) is one of matrices.
+    Truncated Newton steps, each with a line search (Nocedal and Wright 2006, section
+    7.1). The linear system of a step is solved by conjugate gradients, preconditioned
+    by its diagonal, more precisely the smaller the gradient. All columns advance
+    together, so that every product with z (n, r) is a product of matrices.
 
-    The search ends where |gradient|^2 / 2 is at most `tolerance` times the objective.
-    With ridge 1 that is the duality gap, because the objective is 1-strongly convex:
-    no w is better by more. For a coefficient with ridge 0, the square is divided by
-    its curvature, which is exact only near the minimum.
+    The search ends when |gradient|^2 / 2 is at most `tolerance` times the objective.
+    With ridge 1 this bounds the gap to the minimum, because the objective is 1-strongly
+    convex. For a coefficient with ridge 0 the square is divided by its curvature, which
+    is exact only near the minimum.
 
     Args:
-      ridge: (r, 1), 0 where a coefficient is free.
-      start: (r, c), where to begin.
-      joint: one problem in all columns (softmax) instead of one in each column.
+      ridge: (r, 1), 0 for a free coefficient.
+      start: (r, c), the starting point.
+      joint: one problem in all columns (softmax) instead of one per column.
     """
     chex.assert_rank([z, ridge, start], 2)
     squares = z**2
@@ -85,17 +85,17 @@ def minimise(
     def unfinished(state):
         return (state.gap > tolerance * state.objective) & state.moves
 
-    def going(state):
+    def condition(state):
         return jnp.any(unfinished(state)) & (state.count < NEWTON_STEPS)
 
     def advance(state):
         now = unfinished(state)
-        right = -jnp.where(now, state.gradient, 0)
-        norm = total(right**2 / state.scale)
+        rhs = -jnp.where(now, state.gradient, 0)
+        norm = total(rhs**2 / state.scale)
         share = jnp.minimum(FORCING, norm / jnp.where(first > 0, first, 1))
         step = _conjugate_gradients(
             lambda v: ridge * v + z.T @ loss.curvature(state.scores, z @ v),
-            right,
+            rhs,
             state.scale,
             share * norm,
             total,
@@ -105,7 +105,7 @@ def minimise(
         return at(w, state.moves & ((length > 0) | ~now), state.count + 1)
 
     def search(state, step):
-        """The length that minimises along the step, by guarded Newton steps."""
+        """The length that minimises along the step, by safeguarded Newton steps."""
         along = z @ step
 
         def seek(_, bracket):
@@ -113,11 +113,11 @@ def minimise(
             scores = state.scores + length * along
             slope = total(ridge * (state.w + length * step) * step)
             slope += total(loss.slope(scores) * along)
-            bend = total(ridge * step**2)
-            bend += total(loss.curvature(scores, along) * along)
+            curvature = total(ridge * step**2)
+            curvature += total(loss.curvature(scores, along) * along)
             low = jnp.where(slope < 0, length, low)
             high = jnp.where(slope < 0, high, length)
-            length = length - slope / jnp.where(bend > 0, bend, 1)
+            length = length - slope / jnp.where(curvature > 0, curvature, 1)
             inside = (length > low) & (length < high)
             return low, high, jnp.where(inside, length, (low + high) / 2)
 
@@ -125,20 +125,20 @@ def minimise(
         bracket = (0 * one, LONGEST * one, one)
         low, _, length = jax.lax.fori_loop(0, SEARCHES, seek, bracket)
         reached = objective(state.w + length * step, state.scores + length * along)
-        # The slope is still negative at `low`: there the objective is lower anyhow.
+        # At `low` the slope is still negative, so the objective is lower there.
         return jnp.where(reached <= state.objective, length, low)
 
     moves = jnp.ones((1, 1 if joint else start.shape[1]), bool)
     state = at(start, moves, 0)
     first = total(state.gradient**2 / state.scale)
-    state = jax.lax.while_loop(going, advance, state)
+    state = jax.lax.while_loop(condition, advance, state)
     return Minimum(state.w, state.objective, state.gap)
 
 
-def _conjugate_gradients(product, right, scale, tolerance, total):
+def _conjugate_gradients(product, rhs, scale, tolerance, total):
     """Solves product(x) = right from 0, until total(residual^2 / scale) is small."""
 
-    def going(state):
+    def condition(state):
         *_, error, count = state
         return jnp.any(error > tolerance) & (count < PRODUCTS)
 
@@ -146,15 +146,15 @@ def _conjugate_gradients(product, right, scale, tolerance, total):
         x, residual, direction, error, count = state
         now = error > tolerance
         image = product(direction)
-        bend = total(direction * image)
-        length = jnp.where(now, error / jnp.where(bend > 0, bend, 1), 0)
+        curvature = total(direction * image)
+        length = jnp.where(now, error / jnp.where(curvature > 0, curvature, 1), 0)
         x = x + length * direction
         residual = residual - length * image
         new = total(residual**2 / scale)
-        turn = new / jnp.where(error > 0, error, 1)
-        direction = jnp.where(now, residual / scale + turn * direction, direction)
+        momentum = new / jnp.where(error > 0, error, 1)
+        direction = jnp.where(now, residual / scale + momentum * direction, direction)
         return x, residual, direction, jnp.where(now, new, error), count + 1
 
-    error = total(right**2 / scale)
-    state = (jnp.zeros_like(right), right, right / scale, error, 0)
-    return jax.lax.while_loop(going, advance, state)[0]
+    error = total(rhs**2 / scale)
+    state = (jnp.zeros_like(rhs), rhs, rhs / scale, error, 0)
+    return jax.lax.while_loop(condition, advance, state)[0]

@@ -1,4 +1,4 @@
-"""No adaptation: the baseline of every table of closed-form methods."""
+"""No adaptation: the baseline in every table of shallow methods."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ class Nothing(NamedTuple):
 
 
 def none() -> Shallow:
-    """Features as they are."""
+    """Leaves the features of both domains unchanged."""
 
     def fit(key, source, target):
         del key, source, target

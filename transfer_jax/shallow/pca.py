@@ -10,19 +10,19 @@ from transfer_jax.types import Array
 
 
 class JointPCA(NamedTuple):
-    """Coordinates in a subspace through the mean of all examples."""
+    """The mean and the principal directions of all examples."""
 
     mean: Array  # (d,)
     directions: Array  # (d, k), 0 beyond the rank
 
 
 def pca(dimension: int) -> Shallow:
-    """Projects both domains on the principal directions of the pooled examples.
+    """Projects both domains onto the principal directions of the pooled examples.
 
     x becomes (x - m) P, with m (d,) the mean of all source and target examples and P
-    (d, k) their first k = `dimension` principal directions; the baseline that tables
-    since Long et al. (ICCV 2013) call PCA. It moves neither domain to the other. Where
-    the examples span fewer directions, the last coordinates are 0.
+    (d, k) their first k = `dimension` principal directions. Since Long et al. (ICCV
+    2013) tables call this baseline PCA. It does not align the domains. If the examples
+    span fewer directions, the last coordinates are 0.
 
     Raises:
       ValueError: a dimension below 1, or above that of the features.
@@ -34,8 +34,8 @@ def pca(dimension: int) -> Shallow:
         subspaces.check_dimension(dimension, source.x.shape[1])
         x = jnp.concatenate([source.x, target.x])
         mask = jnp.concatenate([source.mask, target.mask])
-        found = subspaces.principal(x, mask, dimension)
-        return JointPCA(found.mean, found.directions)
+        principal = subspaces.principal(x, mask, dimension)
+        return JointPCA(principal.mean, principal.directions)
 
     def project(fitted, x):
         return (x - fitted.mean) @ fitted.directions

@@ -1,4 +1,4 @@
-"""Partial least squares: directions of features that go with labels."""
+"""Partial least squares: directions of features that covary with the labels."""
 
 from typing import NamedTuple
 
@@ -11,41 +11,41 @@ from transfer_jax.types import Array, Samples
 
 
 class PartialLeastSquares(NamedTuple):
-    """Components of features about their mean; columns are 0 where none was left."""
+    """Components of the centred features; columns of missing components are 0."""
 
     mean: Array  # (d,)
-    weights: Array  # (d, k), orthonormal; the k-th is for what k - 1 scores left over
+    weights: Array  # (d, k), orthonormal; the j-th applies to the deflated features
     rotations: Array  # (d, k), scores are (x - mean) rotations
 
 
 def fit_pls(samples: Samples, classes: int, count: int) -> PartialLeastSquares:
     """`count` components of the labelled examples, against one-hot labels.
 
-    Component j is the direction w of unit length that maximises |Y^T X_j w| for centred
-    Y (n, c) and what is left of the centred features X (n, d) without the scores
+    Component j is the direction w of unit length that maximises |Y^T X_j w|, for
+    centred Y (n, c). X_j are the centred features X (n, d) deflated by the scores
     t_i = X_i w_i, i < j, so that scores are uncorrelated (PLS2 by NIPALS; Wold, 1975).
-    Once the labels are explained, or the features used up, components are 0.
+    Once the labels are explained or the features exhausted, components are 0.
     """
     chex.assert_rank([samples.x, samples.label, samples.mask], [2, 1, 1])
-    there = samples.mask * (samples.label >= 0)
-    total = jnp.sum(there)
-    mean = there @ samples.x / total
-    x = (samples.x - mean) * there[:, None]
-    y = jax.nn.one_hot(samples.label, classes, dtype=x.dtype) * there[:, None]
-    y = (y - jnp.sum(y, 0) / total) * there[:, None]
+    labelled = samples.mask * (samples.label >= 0)
+    total = jnp.sum(labelled)
+    mean = labelled @ samples.x / total
+    x = (samples.x - mean) * labelled[:, None]
+    y = jax.nn.one_hot(samples.label, classes, dtype=x.dtype) * labelled[:, None]
+    y = (y - jnp.sum(y, 0) / total) * labelled[:, None]
     n, d = x.shape
     covariance = x.T @ y
     negligible = max(n, d) * jnp.finfo(x.dtype).eps * jnp.linalg.norm(covariance)
 
     def component(state, j):
-        # The features are never deflated: their products with scores that are
-        # orthogonal to all earlier ones are what deflated features would give.
+        # The features are not deflated explicitly: products with scores that are
+        # orthogonal to all earlier ones are the same for deflated features.
         covariance, weights, scores, loadings = state
         direction = jnp.linalg.eigh(covariance.T @ covariance)[1][:, -1]
         w = covariance @ direction
-        there = jnp.linalg.norm(w) > negligible
+        labelled = jnp.linalg.norm(w) > negligible
         w = w - weights @ (weights.T @ w)
-        w = jnp.where(there, _unit(w), 0)
+        w = jnp.where(labelled, _unit(w), 0)
         t = x @ w
         t = t - scores @ (scores.T @ t)
         length = jnp.linalg.norm(t)

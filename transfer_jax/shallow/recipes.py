@@ -1,4 +1,4 @@
-"""What a pipeline is built from: unlike the pipeline, it can be pickled and kept."""
+"""Recipes of pipelines. Unlike a pipeline, a recipe can be pickled."""
 
 import functools
 import inspect
@@ -17,48 +17,48 @@ class Recipe(NamedTuple):
     arguments: tuple[tuple[str, Any], ...]
     classify: Callable[..., shallow.Classifier] | None = None
     classify_arguments: tuple[tuple[str, Any], ...] = ()
-    adapts_only: bool = False  # nothing is trained on the adapted examples
+    adapts_only: bool = False  # no classifier is trained on the adapted examples
 
 
-def parameters(build: Callable) -> dict[str, Any]:
-    """{hyper-parameter: default} of a function that builds; without `classes`."""
-    if not callable(build):  # an estimator complains when it is fitted, not before
+def default_parameters(build: Callable) -> dict[str, Any]:
+    """{hyper-parameter: default} of a builder function, without `classes`."""
+    if not callable(build):  # an estimator must raise in `fit`, not before
         return {}
-    found = inspect.signature(build).parameters
-    return {name: p.default for name, p in found.items() if name != 'classes'}
+    signature = inspect.signature(build).parameters
+    return {name: p.default for name, p in signature.items() if name != 'classes'}
 
 
 class Parameters:
-    """For an estimator whose hyper-parameters are those of the functions it builds by.
+    """Mixin of estimators whose hyper-parameters are those of their builder functions.
 
-    scikit-learn reads hyper-parameters off a constructor, which here cannot know them.
-    One that has no default and was not given is None until the fit.
+    scikit-learn reads hyper-parameters off a constructor, which does not name these. A
+    hyper-parameter that has no default and was not given is None until the fit.
     """
 
     def get_params(self, deep=True):
-        """Hyper-parameters of the estimator and of what it builds."""
-        own = {}
+        """Hyper-parameters of the estimator and of its builder functions."""
+        values = {}
         for name, default in self.defaults().items():
             unset = None if default is REQUIRED else default
-            own[name] = getattr(self, name, unset)
-        return super().get_params(deep) | own
+            values[name] = getattr(self, name, unset)
+        return super().get_params(deep) | values
 
     def set_params(self, **params):
-        """Sets hyper-parameters; a new `build` first, for it has others."""
+        """Sets hyper-parameters; a new `build` first, because it has different ones."""
         for name in ('build', 'classify'):
             if name in params:
                 setattr(self, name, params.pop(name))
         return super().set_params(**params)
 
     def defaults(self) -> dict[str, Any]:
-        """{hyper-parameter: default} of what is built."""
-        return parameters(self.build)
+        """{hyper-parameter: default} of the builder functions."""
+        return default_parameters(self.build)
 
-    def take(self, given: Mapping[str, Any]) -> None:
-        """What a constructor was given beyond its own.
+    def set_given(self, given: Mapping[str, Any]) -> None:
+        """Sets the hyper-parameters passed to the constructor.
 
         Raises:
-          TypeError: a name that no function has.
+          TypeError: a name that no builder function has.
         """
         known = self.defaults()
         for name, value in given.items():
@@ -71,34 +71,35 @@ class Parameters:
     def arguments(
         self, function: Callable, classes: int, prefix: str = ''
     ) -> tuple[tuple[str, Any], ...]:
-        """What `function` is called with.
+        """The arguments of `function`.
 
         Raises:
           ValueError: a hyper-parameter without a default that was not given.
         """
-        found = {}
-        for name, default in parameters(function).items():
-            found[name] = self.get_params(deep=False)[prefix + name]
-            if found[name] is None and default is REQUIRED:
+        values = {}
+        for name, default in default_parameters(function).items():
+            values[name] = self.get_params(deep=False)[prefix + name]
+            if values[name] is None and default is REQUIRED:
                 raise ValueError(f'{prefix}{name}: the method needs a value')
         if 'classes' in inspect.signature(function).parameters:
-            found['classes'] = classes
-        return tuple(found.items())
+            values['classes'] = classes
+        return tuple(values.items())
 
 
-def made(recipe: Recipe) -> tuple[shallow.Shallow, shallow.Pipeline]:
-    """The method and its pipeline, the same for equal recipes.
+def build_pipeline(recipe: Recipe) -> tuple[shallow.Shallow, shallow.Pipeline]:
+    """The method and its pipeline, cached for equal recipes.
 
-    So fits of one shape share a compiled program, as do those of a cross-validation.
+    So fits of equal shapes, such as those of a cross-validation, share a compiled
+    program.
     """
     try:
         hash(recipe)
     except TypeError:  # an array among the arguments
-        return _make(recipe)
-    return _kept(recipe)
+        return _build(recipe)
+    return _build_cached(recipe)
 
 
-def _make(recipe):
+def _build(recipe):
     align = recipe.build(**dict(recipe.arguments))
     classify = None
     if recipe.classify is not None:
@@ -108,4 +109,4 @@ def _make(recipe):
     return align, shallow.pipeline(align, classify)
 
 
-_kept = functools.lru_cache(maxsize=64)(_make)
+_build_cached = functools.lru_cache(maxsize=64)(_build)

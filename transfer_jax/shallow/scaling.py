@@ -1,4 +1,4 @@
-"""Features to mean 0 and deviation 1, by statistics of the training examples."""
+"""Scaling of features to mean 0 and standard deviation 1."""
 
 from typing import NamedTuple
 
@@ -9,26 +9,26 @@ from transfer_jax.types import Array, Samples
 
 
 class Scaling(NamedTuple):
-    """Statistics of the columns."""
+    """Mean and standard deviation of the columns."""
 
     mean: Array  # (d,)
     deviation: Array  # (d,), 1 for a constant column
 
 
 def fit_scaling(samples: Samples) -> Scaling:
-    """Mean and population deviation of the examples that are no padding."""
+    """Mean and population standard deviation of the examples, without padding."""
     chex.assert_rank([samples.x, samples.mask], [2, 1])
-    there = samples.mask[:, None] > 0
+    present = samples.mask[:, None] > 0
     total = jnp.sum(samples.mask > 0)
-    x = jnp.where(there, samples.x, 0)
+    x = jnp.where(present, samples.x, 0)
     mean = jnp.sum(x, 0) / total
-    variance = jnp.sum(jnp.where(there, x - mean, 0) ** 2, 0) / total
-    # A column of equal numbers has a variance of rounding alone.
+    variance = jnp.sum(jnp.where(present, x - mean, 0) ** 2, 0) / total
+    # The variance of a constant column is only rounding error.
     eps = jnp.finfo(x.dtype).eps
     constant = variance <= (4 * eps * jnp.abs(mean)) ** 2
     return Scaling(mean, jnp.where(constant, 1, jnp.sqrt(variance)))
 
 
 def standardise(fitted: Scaling, x: Array) -> Array:
-    """(n, d) -> (n, d), in the units of the training examples."""
+    """(n, d) -> (n, d), scaled by the statistics of the training examples."""
     return (x - fitted.mean) / fitted.deviation

@@ -10,7 +10,7 @@ from transfer_jax.types import Array
 
 
 class SampledFlow(NamedTuple):
-    """An affine map into projections on the subspaces of a flow, or a part of them."""
+    """An affine map to the projections onto sampled subspaces, or to components."""
 
     matrix: Array  # (d, r)
     offset: Array  # (r,)
@@ -23,37 +23,38 @@ def sgf(
     components: int | None = None,
     classes: int | None = None,
 ) -> Shallow:
-    """Projects examples on subspaces between the source's and the target's.
+    """Projects examples onto subspaces between those of the source and the target.
 
-    From the principal subspace of the source, t = 0, to that of the target, t = 1, both
-    of k = `dimension` dimensions, the geodesic is Phi(t), with the columns
-    a_i cos(t theta_i) + n_i sin(t theta_i) for principal vectors a_i, b_i at angles
-    theta_i and n_i the unit vector in their plane at right angles to a_i.
-    An example becomes its projections Phi(t)^T x for s = `subspaces_sampled` equally
-    spaced t from 0 to 1, one after the other, s k numbers.
+    Phi(t) is the geodesic from the principal subspace of the source, t = 0, to that of
+    the target, t = 1, both of k = `dimension` dimensions. Its columns are
+    a_i cos(t theta_i) + n_i sin(t theta_i), with principal vectors a_i, b_i at angles
+    theta_i, and n_i the unit vector in their plane orthogonal to a_i. An example
+    becomes its projections Phi(t)^T x for s = `subspaces_sampled` equally spaced t from
+    0 to 1, concatenated to s k numbers.
 
-    The paper then takes partial least squares of the source's labels, because s k is
-    large. That is done where `components` are given; without, the projections are
-    taken as they are. For s to infinity their inner products, divided by s, are those
-    of the geodesic flow kernel (`gfk`).
+    The paper then applies partial least squares with the source labels, because s k is
+    large. This is done if `components` is given; otherwise the projections are the
+    features. As s goes to infinity their inner products, divided by s, become those of
+    the geodesic flow kernel (`gfk`).
 
     Args:
-      components: of partial least squares, on the projected source.
-      classes: for these labels.
+      components: number of components of partial least squares on the projected source.
+      classes: the number of classes, for `components`.
 
     Raises:
       ValueError: a dimension below 1 or above that of the features, fewer than 2
-        subspaces, components that are not 1 to s k or that lack `classes`.
+        subspaces, components outside 1 to s k, or components without `classes`.
     """
     subspaces.check_dimension(dimension)
     if subspaces_sampled < 2:
         raise ValueError(
-            f'subspaces_sampled {subspaces_sampled}: both ends of the flow are 2'
+            f'subspaces_sampled {subspaces_sampled}: need at least the 2 ends of the '
+            'flow'
         )
     if components is not None:
         checks.dimension(components, dimension * subspaces_sampled, 'projections')
         if classes is None:
-            raise ValueError('components are those of labels: pass `classes`')
+            raise ValueError('components needs the number of classes: pass `classes`')
 
     def fit(key, source, target):
         del key
@@ -66,9 +67,9 @@ def sgf(
         if components is None:
             return SampledFlow(matrix, jnp.zeros(matrix.shape[1], matrix.dtype))
         projected = source._replace(x=source.x @ matrix)
-        found = pls.fit_pls(projected, classes, components)
-        offset = -found.mean @ found.rotations
-        return SampledFlow(matrix @ found.rotations, offset)
+        components_fit = pls.fit_pls(projected, classes, components)
+        offset = -components_fit.mean @ components_fit.rotations
+        return SampledFlow(matrix @ components_fit.rotations, offset)
 
     def project(fitted, x):
         return x @ fitted.matrix + fitted.offset
@@ -79,13 +80,13 @@ def sgf(
 def flow(vectors: subspaces.PrincipalVectors, times: Array) -> Array:
     """Orthonormal bases (s, d, k) of the subspaces at `times` (s,) of the geodesic.
 
-    A basis vector at t is (a sin((1 - t) theta) + b sin(t theta)) / sin(theta); 0 where
-    a principal vector has no partner.
+    A basis vector at t is (a sin((1 - t) theta) + b sin(t theta)) / sin(theta); it is 0
+    for a principal vector without a partner.
     """
     angle = vectors.angle
     t = times[:, None]
-    # Quotients of sines are those of t where the subspaces meet.
+    # Written with sinc, so that the quotients are finite for angle 0.
     whole = jnp.sinc(angle / jnp.pi)
-    of_a = (1 - t) * jnp.sinc((1 - t) * angle / jnp.pi) / whole
-    of_b = t * jnp.sinc(t * angle / jnp.pi) / whole
-    return vectors.a * of_a[:, None, :] + vectors.b * of_b[:, None, :]
+    share_a = (1 - t) * jnp.sinc((1 - t) * angle / jnp.pi) / whole
+    share_b = t * jnp.sinc(t * angle / jnp.pi) / whole
+    return vectors.a * share_a[:, None, :] + vectors.b * share_b[:, None, :]

@@ -1,7 +1,7 @@
-"""What a closed-form method is, and how it becomes a predictor.
+"""The interface of a shallow method, and the pipeline that makes it a predictor.
 
-The functions here compute in the precision of what they are given; `pipeline` gives
-them float64, because eigenproblems and distances want it.
+Methods compute in the precision of their inputs. `pipeline` passes float64, which
+eigenproblems and distances need.
 """
 
 from collections.abc import Callable
@@ -16,31 +16,31 @@ from transfer_jax.types import Array, Batch, Key, PyTree, Samples
 
 
 class Shallow(NamedTuple):
-    """A closed-form adaptation: how it is fitted, and what it makes of features.
+    """A shallow method: its fit, and the feature maps of both domains.
 
-    `fit` is given float64. The target's labels are -1 but for the examples that were
-    handed over as `target_labelled`, which come first.
+    `fit` receives float64. Target labels are -1, except those of the examples passed as
+    `target_labelled`, which come first.
     """
 
     fit: Callable[[Key, Samples, Samples], PyTree]  # (key, source, target)
     source: Callable[[PyTree, Array], Array]  # (n, d) -> (n, k)
     target: Callable[[PyTree, Array], Array]  # (n, d) -> (n, k)
-    # Weights (n,) of the source examples: instance weighting
+    # Weights (n,) of the source examples, for instance weighting
     weights: Callable[[PyTree], Array] | None = None
-    # (n, d) -> (n, c) logits: methods that are classifiers themselves
+    # (n, d) -> (n, c) logits, for methods that classify by themselves
     predict: Callable[[PyTree, Array], Array] | None = None
-    semi_supervised: bool = False  # cannot do without labelled target examples
-    host: bool = False  # calls a solver on NumPy arrays: no jit, no vmap promised
+    semi_supervised: bool = False  # requires labelled target examples
+    host: bool = False  # calls a solver on NumPy arrays: no jit, no vmap
 
 
 def unchanged(fitted: PyTree, x: Array) -> Array:
-    """The map of a method that leaves features as they are."""
+    """The map of a method that does not change features."""
     del fitted
     return x
 
 
 class Classifier(NamedTuple):
-    """What is trained on the adapted source examples."""
+    """A classifier trained on the adapted source examples."""
 
     # (key, source with features (n, k), weights (n,) or None)
     fit: Callable[[Key, Samples, Array | None], PyTree]
@@ -49,16 +49,16 @@ class Classifier(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """The parameters of a pipeline."""
+    """The fitted parameters of a pipeline."""
 
     alignment: PyTree
     classifier: PyTree
 
 
 class Pipeline(NamedTuple):
-    """A fit, and the `predict` of transfer_jax.evaluation for either domain.
+    """A fit, and a `predict` for transfer_jax.evaluation for each domain.
 
-    With a batch of {'x': (n, d)}, jax.tree_util.Partial(predict, fitted) answers
+    For a batch {'x': (n, d)}, jax.tree_util.Partial(predict, fitted) returns
     {'logits': (n, c), 'features': (n, k)}, float32.
     """
 
@@ -69,19 +69,19 @@ class Pipeline(NamedTuple):
 
 
 def pipeline(align: Shallow, classify: Classifier | None = None) -> Pipeline:
-    """Adapt, then train `classify` on the adapted source examples.
+    """Adapts, then trains `classify` on the adapted source examples.
 
-    `fit(key, source, target, target_labelled=None)` takes the labels of `target` away
-    before `align` sees it. Labels of a target domain enter as `target_labelled` alone
-    (the semi-supervised protocol): those examples join the target's, and, adapted, the
-    source's that `classify` is trained on. Arithmetic is in float64; predictions leave
-    in float32, the precision of everything around them. The fit is compiled unless the
-    method or the classifier calls a solver on the host.
+    `fit(key, source, target, target_labelled=None)` removes the labels of `target`
+    before `align` sees it. Target labels enter only as `target_labelled` (the
+    semi-supervised protocol): these examples are added to the target, and after
+    adaptation to the source examples that train `classify`. Arithmetic is in float64;
+    predictions are float32. The fit is compiled, unless the method or the classifier
+    calls a solver on the host.
 
     Raises:
       ValueError: neither or both of `align` and `classify` can classify. `fit` raises
-        it for features that are not finite, domains without examples, and a method that
-        needs `target_labelled` without it.
+        it for features that are not finite, a domain without examples, and a method
+        that needs `target_labelled` if it is missing.
     """
     if (align.predict is None) == (classify is None):
         raise ValueError(
@@ -103,10 +103,10 @@ def pipeline(align: Shallow, classify: Classifier | None = None) -> Pipeline:
         weights = align.weights(alignment) if align.weights else None
         adapted = source._replace(x=align.source(alignment, source.x))
         if target_labelled is not None:
-            own = align.target(alignment, target_labelled.x)
-            adapted = _join(adapted, target_labelled._replace(x=own))
+            mapped = align.target(alignment, target_labelled.x)
+            adapted = _join(adapted, target_labelled._replace(x=mapped))
             if weights is not None:
-                weights = jnp.concatenate([weights, jnp.ones(len(own))])
+                weights = jnp.concatenate([weights, jnp.ones(len(mapped))])
         return Fitted(alignment, classify.fit(second, adapted, weights))
 
     compiled = train if host else jax.jit(train)
@@ -147,7 +147,7 @@ def pipeline(align: Shallow, classify: Classifier | None = None) -> Pipeline:
 
 
 def double(samples: Samples) -> Samples:
-    """In float64; to be called where that is enabled."""
+    """The samples in float64; to be called where float64 is enabled."""
     return Samples(
         jnp.asarray(samples.x, jnp.float64),
         jnp.asarray(samples.label, jnp.int32),

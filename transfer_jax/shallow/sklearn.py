@@ -1,4 +1,4 @@
-"""Closed-form methods as scikit-learn estimators: NumPy in, NumPy out.
+"""Shallow methods as scikit-learn estimators: NumPy in, NumPy out.
 
 >>> import numpy as np
 >>> from sklearn.model_selection import cross_validate
@@ -10,24 +10,24 @@
 >>> y = np.arange(160) % 2
 >>> x = 4 * y[:, None] + rng.normal(size=(160, 3))
 >>> sample_domain = np.repeat([1, -2], 80)  # a source and a target
->>> x[80:] = x[80:] @ np.diag([1, -1, 1]) + 5  # which is another
+>>> x[80:] = x[80:] @ np.diag([1, -1, 1]) + 5  # shift the target
 >>> model = make_pipeline(
 ...     StandardScaler(),
 ...     AdaptedClassifier(shallow.subspace_alignment, shallow.nearest_neighbour,
 ...                       dimension=2))
->>> found = cross_validate(
+>>> scores = cross_validate(
 ...     model, x, y, cv=3, params={'adaptedclassifier__sample_domain': sample_domain})
->>> found['test_score'].shape
+>>> scores['test_score'].shape
 (3,)
 
 The conventions are skada's: `sample_domain` is positive for source rows and negative
-for target rows, and -1 in `y` is a label that is not known. The labels of target rows
-are not read unless `target_labels=True` says so; so y may hold them for a score.
+for target rows, and -1 in `y` is an unknown label. The labels of target rows are used
+only with `target_labels=True`, so y may hold them for scoring.
 
-Where metadata routing is on (importing skada turns it on), `sample_domain` itself is
-handed over, as params={'sample_domain': sample_domain}.
+With metadata routing (which importing skada turns on) pass `sample_domain` directly, as
+params={'sample_domain': sample_domain}.
 
-Import this module by its name; `transfer_jax.shallow` does not import it.
+Import this module by name; `transfer_jax.shallow` does not import it.
 """
 
 import functools
@@ -49,14 +49,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from transfer_jax.shallow import recipes, two_domains
+from transfer_jax.shallow import recipes, sample_domains
 
-CLASSIFY = 'classify_'  # stands before the hyper-parameters of a classifier
-_FIT = {'sample_domain': True}  # what metadata routing hands over unasked
+CLASSIFY = 'classify_'  # prefix of the hyper-parameters of a classifier
+_ROUTED = {'sample_domain': True}  # metadata that is routed by default
 
 
 class _Built(recipes.Parameters, BaseEstimator):
-    """What both estimators share: the fit, and a map for each domain."""
+    """Base of both estimators: the fit, and a map for each domain."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -64,7 +64,7 @@ class _Built(recipes.Parameters, BaseEstimator):
         return tags
 
     def _fit(self, x, y, sample_domain, recipe_of):
-        """Fits the pipeline; returns (x, codes, which rows are the source's)."""
+        """Fits the pipeline; returns (x, codes, whether a row is of the source)."""
         x, y = validate_data(self, x, y, dtype=np.float64, ensure_min_samples=2)
         check_classification_targets(y)
         if sample_domain is None:
@@ -72,20 +72,20 @@ class _Built(recipes.Parameters, BaseEstimator):
                 'sample_domain: pass it to the fit, positive for source rows and '
                 'negative for target rows'
             )
-        source = two_domains.domain(sample_domain, len(x)) > 0
-        for there, word in ((source, 'source'), (~source, 'target')):
-            if not there.any():
-                raise ValueError(f'sample_domain: no {word} rows')
-        classes, codes = two_domains.codes(y, source, self.target_labels)
+        source = sample_domains.checked(sample_domain, len(x)) > 0
+        for rows, name in ((source, 'source'), (~source, 'target')):
+            if not rows.any():
+                raise ValueError(f'sample_domain: no {name} rows')
+        classes, codes = sample_domains.codes(y, source, self.target_labels)
         key = jax.random.key(check_random_state(self.random_state).randint(2**31 - 1))
         self._recipe = recipe_of(len(classes))
         labelled = ~source & (codes >= 0)
         parts = [source, ~source & ~labelled, labelled]
         if not parts[1].any():
             raise ValueError('target_labels: no target row is unlabelled')
-        parts = [two_domains.samples(x, codes, rows) for rows in parts if rows.any()]
-        align, made = recipes.made(self._recipe)
-        self.fitted_ = jax.tree.map(np.asarray, made.fit(key, *parts))
+        parts = [sample_domains.samples(x, codes, rows) for rows in parts if rows.any()]
+        align, pipeline = recipes.build_pipeline(self._recipe)
+        self.fitted_ = jax.tree.map(np.asarray, pipeline.fit(key, *parts))
         self.classes_, self.weights_ = classes, None
         if align.weights:
             with jax.enable_x64(True):
@@ -93,64 +93,64 @@ class _Built(recipes.Parameters, BaseEstimator):
         return x, codes, source
 
     def _mapped(self, x, source) -> np.ndarray:
-        """(n, k), rows of the source by its map and all others by the target's."""
-        align, _ = recipes.made(self._recipe)
+        """(n, k), source rows by the source map and all others by the target map."""
+        align, _ = recipes.build_pipeline(self._recipe)
 
         def adapted(function, rows):
             with jax.enable_x64(True):
                 return function(self.fitted_.alignment, jnp.asarray(rows, jnp.float64))
 
         maps = [functools.partial(adapted, f) for f in (align.source, align.target)]
-        return two_domains.answers(*maps, x, source)
+        return sample_domains.map_rows(*maps, x, source)
 
     def _checked(self, x, sample_domain):
         check_is_fitted(self)
         x = validate_data(self, x, dtype=np.float64, reset=False)
-        return x, two_domains.domain(sample_domain, len(x)) > 0
+        return x, sample_domains.checked(sample_domain, len(x)) > 0
 
 
 class Adapter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Built):
-    """A closed-form adaptation as a transformer.
+    """A shallow method as a transformer.
 
-    `transform` maps rows as the target's, or where `sample_domain` is given, each as
-    its domain's. `fit_transform` gives every row of the fit in its place, target rows
-    too; so a classifier that follows it in a pipeline must leave those out. One that
-    does is AdaptedClassifier(shallow.none, classify).
+    `transform` maps all rows as target rows, or with `sample_domain` each row by the
+    map of its domain. `fit_transform` returns all rows of the fit in order, including
+    target rows, so a classifier after it in a pipeline must ignore those. One that does
+    is AdaptedClassifier(shallow.none, classify).
 
     Args:
-      build: what gives the method, such as shallow.subspace_alignment.
-      target_labels: labels of target rows (but -1) are those of labelled target
-        examples; else nobody reads them.
+      build: the builder of the method, such as shallow.subspace_alignment.
+      target_labels: whether labels of target rows (except -1) mark labelled target
+        examples; otherwise they are not used.
       random_state: of the method's key.
-      parameters: of `build`, except `classes`, which the labels of the fit tell.
+      parameters: of `build`, except `classes`, which is taken from the labels.
     """
 
-    __metadata_request__fit = _FIT
-    __metadata_request__transform = _FIT
+    __metadata_request__fit = _ROUTED
+    __metadata_request__transform = _ROUTED
 
     def __init__(self, build, *, target_labels=False, random_state=0, **parameters):
         self.build = build
         self.target_labels = target_labels
         self.random_state = random_state
-        self.take(parameters)
+        self.set_given(parameters)
 
     def fit(self, X, y, sample_domain=None):
-        """Fit on X (n, d); `sample_domain` (n,) must be given.
+        """Fits on X (n, d); `sample_domain` (n,) is required.
 
         Raises:
-          ValueError: no `sample_domain`, a domain without rows, or what `build` and its
-            fit refuse.
+          ValueError: no `sample_domain`, a domain without rows, or an error of `build`
+            or of its fit.
         """
         x, _, _ = self._fit(X, y, sample_domain, self._to_adapt)
         self._n_features_out = self._mapped(x[:1], np.zeros(1, bool)).shape[1]
         return self
 
     def transform(self, X, sample_domain=None):
-        """(n, d) -> (n, k) float64; without `sample_domain`, rows of the target."""
+        """(n, d) -> (n, k) float64; without `sample_domain`, as target rows."""
         return self._mapped(*self._checked(X, sample_domain))
 
     def fit_transform(self, X, y, sample_domain=None):
-        """The fit, and its rows, each mapped as its domain's."""
+        """Fits, and returns the rows, each mapped by the map of its domain."""
         return self.fit(X, y, sample_domain).transform(X, sample_domain)
 
     def _to_adapt(self, classes):
@@ -165,29 +165,29 @@ def _inner_has(name):
 
 
 class AdaptedClassifier(ClassifierMixin, _Built):
-    """A closed-form adaptation and the classifier trained on what it gives.
+    """A shallow method and a classifier trained on the adapted examples.
 
-    Predictions are for rows of the target, or where `sample_domain` is given, each for
-    its domain's. Source rows are always labelled, so that their y may be -1 as any
-    other class, unless `target_labels=True`, where -1 is a label that is not known.
+    Predictions treat all rows as target rows, or with `sample_domain` each row by its
+    domain. All source rows are labelled, so -1 in their y is a class like any other,
+    except with `target_labels=True`, where -1 is an unknown label.
 
     Args:
-      build: what gives the method, such as shallow.subspace_alignment.
-      classify: what gives the classifier, such as shallow.linear_svm; or a scikit-learn
-        classifier, which gets a method's weights as `sample_weight`; or None, where the
-        method classifies by itself.
-      target_labels: labels of target rows (but -1) are those of labelled target
-        examples; else nobody reads them.
+      build: the builder of the method, such as shallow.subspace_alignment.
+      classify: the builder of the classifier, such as shallow.linear_svm; or a
+        scikit-learn classifier, which receives a method's weights as `sample_weight`;
+        or None, if the method classifies by itself.
+      target_labels: whether labels of target rows (except -1) mark labelled target
+        examples; otherwise they are not used.
       random_state: of the keys of method and classifier.
-      parameters: of `build`, and of `classify` with `classify_` before their names;
-        except `classes`, which the labels of the fit tell.
+      parameters: of `build`, and of `classify` with the prefix `classify_`, except
+        `classes`, which is taken from the labels.
     """
 
-    __metadata_request__fit = _FIT
-    __metadata_request__predict = _FIT
-    __metadata_request__predict_proba = _FIT
-    __metadata_request__decision_function = _FIT
-    __metadata_request__score = _FIT
+    __metadata_request__fit = _ROUTED
+    __metadata_request__predict = _ROUTED
+    __metadata_request__predict_proba = _ROUTED
+    __metadata_request__decision_function = _ROUTED
+    __metadata_request__score = _ROUTED
 
     def __init__(
         self,
@@ -202,26 +202,27 @@ class AdaptedClassifier(ClassifierMixin, _Built):
         self.classify = classify
         self.target_labels = target_labels
         self.random_state = random_state
-        self.take(parameters)
+        self.set_given(parameters)
 
     def fit(self, X, y, sample_domain=None):
-        """Fit on X (n, d); `sample_domain` (n,) must be given.
+        """Fits on X (n, d); `sample_domain` (n,) is required.
 
         Raises:
-          ValueError: no `sample_domain`, a domain without rows, or what the method and
-            the classifier refuse.
+          ValueError: no `sample_domain`, a domain without rows, or an error of the
+            method or the classifier.
         """
         x, codes, source = self._fit(X, y, sample_domain, self._to_classify)
         self.classify_ = None
-        if self._foreign():
+        if self._from_sklearn():
             known = codes >= 0
-            own = {}
+            arguments = {}
             if self.weights_ is not None:
                 weights = np.ones(len(x))
                 weights[source] = self.weights_
-                own['sample_weight'] = weights[known]
+                arguments['sample_weight'] = weights[known]
             adapted = self._mapped(x, source)[known]
-            self.classify_ = clone(self.classify).fit(adapted, codes[known], **own)
+            self.classify_ = clone(self.classify)
+            self.classify_.fit(adapted, codes[known], **arguments)
         return self
 
     def predict(self, X, sample_domain=None):
@@ -233,7 +234,7 @@ class AdaptedClassifier(ClassifierMixin, _Built):
 
     @available_if(_inner_has('decision_function'))
     def decision_function(self, X, sample_domain=None):
-        """Logits (n, c); of two classes, those of the second minus the first's (n,)."""
+        """Logits (n, c); for two classes, second minus first logit (n,)."""
         x, source = self._checked(X, sample_domain)
         if self.classify_ is not None:
             return self.classify_.decision_function(self._mapped(x, source))
@@ -244,8 +245,8 @@ class AdaptedClassifier(ClassifierMixin, _Built):
     def predict_proba(self, X, sample_domain=None):
         """The softmax of the logits (n, c).
 
-        Of shallow.softmax_regression these are probabilities; of distances, margins or
-        cosines they are numbers in the same order.
+        For shallow.softmax_regression these are probabilities; for distances, margins
+        or cosines they only have the same order.
         """
         x, source = self._checked(X, sample_domain)
         if self.classify_ is not None:
@@ -253,35 +254,38 @@ class AdaptedClassifier(ClassifierMixin, _Built):
         return special.softmax(self._logits(x, source), axis=1)
 
     def score(self, X, y, sample_weight=None, sample_domain=None):
-        """The share of rows that are predicted right."""
+        """The accuracy of the predictions."""
         predicted = self.predict(X, sample_domain)
         return metrics.accuracy_score(y, predicted, sample_weight=sample_weight)
 
-    def _foreign(self) -> bool:
+    def _from_sklearn(self) -> bool:
         return isinstance(self.classify, BaseEstimator)
 
     def defaults(self):
         """{hyper-parameter: default} of method and classifier."""
-        own = super().defaults()
-        if self.classify is not None and not self._foreign():
-            of_classify = recipes.parameters(self.classify)
-            own |= {CLASSIFY + name: value for name, value in of_classify.items()}
-        return own
+        defaults = super().defaults()
+        if self.classify is not None and not self._from_sklearn():
+            classify_defaults = recipes.default_parameters(self.classify)
+            defaults |= {CLASSIFY + name: v for name, v in classify_defaults.items()}
+        return defaults
 
     def _to_classify(self, classes):
         arguments = self.arguments(self.build, classes)
-        if self._foreign() or self.classify is None:
-            return recipes.Recipe(self.build, arguments, adapts_only=self._foreign())
-        own = self.arguments(self.classify, classes, CLASSIFY)
-        return recipes.Recipe(self.build, arguments, self.classify, own)
+        if self._from_sklearn() or self.classify is None:
+            return recipes.Recipe(
+                self.build, arguments, adapts_only=self._from_sklearn()
+            )
+        classify_arguments = self.arguments(self.classify, classes, CLASSIFY)
+        return recipes.Recipe(self.build, arguments, self.classify, classify_arguments)
 
     def _logits(self, x, source) -> np.ndarray:
-        _, made = recipes.made(self._recipe)
+        _, pipeline = recipes.build_pipeline(self._recipe)
 
-        def answered(predict, rows):
+        def logits(predict, rows):
             return np.asarray(predict(self.fitted_, {'x': rows})['logits'], np.float64)
 
         maps = [
-            functools.partial(answered, f) for f in (made.predict_source, made.predict)
+            functools.partial(logits, f)
+            for f in (pipeline.predict_source, pipeline.predict)
         ]
-        return two_domains.answers(*maps, x, source)
+        return sample_domains.map_rows(*maps, x, source)

@@ -15,16 +15,16 @@ class SubspaceAlignment(NamedTuple):
 
 
 def subspace_alignment(dimension: int) -> Shallow:
-    """Rotates the source's principal subspace onto the target's.
+    """Aligns the principal subspace of the source with that of the target.
 
     X_S and X_T (d, k) hold the first k = `dimension` principal directions of each
     domain. The alignment minimises |X_S M - X_T|_F^2 (eq. 1, 2), which is solved by
     M = X_S^T X_T (eq. 3). A source example x becomes x X_S M, a target example x X_T
     (section 3.3).
 
-    As in the authors' code, directions are those of centred features, while the
-    features that they map are not centred. A domain that spans fewer than k directions
-    contributes those that it spans; there the authors' code has arbitrary ones.
+    As in the authors' code, directions are those of centred features, while the mapped
+    features are not centred. A domain that spans fewer than k directions contributes
+    only those; the authors' code adds arbitrary ones.
 
     Raises:
       ValueError: a dimension below 1, or above that of the features.

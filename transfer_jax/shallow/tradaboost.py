@@ -10,41 +10,40 @@ from transfer_jax.shallow import linear
 from transfer_jax.shallow.shallow import Classifier, Shallow, unchanged
 from transfer_jax.types import Array, PyTree, Samples
 
-LEAST, MOST = 1e-10, 0.49  # an error that is not 0, and one below 1/2
+MIN_ERROR, MAX_ERROR = 1e-10, 0.49  # errors are clipped to stay within (0, 1/2)
 
 
 class TrAdaBoost(NamedTuple):
-    """The learners that vote, and the course of the weights."""
+    """The voting learners, and the history of the weights."""
 
-    learners: PyTree  # of the classifier, leading axis (l,)
+    learners: PyTree  # fitted classifiers, with a leading axis (l,)
     vote: Array  # (l,), log 1/beta_t
     error: Array  # (iterations,), weighted, of the labelled target examples
-    source: Array  # (iterations, n), shares before each fit; 0 where not labelled
+    source: Array  # (iterations, n), shares before each fit; 0 if unlabelled
     target: Array  # (iterations, m)
 
 
 def tradaboost(
     classes: int, *, iterations: int = 20, classify: Classifier | None = None
 ) -> Shallow:
-    """Boosting that trusts source examples the less, the more often they are wrong.
+    """Boosting that reduces the weights of misclassified source examples.
 
     In each of N = `iterations` rounds `classify` is trained on the labelled examples of
-    both domains with weights w, and e is its weighted error on the target's, with
-    b = e / (1 - e). A source example that it gets wrong has its weight multiplied by
-    1 / (1 + sqrt(2 ln n / N)), n the number of source examples; a target example that
-    it gets wrong by 1 / b. Learners from round ceil(N/2) on vote for the final answer,
-    each with log 1/b (figure 1 of the paper). Logits are the votes of the classes.
+    both domains with weights w. Its weighted error on the target is e, and
+    b = e / (1 - e). The weight of a misclassified source example is multiplied by
+    1 / (1 + sqrt(2 ln n / N)), where n is the number of source examples; that of a
+    misclassified target example by 1 / b. Learners from round ceil(N/2) on vote for the
+    prediction, each with log 1/b (figure 1 of the paper). Logits are the votes.
 
-    The paper has two classes. More are handled as in AdaBoost.M1 (Freund and Schapire,
-    JCSS 1997): the same formulas with errors 0 and 1, and the class with the most
-    votes; equal votes go to the lowest class. e is held between 1e-10 and 0.49, because
-    the paper needs 0 < e < 1/2. All weights are 1 at the start; `classify` (a linear
-    SVM of cost 1 unless given) receives them with mean 1. Unlabelled examples play no
-    part.
+    The paper has two classes. More classes are handled as in AdaBoost.M1 (Freund and
+    Schapire, JCSS 1997): the same formulas with errors 0 and 1, and the class with the
+    most votes; ties go to the lowest class. e is clipped to 1e-10 and 0.49, because the
+    paper needs 0 < e < 1/2. All weights start at 1; `classify` (by default a linear SVM
+    of cost 1) receives them scaled to mean 1. Unlabelled examples are not used.
 
     Raises:
-      ValueError: less than one iteration; what `classify` raises, for one that takes no
-        instance weights.
+      ValueError: fewer than 1 iteration. `fit` raises the error of a `classify` that
+        takes no instance weights.
     """
     if iterations < 1:
         raise ValueError(f'iterations {iterations}: need at least 1')
@@ -56,20 +55,20 @@ def tradaboost(
             *(jnp.concatenate(pair) for pair in zip(source, target, strict=True))
         )
         counts = (both.mask > 0) & (both.label >= 0)
-        own = jnp.arange(len(both.x)) >= len(source.x)
-        n = jnp.sum(counts & ~own)
+        is_target = jnp.arange(len(both.x)) >= len(source.x)
+        n = jnp.sum(counts & ~is_target)
         shrink = 1 / (1 + jnp.sqrt(2 * jnp.log(jnp.maximum(n, 1)) / iterations))
 
         def advance(weight, key):
             weight = weight / jnp.sum(weight)
             fitted = learner.fit(key, both, weight * jnp.sum(counts))
-            answer = ops.argmax_first(learner.logits(fitted, both.x))
-            wrong = (answer != both.label) & counts
-            share = jnp.where(own, weight, 0)
+            predicted = ops.argmax_first(learner.logits(fitted, both.x))
+            wrong = (predicted != both.label) & counts
+            share = jnp.where(is_target, weight, 0)
             error = jnp.sum(jnp.where(wrong, share, 0)) / jnp.sum(share)
-            used = jnp.clip(error, LEAST, MOST)
-            beta = used / (1 - used)
-            factor = jnp.where(own, 1 / beta, shrink)
+            clipped = jnp.clip(error, MIN_ERROR, MAX_ERROR)
+            beta = clipped / (1 - clipped)
+            factor = jnp.where(is_target, 1 / beta, shrink)
             after = jnp.where(wrong, weight * factor, weight)
             return after, (fitted, -jnp.log(beta), error, weight)
 
@@ -88,8 +87,8 @@ def tradaboost(
     def predict(fitted, x):
         def poll(one):
             learned, vote = one
-            answer = ops.argmax_first(learner.logits(learned, x))
-            return vote * jax.nn.one_hot(answer, classes, dtype=x.dtype)
+            predicted = ops.argmax_first(learner.logits(learned, x))
+            return vote * jax.nn.one_hot(predicted, classes, dtype=x.dtype)
 
         ballots = (fitted.learners, fitted.vote)
         if learner.host:
@@ -111,7 +110,7 @@ def tradaboost(
 
 
 def _loop(step, carry, xs):
-    """lax.scan in Python, for learners that do not compile."""
+    """lax.scan in Python, for learners that cannot be compiled."""
     rows = []
     for x in xs:
         carry, row = step(carry, x)

@@ -1,10 +1,11 @@
 """Adaptation by optimal transport of the source onto the target.
 
 Courty, Flamary, Tuia and Rakotomamonjy, "Optimal Transport for Domain Adaptation",
-TPAMI 2017. A transport plan between the equally weighted examples of both domains moves
-a source example to its barycentre, the mean of the targets it is sent to. The cost of a
-pair is its squared Euclidean distance over the largest one: every `regularisation` and
-weight is relative to that. Labelled target examples receive from their own class only.
+TPAMI 2017. A transport plan between the equally weighted examples of both domains maps
+a source example to its barycentre, the weighted mean of the target examples that
+receive its mass. The cost of a pair is its squared Euclidean distance divided by the
+largest one; every `regularisation` and weight is relative to that. Labelled target
+examples receive mass only from their own class.
 """
 
 from collections.abc import Callable
@@ -23,20 +24,20 @@ GAP = 1e-8  # of objectives, in units of the largest cost
 
 
 class Transport(NamedTuple):
-    """Where the source examples go."""
+    """The source examples and their images under the transport."""
 
     x: Array  # (n, d), source examples
-    weight: Array  # (n,), of sum 1, 0 for padding
+    weight: Array  # (n,), of sum 1, 0 in padding
     barycentre: Array  # (n, d)
-    # (), what the solver left: the error of the marginals (entropic_transport), the gap
-    # of the objective (group_lasso_transport, laplacian_transport)
+    # (), of the solver: the error of the marginals (entropic_transport) or the gap of
+    # the objective (group_lasso_transport, laplacian_transport)
     residual: Array
 
 
 class Problem(NamedTuple):
     """A transport problem between two domains."""
 
-    cost: Array  # (n, m), at most 1 where labels do not forbid the pair
+    cost: Array  # (n, m), at most 1 unless labels forbid the pair
     a: Array  # (n,), weights of the source examples, of sum 1
     b: Array  # (m,)
     scale: Array  # (), the largest squared distance
@@ -45,7 +46,7 @@ class Problem(NamedTuple):
 def exact_transport() -> Shallow:
     """OT without regularisation: argmin_P <P, cost>, by POT's network simplex.
 
-    POT runs on the host, inside the compiled fit. Of several optimal plans it is one.
+    POT runs on the host, inside the compiled fit. The optimal plan need not be unique.
     """
 
     def solve(problem, source, target):
@@ -59,9 +60,9 @@ def exact_transport() -> Shallow:
 def entropic_transport(regularisation: Array | float) -> Shallow:
     """OT with entropy: argmin_P <P, cost> + regularisation sum P log P.
 
-    Sinkhorn's algorithm until the errors of the marginals sum to 1e-9; see
-    `transport_plans.entropic_plan`. No regularisation is too small for it, but the
-    smaller the longer.
+    Sinkhorn's algorithm, until the errors of the marginals sum to 1e-9; see
+    `transport_plans.entropic_plan`. Any positive regularisation works, but a smaller
+    one takes longer.
 
     Args:
       regularisation: in units of the largest cost.
@@ -94,12 +95,11 @@ def group_lasso_transport(
     argmin_P <P, cost> + regularisation sum P log P
         + group_regularisation sum_jc |P_(c, j)|_2
 
-    so that a target example receives from few classes; P_(c, j) are the masses that it
-    gets from source examples of class c. The objective is convex, and the plan is its
-    minimum up to `tolerance`, unless `iterations` of generalised conditional gradient
-    end first. (POT 0.9 searches along its steps with an objective that lacks the
-    entropy, and stops above the minimum.) Unlabelled source examples belong to no
-    group.
+    so that a target example receives mass from few classes; P_(c, j) is the mass that
+    example j receives from source examples of class c. The objective is convex, and the
+    plan is its minimum up to `tolerance`, unless `iterations` of generalised
+    conditional gradient end first. (POT 0.9 leaves the entropy out of its line search
+    and stops above the minimum.) Unlabelled source examples belong to no group.
 
     Args:
       tolerance: of the objective, in units of the largest cost.
@@ -113,17 +113,17 @@ def group_lasso_transport(
 
     def solve(problem, source, target):
         del target
-        own = _classes(source, classes, problem.cost.dtype)
-        found = transport_regularised.conditional_gradient(
+        one_hot = _classes(source, classes, problem.cost.dtype)
+        solution = transport_regularised.conditional_gradient(
             problem.cost,
             problem.a,
             problem.b,
-            transport_regularised.group_lasso(own, group_regularisation),
+            transport_regularised.group_lasso(one_hot, group_regularisation),
             regularisation,
             tolerance=tolerance,
             iterations=iterations,
         )
-        return found.matrix, found.gap
+        return solution.matrix, solution.gap
 
     return _transport(solve)
 
@@ -141,11 +141,11 @@ def class_transport(
     argmin_P <P, cost> + regularisation sum P log P
         + group_regularisation sum_jc (sum of P_(c, j) + offset)^(1/2)
 
-    by `iterations` of majorisation and minimisation (Courty, Flamary and Tuia, ECML
-    2014), the first without penalty. Their number, exponent and offset are those of
-    POT. The minimum is a local one. A column holds a mass of 1 / m in all: with many
-    target examples the offset is no small number beside it, and the penalty nears a
-    linear one. Unlabelled source examples belong to no class.
+    by `iterations` of majorisation-minimisation (Courty, Flamary and Tuia, ECML 2014),
+    the first without the penalty. Their number, exponent and offset are those of POT.
+    The minimum is local. A column has a total mass of 1 / m; with many target examples
+    the offset is no longer small relative to it, and the penalty becomes almost linear.
+    Unlabelled source examples belong to no class.
 
     Raises:
       ValueError: a regularisation or offset that is not positive, a negative
@@ -158,7 +158,7 @@ def class_transport(
 
     def solve(problem, source, target):
         del target
-        found = transport_regularised.class_concave(
+        solution = transport_regularised.class_concave(
             problem.cost,
             problem.a,
             problem.b,
@@ -168,7 +168,7 @@ def class_transport(
             iterations=iterations,
             offset=offset,
         )
-        return found.matrix, found.error
+        return solution.matrix, solution.error
 
     return _transport(solve)
 
@@ -182,25 +182,25 @@ def laplacian_transport(
     iterations: int = 100,
     tolerance: float = GAP,
 ) -> Shallow:
-    """OT that keeps neighbours together, OT-Laplace.
+    """OT that preserves neighbourhoods, OT-Laplace.
 
-     argmin_P <P, cost> + regularisation sum P log P + graph_regularisation (
-         source_share tr(x_t^T P^T L_s P x_t)
-         + (1 - source_share) tr(x_s^T P L_t P^T x_s))
+    argmin_P <P, cost> + regularisation sum P log P + graph_regularisation (
+        source_share tr(x_t^T P^T L_s P x_t)
+        + (1 - source_share) tr(x_s^T P L_t P^T x_s))
 
-     with the Laplacians of the graphs of nearest neighbours; features are
-     in units of the square root of the largest cost. Generalised conditional gradient
-    , whose inner problem is entropic, or, without `regularisation`, exact, as
-     in POT; then it runs on the host. Neighbours are those of features alone, of any
-     class, as in POT.
+    with the Laplacians of the graphs of nearest neighbours; features are in units of
+    the square root of the largest cost. It is solved by generalised conditional
+    gradient. The inner problem is entropic, or without `regularisation` exact, as in
+    POT; then it runs on the host. Neighbours are by features only, of any class, as in
+    POT.
 
-     Args:
-       neighbours: of each example.
-       tolerance: of the objective, in units of the largest cost.
+    Args:
+      neighbours: of each example.
+      tolerance: of the objective, in units of the largest cost.
 
-     Raises:
-       ValueError: a negative graph_regularisation, a source_share outside of [0, 1], a
-         regularisation that is not positive, no neighbours.
+    Raises:
+      ValueError: a negative graph_regularisation, a source_share outside [0, 1], a
+        regularisation that is not positive, or no neighbours.
     """
     checks.not_negative('graph_regularisation', graph_regularisation)
     checks.not_negative('source_share', source_share)
@@ -216,7 +216,7 @@ def laplacian_transport(
             transport_regularised.neighbour_graph(x, part.mask, neighbours)
             for x, part in ((xs, source), (xt, target))
         )
-        found = transport_regularised.conditional_gradient(
+        solution = transport_regularised.conditional_gradient(
             problem.cost,
             problem.a,
             problem.b,
@@ -227,34 +227,34 @@ def laplacian_transport(
             tolerance=tolerance,
             iterations=iterations,
         )
-        return found.matrix, found.gap
+        return solution.matrix, solution.gap
 
     return _transport(solve)
 
 
 def transport_problem(source: Samples, target: Samples) -> Problem:
-    """Costs and weights of all pairs; pairs of different labels are walled off.
+    """Costs and weights of all pairs; pairs of different labels are forbidden.
 
-    A wall costs as much as there are examples: to tear it down never pays, because an
-    exchange of masses along any cycle of pairs costs less.
+    A forbidden pair costs as much as the number of examples. Using one never pays,
+    because exchanging masses along any cycle of pairs costs less.
     """
     a, b = (part.mask / jnp.sum(part.mask) for part in (source, target))
-    there = (a > 0)[:, None] & (b > 0)
+    present = (a > 0)[:, None] & (b > 0)
     cost = ops.squared_distances(_present(source), _present(target))
-    scale = jnp.max(jnp.where(there, cost, 0))
+    scale = jnp.max(jnp.where(present, cost, 0))
     scale = jnp.where(scale > 0, scale, 1)
     labelled = (source.label >= 0)[:, None] & (target.label >= 0)
     forbidden = labelled & (source.label[:, None] != target.label)
     wall = jnp.sum(source.mask > 0) + jnp.sum(target.mask > 0)
-    cost = jnp.where(there, cost / scale, 0) + jnp.where(forbidden, wall, 0)
+    cost = jnp.where(present, cost / scale, 0) + jnp.where(forbidden, wall, 0)
     return Problem(cost, a, b, scale)
 
 
-def nearest(x: Array, weight: Array, to: Array) -> Array:
-    """The first of the nearest rows of x (n, d), of weight > 0, -> (m,) int32."""
-    there = (weight > 0)[:, None]
-    distance = ops.squared_distances(jnp.where(there, x, 0), to)
-    return ops.argmax_first(jnp.where(there, -distance, -jnp.inf), 0)
+def nearest(x: Array, weight: Array, queries: Array) -> Array:
+    """The first nearest row of x (n, d), of weight > 0, to queries (m, d) -> (m,)."""
+    present = (weight > 0)[:, None]
+    distance = ops.squared_distances(jnp.where(present, x, 0), queries)
+    return ops.argmax_first(jnp.where(present, -distance, -jnp.inf), 0)
 
 
 def _transport(
@@ -264,17 +264,17 @@ def _transport(
         del key
         problem = transport_problem(source, target)
         plan, residual = solve(problem, source, target)
-        there = problem.a > 0
-        share = plan / jnp.where(there, jnp.sum(plan, 1), 1)[:, None]
+        present = problem.a > 0
+        share = plan / jnp.where(present, jnp.sum(plan, 1), 1)[:, None]
         barycentre = share @ _present(target)
-        barycentre = jnp.where(there[:, None], barycentre, source.x)
+        barycentre = jnp.where(present[:, None], barycentre, source.x)
         return Transport(source.x, problem.a, barycentre, residual)
 
     return Shallow(fit, _map_source, unchanged)
 
 
 def _map_source(fitted, x):
-    """Barycentres of the examples fitted to; others move with the nearest of them.
+    """Barycentres of the fitted examples; others are displaced like their nearest one.
 
     (Courty et al. 2017; Ferradans et al., SIAM Journal on Imaging Sciences 2014.)
     """
@@ -285,13 +285,13 @@ def _map_source(fitted, x):
 
     if x.shape != fitted.x.shape:
         return displaced()
-    # Of equal examples each has its own barycentre, which no distance can tell.
+    # Equal examples may have different barycentres, which distances cannot distinguish.
     same = jnp.all(x == fitted.x)
     return lax.cond(same, lambda: fitted.barycentre, displaced)
 
 
 def _classes(source, classes, dtype):
-    """(n, c) memberships, without padding and unlabelled examples."""
+    """(n, c) one-hot classes, 0 for padding and unlabelled examples."""
     label = jnp.where(source.mask > 0, source.label, -1)
     return jax.nn.one_hot(label, classes, dtype=dtype)
 

@@ -1,7 +1,7 @@
-"""Transport plans with a penalty on the whole plan: classes, or a similarity graph.
+"""Transport plans with a penalty on classes or on a similarity graph.
 
 argmin_P <P, cost> + regularisation Omega(P) + penalty(P), Omega(P) = sum P log P, over
-the plans of given marginals (Courty, Flamary, Tuia and Rakotomamonjy, TPAMI 2017).
+the plans with given marginals (Courty, Flamary, Tuia and Rakotomamonjy, TPAMI 2017).
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from transfer_jax.shallow import transport_plans
 from transfer_jax.types import Array
 
 SEARCHES = 12  # evaluations along a step, at most
-LEAST = 1e-300  # mass in a logarithm
-FINEST = 1e-13  # tolerance of a plan: rounding leaves no less
+LEAST = 1e-300  # lower bound of masses in logarithms
+FINEST = 1e-13  # the smallest tolerance of a plan, set by rounding
 
 
 class Penalty(NamedTuple):
-    """A convex function of plans, its weight included."""
+    """A convex function of plans, including its weight."""
 
     gradient: Callable[[Array], Array]  # (n, m) -> (n, m)
     # (plan, step) -> t -> first and second derivative of penalty(plan + t step)
@@ -30,10 +30,10 @@ class Penalty(NamedTuple):
 
 
 class Regularised(NamedTuple):
-    """A plan, and how it was found."""
+    """A plan, and the accuracy of its solver."""
 
     matrix: Array  # (n, m)
-    gap: Array  # (), how far the objective is above its minimum, at most
+    gap: Array  # (), upper bound on the objective minus its minimum
     iterations: Array  # ()
 
 
@@ -47,62 +47,62 @@ def conditional_gradient(
     tolerance: float,
     iterations: int,
 ) -> Regularised:
-    """The plan of least <P, cost> + regularisation Omega(P) + penalty(P).
+    """The plan that minimises <P, cost> + regularisation Omega(P) + penalty(P).
 
-    Generalised conditional gradient (Courty et al. 2017; Rakotomamonjy,
-    Flamary and Courty, arXiv:1510.06567): the penalty alone is linearised, the
-    transport problem that remains is solved, and the objective is minimised on the line
-    to its solution Q. Because the objective is convex,
+    Generalised conditional gradient (Courty et al. 2017; Rakotomamonjy, Flamary and
+    Courty, arXiv:1510.06567): only the penalty is linearised, the remaining transport
+    problem is solved, and the objective is minimised on the line to its solution Q.
+    Because the objective is convex, the gap to the minimum is at most
 
-        <cost + penalty'(P), P - Q> + regularisation (Omega(P) - Omega(Q))
+        <cost + penalty'(P), P - Q> + regularisation (Omega(P) - Omega(Q)).
 
-    is no less than what P is above the minimum: it ends where this gap is `tolerance`.
+    The search ends when this bound is `tolerance`.
 
     Args:
-      regularisation: None is the conditional gradient without entropy, on the host.
+      regularisation: None is conditional gradient without entropy, on the host.
     """
     reg = 0.0 if regularisation is None else regularisation
-    # A gap is known as well as the solution of the linearised problem is.
+    # The gap is only as accurate as the solution of the linearised problem.
     inner = min(transport_plans.TOLERANCE, max(0.1 * tolerance, FINEST))
 
-    def going(state):
+    def unfinished(state):
         return (state.gap > tolerance) & (state.count < iterations)
 
     def advance(state):
         linear = cost + penalty.gradient(state.plan)
         if regularisation is None:
-            aim, duals = transport_plans.exact_plan(linear, a, b), state.duals
+            target_plan, duals = transport_plans.exact_plan(linear, a, b), state.duals
         else:
-            found = transport_plans.entropic_plan(
+            solution = transport_plans.entropic_plan(
                 linear, a, b, regularisation, start=state.duals, tolerance=inner
             )
-            aim, duals = found.matrix, (found.source, found.target)
-        step = aim - state.plan
-        gap = reg * (_negentropy(state.plan) - _negentropy(aim))
+            target_plan, duals = solution.matrix, (solution.source, solution.target)
+        step = target_plan - state.plan
+        gap = reg * (_negentropy(state.plan) - _negentropy(target_plan))
         gap -= jnp.sum(linear * step)
-        bend = penalty.along(state.plan, step)
+        curvature = penalty.along(state.plan, step)
         constant = jnp.sum(cost * step)
 
         def slope(t):
-            first, second = bend(t)
+            first, second = curvature(t)
             first += constant
             if regularisation is None:
                 return first, second
-            there = jnp.maximum(state.plan + t * step, LEAST)
-            first += reg * jnp.sum(step * jnp.log(there))
-            return first, second + reg * jnp.sum(step**2 / there)
+            present = jnp.maximum(state.plan + t * step, LEAST)
+            first += reg * jnp.sum(step * jnp.log(present))
+            return first, second + reg * jnp.sum(step**2 / present)
 
         length = _search(slope)
         return _State(state.plan + length * step, duals, gap, state.count + 1)
 
     duals = jnp.zeros_like(a), jnp.zeros_like(b)
     state = _State(a[:, None] * b, duals, jnp.array(jnp.inf, cost.dtype), 0)
-    state = lax.while_loop(going, advance, state)
+    state = lax.while_loop(unfinished, advance, state)
     return Regularised(state.plan, state.gap, state.count)
 
 
-def group_lasso(own: Array, weight: Array | float) -> Penalty:
-    """weight sum_jc |P_(c, j)|_2, over the parts of each column in one class.
+def group_lasso(one_hot: Array, weight: Array | float) -> Penalty:
+    """weight sum_jc |P_(c, j)|_2, over the classes c within each column j.
 
     The L1-L2 class regularisation of Courty et al. (2017).
 
@@ -111,13 +111,13 @@ def group_lasso(own: Array, weight: Array | float) -> Penalty:
     """
 
     def squares(plan, other):
-        return own.T @ (plan * other)  # (c, m)
+        return one_hot.T @ (plan * other)  # (c, m)
 
     def norm(x):
         return jnp.sqrt(jnp.maximum(x, LEAST))
 
     def gradient(plan):
-        return weight * plan * (own @ (1 / norm(squares(plan, plan))))
+        return weight * plan * (one_hot @ (1 / norm(squares(plan, plan))))
 
     def along(plan, step):
         constant, mixed = squares(plan, plan), squares(plan, step)
@@ -139,8 +139,8 @@ def laplacian(
 ) -> Penalty:
     """weight (share tr(Y^T L_s Y) + (1 - share) tr(Z^T L_t Z)), Y = P x_t, Z = P^T x_s.
 
-    Similar source examples should be moved alike, and similar target examples receive
-    alike (Courty et al. 2017).
+    It maps similar source examples to similar positions, and similar target examples
+    receive mass from similar sources (Courty et al. 2017).
 
     Args:
       graphs: `neighbour_graph` of either domain.
@@ -152,40 +152,42 @@ def laplacian(
 
     def gradient(plan):
         y, z = images(plan)
-        moved = share * source(y) @ xt.T + (1 - share) * xs @ target(z).T
-        return 2 * weight * moved
+        total = share * source(y) @ xt.T + (1 - share) * xs @ target(z).T
+        return 2 * weight * total
 
     def along(plan, step):
         y, z = images(plan)
         dy, dz = images(step)
         ly, lz = share * source(dy), (1 - share) * target(dz)
         slope = 2 * weight * (jnp.sum(y * ly) + jnp.sum(z * lz))
-        bend = 2 * weight * (jnp.sum(dy * ly) + jnp.sum(dz * lz))
-        return lambda t: (slope + t * bend, bend)
+        curvature = 2 * weight * (jnp.sum(dy * ly) + jnp.sum(dz * lz))
+        return lambda t: (slope + t * curvature, curvature)
 
     return Penalty(gradient, along)
 
 
 def neighbour_graph(x: Array, mask: Array, count: int) -> tuple[Array, Array]:
-    """The `count` nearest others of each example: indices and weights, (n, count).
+    """The `count` nearest neighbours of each example: indices and weights, (n, count).
 
-    The graph that they stand for has the weight 1/2 for each direction in which two
-    examples are neighbours. Examples of mask 0 are nobody's neighbours and have none.
+    An edge of the graph has weight 1/2 for each direction in which its two examples are
+    neighbours. Examples of mask 0 have no neighbours and are none.
     """
     chex.assert_rank([x, mask], [2, 1])
     count = min(count, x.shape[0] - 1)
-    there = mask > 0
-    apart = there & ~jnp.eye(x.shape[0], dtype=bool)
-    distance = jnp.where(apart, ops.squared_distances(x, x), jnp.inf)
+    present = mask > 0
+    pairs = present & ~jnp.eye(x.shape[0], dtype=bool)
+    distance = jnp.where(pairs, ops.squared_distances(x, x), jnp.inf)
     near, index = lax.top_k(-distance, count)
-    return index, jnp.where(jnp.isfinite(near) & there[:, None], 0.5, 0).astype(x.dtype)
+    return index, jnp.where(jnp.isfinite(near) & present[:, None], 0.5, 0).astype(
+        x.dtype
+    )
 
 
 def class_concave(
     cost: Array,
     a: Array,
     b: Array,
-    own: Array,
+    one_hot: Array,
     regularisation: Array | float,
     weight: Array | float,
     *,
@@ -194,16 +196,16 @@ def class_concave(
 ) -> transport_plans.Plan:
     """Majorisation of weight sum_jc (mass of class c in column j + offset)^(1/2).
 
-    The penalty is concave: each of the `iterations` puts its tangent in its place and
+    The penalty is concave. Each of the `iterations` replaces it by its tangent and
     solves an entropic problem (Courty, Flamary and Tuia, ECML 2014).
     """
 
     def advance(count, plan):
-        mass = own.T @ plan.matrix + offset
+        mass = one_hot.T @ plan.matrix + offset
         # The first problem has no penalty.
         tangent = jnp.where(count > 0, weight * 0.5, 0) / jnp.sqrt(mass)
         return transport_plans.entropic_plan(
-            cost + own @ tangent,
+            cost + one_hot @ tangent,
             a,
             b,
             regularisation,
@@ -245,9 +247,9 @@ def _laplacian(graph):
 
 
 def _search(slope) -> Array:
-    """Where a convex function of t in [0, 1] is least, from its derivatives."""
+    """The minimum of a convex function of t in [0, 1], from its derivatives."""
 
-    def going(state):
+    def unfinished(state):
         low, high, _, error, count = state
         return (error > 1e-3) & (high - low > 1e-12) & (count < SEARCHES)
 
@@ -264,5 +266,7 @@ def _search(slope) -> Array:
 
     steep = jnp.maximum(jnp.abs(slope(0.0)[0]), LEAST)
     one = jnp.ones_like(steep)
-    found = lax.while_loop(going, advance, (0 * one, one, one, jnp.inf * one, 0))
-    return found[2]
+    solution = lax.while_loop(
+        unfinished, advance, (0 * one, one, one, jnp.inf * one, 0)
+    )
+    return solution[2]

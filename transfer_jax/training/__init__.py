@@ -1,4 +1,4 @@
-"""Training: state, method, step, loop, and what surrounds them."""
+"""Training: state, method, step, loop, optimisers, checkpoints and logs."""
 
 from transfer_jax.training import (
     checkpoint,

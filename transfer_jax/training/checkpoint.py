@@ -7,6 +7,7 @@ have the digest that was saved with them, is set aside and the one before is use
 import contextlib
 import hashlib
 import logging
+import os
 import pathlib
 import shutil
 import warnings
@@ -24,8 +25,12 @@ class CheckpointError(RuntimeError):
     """A checkpoint could not be written; the message says what to do."""
 
 
+class StructureError(ValueError):
+    """A sound checkpoint holds other arrays than those asked for."""
+
+
 class Restored(NamedTuple):
-    """A state and the step it stands after."""
+    """A state and the number of steps it has taken."""
 
     state: TrainState
     step: int
@@ -77,6 +82,10 @@ def restore(
       like: a state, or its jax.eval_shape, with the structure to restore into. Its
         `values` are left as they are.
       upto: none after this step.
+
+    Raises:
+      StructureError: the checkpoint has another structure than `like`; nothing on disk
+        is touched.
     """
     if not folder.is_dir():
         return None
@@ -84,9 +93,12 @@ def restore(
     steps = [step for step in _steps(folder) if upto is None or step <= upto]
     for step in sorted(steps, reverse=True):
         try:
+            _check_structure(folder / str(step), wanted)
             tree, saved = _load(folder / str(step), wanted)
             if digest(tree) != saved:
                 raise ValueError('its arrays are not those that were saved')
+        except StructureError:
+            raise
         except Exception as error:  # damage shows itself as almost any exception
             _set_aside(folder, step, _reason(error))
         else:
@@ -94,6 +106,39 @@ def restore(
             tree = jax.tree.map(jax.numpy.array, tree)
             return Restored(like.replace(**tree), step)
     return None
+
+
+def keep(folder: pathlib.Path, step: int, into: pathlib.Path) -> None:
+    """Keeps the checkpoint of a step in a folder of its own, in place of an older one.
+
+    Files are linked, not copied, where the file system allows it. `into` may then be
+    given to `restore`.
+
+    Raises:
+      CheckpointError: the folder cannot be written.
+    """
+    part = into / f'part_{step}'
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        for old in into.iterdir():
+            if old.name != str(step):
+                shutil.rmtree(old)
+        if (into / str(step)).exists():
+            shutil.rmtree(into / str(step))
+        shutil.copytree(folder / str(step), part, copy_function=_link)
+        part.rename(into / str(step))
+    except OSError as error:
+        raise CheckpointError(
+            f'cannot keep checkpoint {step} in {into}: {_reason(error)}. Make room and '
+            'start the same command again'
+        ) from error
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copy2(source, target)
 
 
 def _as_dict(state: TrainState) -> dict[str, PyTree]:
@@ -106,24 +151,80 @@ def _abstract(leaf):
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
 
-def _load(place: pathlib.Path, wanted: PyTree) -> tuple[PyTree, str]:
+def _check_structure(path: pathlib.Path, wanted: PyTree) -> None:
+    """Raises StructureError where names, shapes or types differ.
+
+    Raises:
+      ValueError: the list of the saved arrays is lost.
+    """
+    from orbax.checkpoint import v1 as ocp
+
+    logging.getLogger('absl').setLevel(logging.ERROR)
+    with _alone():
+        saved = _arrays(ocp.metadata(path.absolute()).metadata)
+    if not saved:  # what orbax reads from a file that was cut short
+        raise ValueError('it lists no arrays')
+    asked = _arrays(wanted)
+    differing = [
+        f'{name} ({_described(saved, name)} saved, {_described(asked, name)} expected)'
+        for name in sorted(saved.keys() | asked.keys())
+        if saved.get(name) != asked.get(name)
+    ]
+    if differing:
+        more = f' and {len(differing) - 3} more' if len(differing) > 3 else ''
+        raise StructureError(
+            f'checkpoint {path} is of another model or version: '
+            f'{", ".join(differing[:3])}{more}; it was left as it is. Choose another '
+            'run folder, or the code and config that wrote this one'
+        )
+
+
+def _arrays(tree: PyTree) -> dict[str, tuple]:
+    """{path: (shape, type)}; tuples and named tuples are as lists and dicts."""
+
+    def part(key):
+        names = (getattr(key, field, None) for field in ('key', 'name', 'idx'))
+        return str(next(name for name in names if name is not None))
+
+    leaves = jax.tree_util.tree_leaves_with_path(
+        tree, is_leaf=lambda leaf: hasattr(leaf, 'shape')
+    )
+    return {
+        '/'.join(map(part, keys)): (tuple(leaf.shape), np.dtype(leaf.dtype))
+        for keys, leaf in leaves
+    }
+
+
+def _described(arrays: dict[str, tuple], name: str) -> str:
+    if name not in arrays:
+        return 'none'
+    shape, dtype = arrays[name]
+    return f'{dtype}{list(shape)}'
+
+
+def _alone():
+    """Each of several processes reads by itself, without waiting for the others."""
+    from orbax.checkpoint import v1 as ocp
+
+    if jax.process_count() == 1:
+        return contextlib.nullcontext()
+    own = jax.process_index()
+    options = ocp.options.MultiprocessingOptions(
+        primary_host=own,
+        active_processes={own},
+        barrier_sync_key_prefix=f'process_{own}',
+    )
+    return ocp.Context(multiprocessing_options=options)
+
+
+def _load(path: pathlib.Path, wanted: PyTree) -> tuple[PyTree, str]:
     """(the tree on one device, the digest saved with it)."""
     from orbax.checkpoint import v1 as ocp  # 1.6 s: only where it is used
 
     logging.getLogger('absl').setLevel(logging.ERROR)
-    context = contextlib.nullcontext()
-    if jax.process_count() > 1:
-        # Each reads the whole state, without waiting for the others.
-        own = jax.process_index()
-        alone = ocp.options.MultiprocessingOptions(
-            primary_host=own,
-            active_processes={own},
-            barrier_sync_key_prefix=f'process_{own}',
-        )
-        context = ocp.Context(multiprocessing_options=alone)
-    with context:
-        tree = ocp.load(place.absolute(), wanted)
-        saved = ocp.metadata(place.absolute()).custom_metadata['digest']
+    with _alone():
+        tree = ocp.load(path.absolute(), wanted)
+        saved = ocp.metadata(path.absolute()).custom_metadata['digest']
     return tree, saved
 
 
@@ -145,13 +246,13 @@ def _steps(folder: pathlib.Path) -> list[int]:
 
 
 def _set_aside(folder: pathlib.Path, step: int, reason: str) -> None:
-    place = folder / f'damaged_{step}'
+    aside = folder / f'damaged_{step}'
     if parallel.is_first():
-        shutil.rmtree(place, ignore_errors=True)
-        (folder / str(step)).rename(place)
+        shutil.rmtree(aside, ignore_errors=True)
+        (folder / str(step)).rename(aside)
     warnings.warn(
         f'checkpoint {step} in {folder} is damaged ({reason}); set aside as '
-        f'{place.name}, using the one before',
+        f'{aside.name}, using the one before',
         stacklevel=3,
     )
 

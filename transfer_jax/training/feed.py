@@ -1,4 +1,4 @@
-"""NumPy batches to devices, ahead of the step that needs them."""
+"""Move NumPy batches to devices ahead of the step that needs them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -10,12 +10,12 @@ import numpy as np
 from transfer_jax.types import Batch
 
 
-class Stream(Protocol):
+class BatchStream(Protocol):
     """Batches by step: a pure function of (seed, t), see data.streams.
 
-    It may have more: `read(start, stop)`, an iterator with `close` that prepares
-    batches ahead; `sharding`, how they are spread over devices; `of_process(i, p)`, the
-    stream of the rows of process i of p, without which several processes refuse it.
+    Optional members: `read(start, stop)`, an iterator with `close` that prepares
+    batches ahead; `sharding` of the batches over devices; and `process_shard(i, p)`,
+    the stream of the rows of process i of p, which runs of several processes need.
     """
 
     def __getitem__(self, t: int) -> Batch:
@@ -23,29 +23,29 @@ class Stream(Protocol):
 
 
 @contextmanager
-def read(stream: Stream, start: int, stop: int) -> Iterator[Iterator[Batch]]:
-    """Batches start .. stop-1 on the device; the reader is closed on the way out.
+def read(stream: BatchStream, start: int, stop: int) -> Iterator[Iterator[Batch]]:
+    """Batches start .. stop-1 on the device; closes the reader at the end.
 
     A stream with a `read` method prepares its batches in the background; any other is
-    indexed in turn. A stream with a `sharding` has its batches spread over devices.
+    indexed step by step. The batches of a stream with a `sharding` are sharded.
     """
     sharding = getattr(stream, 'sharding', None)
     reader = _on_host(stream, start, stop)
     try:
-        yield (_place(batch, sharding) for batch in reader)
+        yield (_to_devices(batch, sharding) for batch in reader)
     finally:
         reader.close()
 
 
 def _on_host(stream, start, stop):
-    """Its batches, prepared ahead where it can; to be closed."""
+    """Batches start .. stop-1, prepared ahead if possible; the caller closes it."""
     if hasattr(stream, 'read'):
         return stream.read(start, stop)
     return (stream[t] for t in range(start, stop))
 
 
-def _place(batch, sharding):
-    """The batch on its devices; of several processes, each gives its own rows."""
+def _to_devices(batch, sharding):
+    """The batch on its devices; with several processes, each gives its own rows."""
     if sharding is None or jax.process_count() == 1:
         return jax.device_put(batch, sharding)
     return jax.tree.map(
@@ -54,12 +54,12 @@ def _place(batch, sharding):
 
 
 class Sharded:
-    """A stream whose batches are spread over devices by `sharding`.
+    """A stream whose batches are sharded over devices.
 
-    Of several processes, it is that of the rows of this one.
+    With several processes, `stream` has the rows of this process.
     """
 
-    def __init__(self, stream: Stream, sharding: jax.sharding.Sharding):
+    def __init__(self, stream: BatchStream, sharding: jax.sharding.Sharding):
         self._stream = stream
         self.sharding = sharding
 
@@ -72,12 +72,12 @@ class Sharded:
 
 
 class Stacked:
-    """A stream whose batches are those of several streams, with a leading axis.
+    """A stream whose batches stack those of several streams along a leading axis.
 
-    Each is prepared by a reader of its own.
+    Each stream has a separate reader.
     """
 
-    def __init__(self, streams: Sequence[Stream]):
+    def __init__(self, streams: Sequence[BatchStream]):
         self._streams = streams
 
     def __getitem__(self, t: int) -> Batch:

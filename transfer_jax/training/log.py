@@ -1,4 +1,4 @@
-"""What a run says: a line of progress, TensorBoard events, rows of metrics."""
+"""Console progress and TensorBoard events of a run."""
 
 import pathlib
 import time
@@ -12,7 +12,7 @@ console = rich.console.Console(stderr=True, highlight=False)
 
 
 class Progress:
-    """A bar with the newest metrics and the time left; on no terminal, plain lines."""
+    """A bar with the newest metrics and the time left; no bar without a terminal."""
 
     def __init__(self, title: str, total: int, done: int = 0):
         self._title, self._total = title, total
@@ -40,9 +40,9 @@ class Progress:
             self._bar.update(self._task, completed=step, metrics=text)
 
     def line(self, step: int, values: Mapping[str, float], what: str = '') -> None:
-        """A line that stays: an evaluation, or the end of `what`."""
-        spent = time.monotonic() - self._began
-        left = spent / max(step - self._first, 1) * (self._total - step)
+        """Print a permanent line, for an evaluation or the end of `what`."""
+        elapsed = time.monotonic() - self._began
+        left = elapsed / max(step - self._first, 1) * (self._total - step)
         text = '  '.join(f'{_short(k)} {v:.3f}' for k, v in values.items())
         console.print(
             f'{self._title}  {what or "step"} {step}/{self._total}  {text}  '
@@ -51,13 +51,13 @@ class Progress:
         )
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
 
 
 class Events:
-    """TensorBoard scalars; rows after `purge` of an earlier run are hidden."""
+    """TensorBoard scalars; hides an earlier run's scalars from step `purge` on."""
 
     def __init__(self, folder: pathlib.Path, purge: int):
         import tensorboardX
@@ -65,12 +65,12 @@ class Events:
         self._writer = tensorboardX.SummaryWriter(str(folder), purge_step=purge)
 
     def write(self, step: int, values: Mapping[str, Any]) -> None:
-        """Scalars of one step."""
+        """Write the scalars of one step."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Write out what is buffered."""
+        """Write the buffer and close the file."""
         self._writer.close()
 
 

@@ -1,4 +1,4 @@
-"""What a method is: three pure functions, and the phases its step may be made of."""
+"""A method: three pure functions, and the phases of which its step may consist."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,22 +8,22 @@ from transfer_jax.types import Array, Batch, Key, Metrics, PyTree
 
 
 class Method(NamedTuple):
-    """All that the training loop knows of a method."""
+    """A method, as the training loop knows it."""
 
     init: Callable[[Key, Batch], TrainState]
     step: Callable[[TrainState, Batch, Key], tuple[TrainState, Metrics]]
-    # Deterministic; answers under the key of the domain that it was given:
+    # Deterministic; the outputs have the key of the domain of the input:
     # {'target': {'image'}} -> {'target': {'logits', 'features', ...}}.
     predict: Callable[[TrainState, Batch], PyTree]
 
 
 class Aux(NamedTuple):
-    """What a phase's loss returns beside the loss."""
+    """What the loss of a phase returns besides its value."""
 
     metrics: Metrics
-    model_state: PyTree = None  # None: unchanged; else the networks that changed
-    extra: PyTree = None  # None: unchanged
-    carry: PyTree = None  # joins the batch of the later phases of this step
+    model_state: PyTree = None  # {changed network: new collections}; None: unchanged
+    extra: PyTree = None  # the new state.extra; None: unchanged
+    carry: PyTree = None  # entries added to the batch of later phases of this step
 
 
 class Phase(NamedTuple):
@@ -31,5 +31,7 @@ class Phase(NamedTuple):
 
     name: str
     loss: Callable[[TrainState, Batch, Key], tuple[Array, Aux]]
-    trains: tuple[str, ...]  # the networks it updates; none: it only carries
-    repeat: int = 1  # unrolled in Python: loops over convolutions are slow on CPU
+    trains: tuple[str, ...]  # the networks it updates; may be empty
+    repeat: int = (
+        1  # unrolled in Python, because loops over convolutions are slow on CPU
+    )

@@ -1,4 +1,4 @@
-"""Between methods and Linen: initialise networks, run them, join domains."""
+"""Initialise and run Linen networks of a training state, and join domains."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,14 +11,14 @@ from transfer_jax.training import naming
 from transfer_jax.training.state import TrainState
 from transfer_jax.types import Array, Batch, Key, PyTree
 
-# Which statistics a domain's images are normalised with, where a norm has several.
+# {domain: index of its statistics in a norm with several}.
 DOMAINS = {'source': 0, 'target': 1, 'target_labelled': 1}
 
 
 def initialise(
     key: Key, encoder: nn.Module, heads: Mapping[str, nn.Module], images: Array
 ) -> tuple[PyTree, PyTree]:
-    """Parameters and other collections of 'encoder' and of the heads on its features.
+    """Parameters and other collections of 'encoder' and the heads on its features.
 
     Returns:
       ({network: params}, {network: collections}).
@@ -33,14 +33,14 @@ def initialise(
 def initialise_one(
     key: Key, name: str, module: nn.Module, x: Array
 ) -> tuple[tuple[Array, dict[str, Array]], PyTree, PyTree]:
-    """One network: its answer to x, its parameters and its other collections.
+    """Initialise one network: (its output on x, parameters, other collections).
 
-    The key depends on the name only, so that two methods that share a network start it
-    from the same bits.
+    The network's key depends on `key` and its name only, so two methods that share a
+    network start from the same bits.
     """
-    own = jax.random.fold_in(key, naming.number(name) & 0x7FFFFFFF)
-    answer, variables = module.init_with_output(own, x, train=False)
-    return answer, variables.pop('params'), variables
+    network_key = jax.random.fold_in(key, naming.number(name) & 0x7FFFFFFF)
+    output, variables = module.init_with_output(network_key, x, train=False)
+    return output, variables.pop('params'), variables
 
 
 def run(
@@ -56,7 +56,7 @@ def run(
     """Apply network `name` of the state.
 
     Args:
-      key: for dropout; needed only with train=True.
+      key: key of dropout; needed only with train=True.
       domain: (n,) index of each example's domain, see DOMAINS.
 
     Returns:
@@ -66,7 +66,7 @@ def run(
     if not train:
         output, taps = module.apply(variables, x, train=False, domain=domain)
         return output, taps, {name: state.model_state[name]}
-    (output, taps), moved = module.apply(
+    (output, taps), collections = module.apply(
         variables,
         x,
         train=True,
@@ -74,11 +74,11 @@ def run(
         rngs={'dropout': collective.own_key(key)},
         mutable=list(state.model_state[name]),
     )
-    return output, taps, {name: moved}
+    return output, taps, {name: collections}
 
 
 def join(batch: Batch, domains: Sequence[str]) -> tuple[Array, Array]:
-    """Images of several domains as one batch, and the domain index of each.
+    """The images of several domains as one batch, and the domain index of each image.
 
     Raises:
       ValueError: the images differ in size.
@@ -100,12 +100,12 @@ def classify(
     """The `predict` of a method with one encoder and one classifier."""
 
     def predict(state, batch):
-        answers = {}
+        outputs = {}
         for name, part in batch.items():
             images, domain = join({name: part}, [name])
             features, taps, _ = run(encoder, state, 'encoder', images, domain=domain)
             logits, _, _ = run(classifier, state, 'classifier', features, domain=domain)
-            answers[name] = {'logits': logits, 'features': features, **taps}
-        return answers
+            outputs[name] = {'logits': logits, 'features': features, **taps}
+        return outputs
 
     return predict

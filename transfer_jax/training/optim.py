@@ -108,52 +108,16 @@ class Group:
 Rules = Sequence[tuple[str, Group]]
 
 
-class Grouped(optax.GradientTransformationExtraArgs):
-    """An optimiser that also says which leaves it never moves.
-
-    A subclass, so that it goes wherever optax wants a transformation. `frozen` maps
-    parameters to a tree of booleans. make_step differentiates a loss with respect to
-    the other leaves only, so that nothing is propagated back to what lies below the
-    lowest of them.
-    """
-
-    frozen: Callable[[PyTree], PyTree]
-
-    def __new__(cls, init, update, frozen):
-        made = super().__new__(cls, init, update)
-        made.frozen = frozen
-        return made
-
-
-def accumulate(tx: optax.GradientTransformation, steps: int) -> Grouped:
-    """`tx` on the mean gradient of every `steps` steps; between them nothing moves.
-
-    optax.MultiSteps, with what `tx` says of frozen leaves. A batch of n * steps then
-    needs the memory of one of n. Schedules go on by the step of the state, that is by
-    the smaller batches.
-
-    Raises:
-      ValueError: fewer than one step.
-    """
-    if steps < 1:
-        raise ValueError(f'gradients of {steps} steps cannot be accumulated')
-    many = optax.MultiSteps(tx, every_k_schedule=steps)
-
-    def none(params):
-        return jax.tree.map(lambda leaf: False, params)
-
-    return Grouped(many.init, many.update, getattr(tx, 'frozen', none))
-
-
 def grouped(
     tx_of: Callable[[Group], optax.GradientTransformation], rules: Rules
-) -> Grouped:
+) -> optax.GradientTransformationExtraArgs:
     """An optimiser for each group of a network's leaves: `tx_of(group)`.
 
     As in `grouped(lambda g: sgd(scaled(rate, g.rate), decay=1e-4 * g.decay), rules)`.
-    Leaves that no pattern matches are of Group(). Frozen ones have no optimiser state
-    and stay as they are to the bit, whatever decay there is. A transform that calls
-    `value_fn` (a line search) sees only its own group and cannot be used here.
+    Leaves that no pattern matches are of Group(). Frozen leaves have no optimiser state
+    and keep their bits, whatever decay there is. Nothing reads their gradients, so XLA
+    does not compute them. A transform that calls `value_fn` (a line search) sees only
+    its own group and cannot be used here.
 
     Raises:
       ValueError: at init, when a pattern matches no path.
@@ -166,17 +130,16 @@ def grouped(
     def labels(params):
         return tree.labels(params, patterns, default=names[Group()])
 
-    def frozen(params):
-        return jax.tree.map(lambda label: label == _FROZEN, labels(params))
-
     txs = {
-        name: optax.set_to_zero() if group.frozen else tx_of(group)
+        name: _stand_still() if group.frozen else tx_of(group)
         for group, name in names.items()
     }
-    return Grouped(*optax.partition(txs, labels), frozen)
+    return optax.partition(txs, labels)
 
 
-def freeze(tx: optax.GradientTransformation, patterns: Sequence[str]) -> Grouped:
+def freeze(
+    tx: optax.GradientTransformation, patterns: Sequence[str]
+) -> optax.GradientTransformationExtraArgs:
     """`tx`, but leaves whose path matches a pattern never move, not even by decay.
 
     Raises:
@@ -184,6 +147,39 @@ def freeze(tx: optax.GradientTransformation, patterns: Sequence[str]) -> Grouped
     """
     rules = [(pattern, Group(frozen=True)) for pattern in patterns]
     return grouped(lambda group: tx, rules)
+
+
+def accumulate(
+    tx: optax.GradientTransformation, steps: int
+) -> optax.GradientTransformationExtraArgs:
+    """`tx` on the mean gradient of every `steps` steps; between them nothing moves.
+
+    optax.MultiSteps. A batch of n * steps then needs the memory of one of n. Schedules
+    go on by the step of the state, that is by the smaller batches.
+
+    It goes inside of `grouped` and `freeze`, as in
+    `grouped(lambda group: accumulate(sgd(scaled(rate, group.rate)), 4), rules)` or
+    `freeze(accumulate(tx, 4), patterns)`. Around them it would compute and store the
+    gradients of frozen leaves.
+
+    Raises:
+      ValueError: fewer than one step; at init, when `tx` has groups.
+    """
+    if steps < 1:
+        raise ValueError(f'gradients of {steps} steps cannot be accumulated')
+    multi_steps = optax.MultiSteps(tx, every_k_schedule=steps)
+
+    def init(params):
+        state = multi_steps.init(params)
+        if _has_groups(state.inner_opt_state):
+            raise ValueError(
+                'accumulate around grouped or freeze stores the gradients of frozen '
+                'leaves; write grouped(lambda group: accumulate(tx, steps), rules) or '
+                'freeze(accumulate(tx, steps), patterns)'
+            )
+        return state
+
+    return optax.GradientTransformationExtraArgs(init, multi_steps.update)
 
 
 def layerwise(
@@ -210,10 +206,10 @@ def unfreezing(layers: Sequence[str]) -> list[list[tuple[str, Group]]]:
     """Rules of each stage of gradual unfreezing: stage i trains the last i layers.
 
     Howard & Ruder (2018), section 3.3: in stage 0 all layers are frozen and only the
-    networks above learn, then one more layer joins from stage to stage. These are
-    stages (running.Stage with start=methods.go_on), not a rate that is 0 at first: so
-    the backward pass of what is still frozen is saved, and the momentum of a layer
-    begins when it joins.
+    networks above learn, then one more layer joins from stage to stage. Each is a
+    runs.Stage with start=methods.continue_from_previous. In contrast to a rate that is
+    0 at first, this saves the backward pass of frozen layers, and the momentum of a
+    layer begins when it joins.
 
     Args:
       layers: names in their order, the lowest first.
@@ -223,6 +219,20 @@ def unfreezing(layers: Sequence[str]) -> list[list[tuple[str, Group]]]:
 
 
 _FROZEN = 'frozen'
+
+
+def _stand_still() -> optax.GradientTransformation:
+    """optax.set_to_zero, but of -0.0: x + 0.0 is not x to the bit where x is -0.0."""
+    return optax.stateless(
+        lambda updates, params: jax.tree.map(lambda u: jnp.full_like(u, -0.0), updates)
+    )
+
+
+def _has_groups(opt_state: PyTree) -> bool:
+    def is_partition(node):
+        return isinstance(node, optax.PartitionState)
+
+    return any(map(is_partition, jax.tree.leaves(opt_state, is_leaf=is_partition)))
 
 
 def _of_layer(name: str) -> str:

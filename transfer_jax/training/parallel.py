@@ -1,4 +1,4 @@
-"""Many runs, many steps or many devices in one program; chosen here by backend."""
+"""Several runs, steps or devices in one program, with defaults by backend."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,19 +14,19 @@ from transfer_jax.training.method import Method
 from transfer_jax.training.state import TrainState
 from transfer_jax.types import Array, PyTree
 
-HOW = ('vmap', 'unroll', 'scan')  # runs side by side
-RUNS = 'runs'  # the axis of a mesh over which they are spread
+HOW = ('vmap', 'unroll', 'scan')  # ways to train several runs in one program
+RUNS = 'runs'  # the mesh axis over which runs are sharded
 
 
-def of_values(
+def with_traced_values(
     make: Callable[..., Method],
 ) -> Callable[[Mapping[str, Any]], Method]:
-    """values -> a method; those of all values are one compiled program.
+    """A function from values to methods that all share one compiled program.
 
-    `make(**values)` is called inside the trace with scalars that are leaves of the
-    state (`state.values`), not constants: the steps of two methods are one function, so
-    that runs that differ in a learning rate or a weight compile once. Never branch on
-    such a value in Python.
+    `make(**values)` is called inside the trace. Its arguments are scalars in the state
+    (`state.values`), not constants, so the steps of all methods are one function, and
+    runs that differ in a learning rate or a weight compile once. `make` must not branch
+    on such a value in Python.
     """
 
     def step(state, batch, key):
@@ -36,7 +36,7 @@ def of_values(
     def predict(state, batch):
         return make(**state.values).predict(state, batch)
 
-    def of(values):
+    def method(values):
         values = {name: jnp.float32(value) for name, value in values.items()}
 
         def init(key, batch):
@@ -44,7 +44,7 @@ def of_values(
 
         return Method(init, step, predict)
 
-    return of
+    return method
 
 
 def over_runs(
@@ -54,71 +54,72 @@ def over_runs(
     how: str | None = None,
     devices: int = 1,
 ) -> Method:
-    """One method that trains r runs side by side.
+    """One method that trains r runs in one program.
 
     Each leaf of state, batch, key and metrics has a leading axis r. `make(**values)` is
-    called inside the trace with the r-th of each value, so any scalar hyper-parameter
-    may differ; with no values (several seeds) it is called with none.
+    called inside the trace with entry i of each value for run i, so any scalar
+    hyper-parameter may differ. Without values (several seeds) it is called without
+    arguments.
 
     Args:
       values: {name: (r,)}.
-      how: one of HOW: 'vmap', 'unroll' (one after another in one program), or 'scan'
-        (the same as a loop, which compiles one run). By default vmap on accelerators;
-        unroll on CPU, where XLA's own convolution (`direct`) is 4 to 15 times slower
-        with vmapped kernels, and its gradient more in a loop. Networks without it are
-        a tenth faster by scan.
-      devices: over how many the runs are spread, an equal number on each; what is given
-        to the method must lie there (`by_runs`).
+      how: one of HOW: 'vmap', 'unroll' (one run after another in one program) or 'scan'
+        (the same as a loop, which compiles a single run). The default is vmap on
+        accelerators and unroll on CPU, where XLA's convolution (`use_xla`) is 4 to 15
+        times slower with vmapped kernels, and its gradient even more so in a loop.
+        Networks without it are a tenth faster with scan.
+      devices: number of devices over which runs are sharded, equally many on each. The
+        arguments of the method must have that sharding (`run_sharding`).
 
     Raises:
-      ValueError: no such way.
+      ValueError: `how` is not in HOW.
     """
     values = {name: jnp.asarray(value) for name, value in (values or {}).items()}
     how = how or ('unroll' if jax.default_backend() == 'cpu' else 'vmap')
     if how not in HOW:
         raise ValueError(f'no way {how!r} for runs; choose from {", ".join(HOW)}')
 
-    def each(pick):
-        def one(value, arguments):
-            return pick(make(**value))(*arguments)
+    def over_all(get_function):
+        def one_run(values, arguments):
+            return get_function(make(**values))(*arguments)
 
-        def many(values, arguments):
+        def all_runs(values, arguments):
             if how == 'vmap':
-                return jax.vmap(one)(values, arguments)
+                return jax.vmap(one_run)(values, arguments)
             if how == 'scan':
-                return jax.lax.map(lambda both: one(*both), (values, arguments))
+                return jax.lax.map(lambda run: one_run(*run), (values, arguments))
             runs = jax.tree.leaves((values, arguments))[0].shape[0]
-            parts = [
-                one(*jax.tree.map(lambda leaf, r=r: leaf[r], (values, arguments)))
+            results = [
+                one_run(*jax.tree.map(lambda leaf, r=r: leaf[r], (values, arguments)))
                 for r in range(runs)
             ]
-            return jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
+            return jax.tree.map(lambda *leaves: jnp.stack(leaves), *results)
 
         if devices > 1:
-            place = by_runs(devices)
-            # Nothing is shared between devices, so there is nothing to check.
-            many = jax.shard_map(
-                many,
-                mesh=place.mesh,
-                in_specs=place.spec,
-                out_specs=place.spec,
+            sharding = run_sharding(devices)
+            # Devices share nothing, so there is nothing to check.
+            all_runs = jax.shard_map(
+                all_runs,
+                mesh=sharding.mesh,
+                in_specs=sharding.spec,
+                out_specs=sharding.spec,
                 check_vma=False,
             )
-        return lambda *arguments: many(values, arguments)
+        return lambda *arguments: all_runs(values, arguments)
 
     return Method(
-        init=each(lambda method: method.init),
-        step=each(lambda method: method.step),
-        predict=each(lambda method: method.predict),
+        init=over_all(lambda method: method.init),
+        step=over_all(lambda method: method.step),
+        predict=over_all(lambda method: method.predict),
     )
 
 
 def several_steps(method: Method, k: int) -> Method:
     """A method whose step is k steps of `method` in one dispatch.
 
-    Its batch has a leading axis k; its metrics are those of the last of the k steps.
-    For accelerators: on CPU it gains a tenth at best, and the gradient of XLA's own
-    convolution (`direct`) is far slower inside a loop.
+    Its batch has a leading axis k; its metrics are those of the last step. This is for
+    accelerators: on CPU it saves a tenth of the time at best, and the gradient of XLA's
+    convolution (`use_xla`) is far slower inside a loop.
     """
 
     def step(state, batches, key):
@@ -134,10 +135,10 @@ def several_steps(method: Method, k: int) -> Method:
 def pmapped(method: Method) -> Method:
     """A method whose step runs under pmap over all local devices, axis 'data'.
 
-    The state stays one replica from the outside; the batch is split by rows.
+    The state that it takes and returns is a single copy; the batch is split by rows.
 
     Raises:
-      ValueError: a batch does not divide by the number of devices.
+      ValueError: a batch is not divisible by the number of devices.
     """
     devices = jax.local_device_count()
     mapped = jax.pmap(
@@ -154,15 +155,17 @@ def pmapped(method: Method) -> Method:
     return method._replace(step=step)
 
 
-def spread(state: TrainState, stream: feed.Stream) -> tuple[TrainState, feed.Stream]:
-    """Both over all devices: the state on each, the rows of a batch between them.
+def shard(
+    state: TrainState, stream: feed.BatchStream
+) -> tuple[TrainState, feed.BatchStream]:
+    """Replicate the state on all devices and shard the rows of batches over them.
 
-    With one device, both as they are. Of several processes, each reads its rows of the
-    same batches. The answer is the same either way.
+    With one device, both are returned unchanged. With several processes, each reads its
+    rows of the same batches. Training gives the same result in each case.
 
     Raises:
-      ValueError: a batch does not divide by the number of devices; of several
-        processes, the stream has no rows of one.
+      ValueError: a batch is not divisible by the number of devices; or there are
+        several processes, and the stream has no `process_shard`.
     """
     devices = jax.device_count()
     if devices == 1:
@@ -170,34 +173,34 @@ def spread(state: TrainState, stream: feed.Stream) -> tuple[TrainState, feed.Str
     for leaf in jax.tree.leaves(stream[0]):
         _check_divides(leaf.shape[0], devices)
     if jax.process_count() > 1:
-        if not hasattr(stream, 'of_process'):
+        if not hasattr(stream, 'process_shard'):
             raise ValueError(
-                f'a stream without of_process cannot be read by {jax.process_count()} '
-                'processes; those of transfer_jax.data have it'
+                f'{jax.process_count()} processes need a stream with process_shard, '
+                'such as those of transfer_jax.data'
             )
-        stream = stream.of_process(jax.process_index(), jax.process_count())
-    return replicated(state, mesh()), feed.Sharded(stream, by_rows(mesh()))
+        stream = stream.process_shard(jax.process_index(), jax.process_count())
+    return replicated(state, mesh()), feed.Sharded(stream, row_sharding(mesh()))
 
 
 def local(tree: PyTree) -> PyTree:
-    """A replicated tree as this process has it; with one process, as it is."""
+    """This process's copy of a replicated tree; with one process, the tree itself."""
     if jax.process_count() == 1:
         return tree
     return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes and speaks for all."""
+    """Whether this is the process that writes files and prints."""
     return jax.process_index() == 0
 
 
 def wait() -> None:
-    """Until every process is here."""
+    """Wait until every process has called this."""
     any_process(False)
 
 
 def any_process(flag: bool) -> bool:
-    """Whether the flag is set in any process. All of them must ask."""
+    """Whether the flag is set in any process. Every process must call it."""
     if jax.process_count() == 1:
         return flag
     from jax.experimental import multihost_utils
@@ -206,19 +209,19 @@ def any_process(flag: bool) -> bool:
 
 
 def mesh() -> Mesh:
-    """All devices in one row named 'data'."""
+    """A mesh of all devices, with one axis 'data'."""
     return jax.make_mesh(
         (jax.device_count(),), (collective.AXIS,), axis_types=(AxisType.Auto,)
     )
 
 
-def by_rows(mesh: Mesh) -> NamedSharding:
-    """Batches: rows over the devices."""
+def row_sharding(mesh: Mesh) -> NamedSharding:
+    """Sharding of batches: rows over the devices."""
     return NamedSharding(mesh, PartitionSpec(collective.AXIS))
 
 
-def by_runs(devices: int) -> NamedSharding:
-    """Runs side by side: an equal number of them on each of the first devices."""
+def run_sharding(devices: int) -> NamedSharding:
+    """Sharding of runs: equally many on each of the first `devices` local devices."""
     mesh = Mesh(np.asarray(jax.local_devices()[:devices]), (RUNS,))
     return NamedSharding(mesh, PartitionSpec(RUNS))
 
@@ -226,13 +229,13 @@ def by_runs(devices: int) -> NamedSharding:
 def replicated(tree: PyTree, mesh: Mesh) -> PyTree:
     """A copy of the tree on every device.
 
-    Of several processes, each gives the same tree.
+    With several processes, each must give the same tree.
     """
-    if jax.process_count() > 1:  # what lies on one device cannot go to another's
+    if jax.process_count() > 1:  # an array on one device cannot go to another process's
         tree = jax.device_get(tree)
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
 
 
 def _check_divides(rows: int, devices: int) -> None:
     if rows % devices:
-        raise ValueError(f'a batch of {rows} does not divide by {devices} devices')
+        raise ValueError(f'a batch of {rows} is not divisible by {devices} devices')

@@ -1,4 +1,4 @@
-"""A trace of some steps, and what costs most in it."""
+"""A profiler trace of some steps, and the operations that take most time in it."""
 
 import collections
 import gzip
@@ -7,11 +7,12 @@ import pathlib
 
 import jax
 
-FIRST, STEPS = 10, 10  # the first steps compile
+FIRST, STEPS = 10, 10  # tracing starts late because the first steps compile
 SHOWN = 5
-# Threads of a trace that run operations: a device's streams, or the pools of a CPU.
+# Threads of a trace that run operations: a device's streams, or thread pools of a CPU.
 THREADS = ('XLA Ops', 'Stream', 'XLAPjRtCpuClient', 'tf_XLA', 'XLAEigen')
-AROUND = ('ThunkExecutor', 'wait')  # in names of what runs or awaits operations
+# Parts of the names of events that run or await operations and are none themselves.
+AROUND = ('ThunkExecutor', 'wait')
 INPUT = 'MemcpyH2D'
 
 
@@ -22,73 +23,73 @@ class Trace:
     Perfetto.
     """
 
-    def __init__(self, place: pathlib.Path):
-        self._place, self._steps, self._state = place, 0, 'before'
+    def __init__(self, folder: pathlib.Path):
+        self._folder, self._steps, self._state = folder, 0, 'before'
 
     def __call__(self, step, state, metrics):
         self._steps += 1
         if self._state == 'before' and self._steps == FIRST:
             jax.block_until_ready((state, metrics))
-            jax.profiler.start_trace(str(self._place), create_perfetto_trace=False)
+            jax.profiler.start_trace(str(self._folder), create_perfetto_trace=False)
             self._state = 'tracing'
         elif self._state == 'tracing' and self._steps == FIRST + STEPS:
             jax.block_until_ready((state, metrics))
             jax.profiler.stop_trace()
             self._state = 'done'
 
-    def told(self) -> str:
-        """What costs most, in text."""
+    def summary(self) -> str:
+        """The operations that take most time, as text."""
         if self._state != 'done':
-            return f'no profile: a stage needs {FIRST + STEPS} steps for one'
-        rows = costs(self._place)
-        lines = [f'profile of {STEPS} steps: {self._place}']
-        lines.append(f'the device was at work {busy(self._place):.1%} of the time')
+            return f'no profile: a stage needs at least {FIRST + STEPS} steps for one'
+        rows = costs(self._folder)
+        lines = [f'profile of {STEPS} steps: {self._folder}']
+        lines.append(f'the device was at work {busy(self._folder):.1%} of the time')
         lines += [
-            f'{1e-3 * spent / STEPS:10.3f} ms a step {share:6.1%}  {name}'
-            for name, spent, share in rows[:SHOWN]
+            f'{1e-3 * time / STEPS:10.3f} ms a step {share:6.1%}  {name}'
+            for name, time, share in rows[:SHOWN]
         ]
         return '\n'.join(lines)
 
 
-def costs(place: pathlib.Path) -> list[tuple[str, float, float]]:
+def costs(folder: pathlib.Path) -> list[tuple[str, float, float]]:
     """(operation, microseconds, share of all) of the newest trace, the largest first.
 
-    The time of an operation is without that of those inside it.
+    The time of an operation excludes the operations inside it.
     """
-    spent: collections.Counter[str] = collections.Counter()
-    for found in _operations(place):
-        _add(found, spent)
-    total = sum(spent.values()) or 1.0
-    return [(name, time, time / total) for name, time in spent.most_common()]
+    times: collections.Counter[str] = collections.Counter()
+    for events in _operations(folder):
+        _add_times(events, times)
+    total = sum(times.values()) or 1.0
+    return [(name, time, time / total) for name, time in times.most_common()]
 
 
-def busy(place: pathlib.Path) -> float:
-    """The share of the newest trace in which the device ran some operation.
+def busy(folder: pathlib.Path) -> float:
+    """The share of the newest trace in which the device ran an operation.
 
-    From the first operation to the last; what is missing from 1 are gaps in which it
-    waited: for the host, for input, for what a hook fetched. Copies of input to the
-    device are no work of it. nan without a trace.
+    Counted from the first operation to the last. In the rest of the time the device
+    waited: for the host, for input, or for what a hook fetched. Copies of input to the
+    device do not count as work. nan without a trace.
     """
     spans = sorted(
         (event['ts'], event['ts'] + event.get('dur', 0.0))
-        for found in _operations(place)
-        for event in found
+        for events in _operations(folder)
+        for event in events
         if not event['name'].startswith(INPUT)
     )
     if not spans:
         return float('nan')
-    first, worked = spans[0][0], 0.0
+    first, busy_time = spans[0][0], 0.0
     last = first
     for start, end in spans:
-        worked += max(0.0, end - max(start, last))
+        busy_time += max(0.0, end - max(start, last))
         last = max(last, end)
-    return worked / (last - first) if last > first else 1.0
+    return busy_time / (last - first) if last > first else 1.0
 
 
-def _operations(place: pathlib.Path) -> list[list[dict]]:
+def _operations(folder: pathlib.Path) -> list[list[dict]]:
     """The operations of the newest trace, by thread of the device."""
     files = sorted(
-        place.rglob('*.trace.json.gz'), key=lambda file: file.stat().st_mtime
+        folder.rglob('*.trace.json.gz'), key=lambda file: file.stat().st_mtime
     )
     if not files:
         return []
@@ -109,8 +110,8 @@ def _operations(place: pathlib.Path) -> list[list[dict]]:
     return list(by_thread.values())
 
 
-def _add(events, spent) -> None:
-    """Own time of nested events of a thread, by their name without its number."""
+def _add_times(events, times) -> None:
+    """Add the exclusive times of a thread's nested events, by name without number."""
     open_events = []
     for event in sorted(events, key=lambda event: (event['ts'], -event.get('dur', 0))):
         while open_events and open_events[-1][0] <= event['ts']:
@@ -118,6 +119,6 @@ def _add(events, spent) -> None:
         duration = event.get('dur', 0.0)
         name = event['name'].partition('.')[0]
         if open_events:
-            spent[open_events[-1][1]] -= duration
-        spent[name] += duration
+            times[open_events[-1][1]] -= duration
+        times[name] += duration
         open_events.append((event['ts'] + duration, name))

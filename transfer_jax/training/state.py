@@ -1,4 +1,4 @@
-"""What training carries from step to step: one frozen tree of arrays."""
+"""The training state: one frozen tree of arrays, passed from step to step."""
 
 from collections.abc import Mapping
 
@@ -11,15 +11,16 @@ from transfer_jax.types import Array, PyTree
 
 @flax.struct.dataclass
 class TrainState:
-    """State of a training run. No function is ever stored in it."""
+    """State of a training run. It contains arrays only, no functions."""
 
     step: Array  # () int32, completed steps
     params: PyTree  # {network: parameters}
     model_state: PyTree  # {network: batch statistics, ...}
     opt_state: PyTree  # {network: optimiser state}
-    extra: PyTree = ()  # what a method carries: teacher, queue, pool, source copy
-    # {name: ()} hyper-parameters that are arrays, see parallel.of_values. Not saved:
-    # they are of the config, and a checkpoint fits a run with or without them.
+    extra: PyTree = ()  # further state of a method, such as a copy of the source
+    # {name: ()} hyper-parameters as arrays, see parallel.with_traced_values. They are
+    # not saved: they come from the config, and a checkpoint serves runs with or without
+    # them.
     values: PyTree = ()
 
 

@@ -3,12 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
-import jax.numpy as jnp
 import optax
 
-from transfer_jax import tree
 from transfer_jax.ops import collective
-from transfer_jax.training import naming, optim
+from transfer_jax.training import naming
 from transfer_jax.training.method import Phase
 from transfer_jax.training.state import TrainState
 from transfer_jax.types import Batch, Key, Metrics
@@ -25,9 +23,7 @@ def make_step(
     `value`, `grad`, `value_fn` and `step` as extra arguments.
 
     Args:
-      txs: {network: optimiser}; a network has one, whichever phases train it. Leaves
-        that it freezes (optim.Grouped) are constants of the loss: their gradient is
-        not computed, and `grad` is 0 there.
+      txs: {network: optimiser}; a network has one, whichever phases train it.
 
     Raises:
       ValueError: a phase trains a network without an optimiser, or two phases have one
@@ -49,10 +45,10 @@ def make_step(
         key = jax.random.fold_in(key, state.step)
         metrics = {}
         for phase in phases:
-            of_phase = jax.random.fold_in(key, naming.number(phase.name))
-            for again in range(phase.repeat):
-                own = jax.random.fold_in(of_phase, again)
-                state, carry, measured = _update(phase, txs, state, batch, own)
+            phase_key = jax.random.fold_in(key, naming.number(phase.name))
+            for repetition in range(phase.repeat):
+                update_key = jax.random.fold_in(phase_key, repetition)
+                state, carry, measured = _update(phase, txs, state, batch, update_key)
                 batch = {**batch, **(carry or {})}
                 metrics.update({f'{phase.name}/{k}': v for k, v in measured.items()})
         return state.replace(step=state.step + 1), metrics
@@ -66,46 +62,27 @@ def _update(phase, txs, state, batch, key):
     def loss(trained):
         return phase.loss(state.replace(params={**state.params, **trained}), batch, key)
 
-    def of_moving(moving):
-        return loss({name: tree.combine(moving[name], still[name]) for name in moving})
-
-    moves = {name: _moves(txs[name], state.params[name]) for name in phase.trains}
-    moving, still = {}, {}
-    for name in phase.trains:
-        moving[name], still[name] = tree.partition(state.params[name], moves[name])
-    (value, aux), gradients = jax.value_and_grad(of_moving, has_aux=True)(moving)
+    trained = {name: state.params[name] for name in phase.trains}
+    (value, aux), gradients = jax.value_and_grad(loss, has_aux=True)(trained)
     value, gradients = collective.mean((value, gradients))
 
     params, opt_state = dict(state.params), dict(state.opt_state)
-    trained = {name: state.params[name] for name in phase.trains}
     for name in phase.trains:
-        none = jax.tree.map(jnp.zeros_like, still[name])
-        gradient = tree.combine(gradients[name], none)
         updates, opt_state[name] = txs[name].update(
-            gradient,
+            gradients[name],
             state.opt_state[name],
             state.params[name],
             value=value,
-            grad=gradient,
+            grad=gradients[name],
             value_fn=lambda p, name=name: loss({**trained, name: p})[0],
             step=state.step,
         )
-        moved = optax.apply_updates(
-            moving[name], tree.partition(updates, moves[name])[0]
-        )
-        params[name] = tree.combine(moved, still[name])
+        params[name] = optax.apply_updates(state.params[name], updates)
 
-    new = state.replace(params=params, opt_state=opt_state)
+    new_state = state.replace(params=params, opt_state=opt_state)
     if aux.model_state is not None:
-        moved = collective.mean(aux.model_state)
-        new = new.replace(model_state={**state.model_state, **moved})
+        model_state = collective.mean(aux.model_state)
+        new_state = new_state.replace(model_state={**state.model_state, **model_state})
     if aux.extra is not None:
-        new = new.replace(extra=aux.extra)
-    return new, aux.carry, {'loss': value, **collective.mean(aux.metrics)}
-
-
-def _moves(tx, params):
-    """A tree of booleans: the leaves that an optimiser does not freeze."""
-    if isinstance(tx, optim.Grouped):
-        return jax.tree.map(lambda frozen: not frozen, tx.frozen(params))
-    return jax.tree.map(lambda leaf: True, params)
+        new_state = new_state.replace(extra=aux.extra)
+    return new_state, aux.carry, {'loss': value, **collective.mean(aux.metrics)}

@@ -54,7 +54,7 @@ class Best:
 def fit_until_best(
     method: Method,
     state: TrainState,
-    stream: feed.Stream,
+    stream: feed.BatchStream,
     best: Best,
     *,
     key: Key,

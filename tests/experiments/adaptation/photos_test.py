@@ -1,4 +1,4 @@
-"""Photographs: whole domains, few labels, and target labels that reach nothing."""
+"""Photographs: whole domains, few labels, and target labels that change nothing."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def task(source, target, labelled=0):
 def test_permuted_target_labels_change_no_bit(tmp_path):
     """The files of the target in other class folders: the same parameters."""
     source = write(tmp_path / 'source', 0)
-    ended = []
+    ends = []
     for turn in (0, 1):
         target = write(tmp_path / f'target{turn}' / 'photos', 90, turn)
         config = photos.Config(
@@ -38,9 +38,9 @@ def test_permuted_target_labels_change_no_bit(tmp_path):
         runs.run(experiment, tmp_path / f'run{turn}')
         pair = experiment.data(0, None)
         state = runs.restore(experiment, tmp_path / f'run{turn}', 0, pair)
-        ended.append((checkpoint.digest(state), pair.target_test.label))
-    assert not np.array_equal(ended[0][1], ended[1][1])
-    assert ended[0][0] == ended[1][0]
+        ends.append((checkpoint.digest(state), pair.target_test.label))
+    assert not np.array_equal(ends[0][1], ends[1][1])
+    assert ends[0][0] == ends[1][0]
 
 
 def test_labelled_targets_are_not_tested(tmp_path):
@@ -68,25 +68,25 @@ def test_other_classes_are_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'changes, said',
+    'changes, message',
     [
         ({'method': 'magic'}, 'magic.*source_only'),
         ({'source': 'mnist'}, 'mnist.*office_amazon'),
         ({'backbone': 'resnet9'}, 'resnet9.*squeezenet'),
     ],
 )
-def test_unknown_names_are_refused_before_anything_is_read(changes, said):
-    with pytest.raises(ValueError, match=said):
+def test_unknown_names_are_refused_before_anything_is_read(changes, message):
+    with pytest.raises(ValueError, match=message):
         photos.build(photos.Config(**changes))
 
 
-def test_an_encoder_answers_by_its_scale():
+def test_an_encoder_scales_its_inputs():
     """Features of uint8 images are those of (x / 255 - mean) / std."""
     encoder = encoders.load('tiny')
     rng = np.random.default_rng(0)
     image = rng.integers(0, 255, (3, 32, 32, 3)).astype(np.uint8)
-    found = encoders.extract('tiny', encoder, image)
+    features = encoders.extract('tiny', encoder, image)
     module = encoders.build('tiny')
     x = (image / 255 - encoder.mean) / encoder.std
     expected, _ = module.apply({'params': encoder.params}, x, train=False)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The page of toy domains: its protocol, and what its panels are drawn from."""
+"""Toy domains: the protocol, and the content of the panels."""
 
 import dataclasses
 
@@ -24,35 +24,35 @@ def test_alignment_turns_the_blobs_back(solved):
     ]
 
 
-def test_regions_are_the_answers_that_are_scored(solved):
+def test_regions_are_the_predictions_that_are_scored(solved):
     """In each panel, the classifier of its space finds the errors that are marked."""
     for panel, wrong in zip(solved.panels, solved.labels.wrong, strict=True):
-        answer = panel.classify(panel.target)
-        np.testing.assert_array_equal(answer != solved.labels.target, wrong)
+        predicted = panel.classify(panel.target)
+        np.testing.assert_array_equal(predicted != solved.labels.target, wrong)
     shares = [1 - wrong.mean() for wrong in solved.labels.wrong]
     assert shares == pytest.approx([solved.before, solved.after, solved.after])
 
 
-def test_labelled_examples_are_shown_to_semi_supervised_methods_alone(solved):
-    found = toy2d.solve('rotation', 'easy_adapt', 0, n=40)
-    assert (found.labels.labelled, solved.labels.labelled) == (6, 0)
-    assert len(found.labels.target) == 46 and len(solved.labels.target) == 40
-    assert sorted(found.labels.target[:6]) == [0, 0, 0, 1, 1, 1]
-    np.testing.assert_array_equal(found.labels.target[6:], solved.labels.target)
-    assert not any(wrong[:6].any() for wrong in found.labels.wrong)
+def test_only_semi_supervised_methods_see_the_labelled_examples(solved):
+    labelled = toy2d.solve('rotation', 'easy_adapt', 0, n=40)
+    assert (labelled.labels.labelled, solved.labels.labelled) == (6, 0)
+    assert len(labelled.labels.target) == 46 and len(solved.labels.target) == 40
+    assert sorted(labelled.labels.target[:6]) == [0, 0, 0, 1, 1, 1]
+    np.testing.assert_array_equal(labelled.labels.target[6:], solved.labels.target)
+    assert not any(wrong[:6].any() for wrong in labelled.labels.wrong)
 
 
-def test_every_method_answers_every_problem_and_is_drawn():
-    """Names alone: fits of all of them are the page's own run."""
+def test_every_method_has_a_trial_on_every_problem():
+    """Names alone; the default run of the experiment fits them all."""
     study = toy2d.build(toy2d.Config(seeds=1))
-    assert len(study.cells) == len(toy2d.PROBLEMS) * len(toy2d.METHODS)
+    assert len(study.trials) == len(toy2d.PROBLEMS) * len(toy2d.METHODS)
     for make in toy2d.METHODS.values():
         assert make().fit
     with pytest.raises(ValueError, match="no method 'x'; choose from none"):
         toy2d.build(dataclasses.replace(toy2d.Config(), method='x'))
 
 
-def test_weights_are_areas_and_wrong_answers_are_marked():
+def test_weights_are_areas_and_errors_are_marked():
     from matplotlib.figure import Figure
 
     x = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]])

@@ -1,19 +1,22 @@
-"""Tables: what stands in a cell, which results a table takes, what it refuses."""
+"""Tables: their cells, the results that they take, and those that they refuse."""
 
 import json
 
 import pytest
 
 from experiments.tables import adaptation, command
+from transfer_jax import runs, selection
 from transfer_jax.reports import tables
+
+NUMBER = runs.scoring.ADAPTATION['target_test']
 
 
 @pytest.fixture
 def result():
-    """make(arm, last, ...) -> the content of a result.json."""
+    """make(method, last, ...) -> the content of a result.json."""
 
     def make(
-        arm,
+        method,
         last,
         *,
         task='mnist_to_mnist_m, full',
@@ -26,23 +29,25 @@ def result():
         **config,
     ):
         def column(mean):
-            spread = std if len(seeds) > 1 else None
-            return {'mean': mean, 'std': spread, 'steps': [steps] * len(seeds)}
+            deviation = std if len(seeds) > 1 else None
+            return {'target_test': {'mean': mean, 'std': deviation}}
 
-        rules = ('source_validation', 'fixed_validator', 'oracle')
+        rules = ('last', 'source_validation', 'fixed_validator', 'oracle')
+        assert rules == tuple(selection.RULES)
         return {
+            'format': runs.folder.FORMAT,
             'experiment': experiment,
-            'arm': arm,
+            'method': method,
             'task': task,
             'fast': fast,
             'config': {'steps': steps, 'seeds': len(seeds), **config},
             'seeds': list(seeds),
-            'target_test_images': images,
-            'target_accuracy': {
-                'last': column(last),
-                **{r: column(last + 0.001 * (i + 1)) for i, r in enumerate(rules)},
-            },
-            'fixed_validator': 'information_maximization',
+            'examples': images,
+            'numbers': {'target_test': NUMBER._asdict()},
+            'rules': {k: rule._asdict() for k, rule in selection.RULES.items()},
+            'steps': {rule: [steps] * len(seeds) for rule in rules},
+            'scores': {r: column(last + 0.001 * i) for i, r in enumerate(rules)},
+            'validators': {},
         }
 
     return make
@@ -54,9 +59,9 @@ def written(tmp_path):
 
     def write(*results):
         for i, content in enumerate(results):
-            place = tmp_path / 'runs' / str(i)
-            place.mkdir(parents=True)
-            (place / 'result.json').write_text(json.dumps(content))
+            run_dir = tmp_path / 'runs' / str(i)
+            run_dir.mkdir(parents=True)
+            (run_dir / 'result.json').write_text(json.dumps(content))
         return tmp_path / 'runs'
 
     return write
@@ -88,16 +93,22 @@ def test_the_share_of_the_gap_is_that_of_ganin(result):
         task='pair',
         published={'dann': 0.7666},
     )
-    assert [line.arm for line in lines] == ['source_only', 'dann', 'train_on_target']
+    assert [line.method for line in lines] == ['source_only', 'dann', 'train_on_target']
     assert [line.share for line in lines] == [None, pytest.approx(0.5), None]
     assert lines[1].gain == pytest.approx(0.2)
     head, body = tables.cells(lines)
-    assert 'task' not in head
-    assert head[1:5] == ['last', 'source validation', 'fixed validator', 'oracle']
-    assert ' | '.join(body[1]) == (
-        'dann | 70.0 ± 1.0 | 70.1 ± 1.0 | 70.2 ± 1.0 | 70.3 ± 1.0 | +20.0 | 50 % | '
-        '76.7 | 2 | 100 | 10,000'
-    )
+    rules = ['last', 'source validation', 'fixed validator', 'oracle']
+    assert head[1:5] == rules
+    assert dict(zip(head, body[1], strict=True)) == {
+        'method': 'dann',
+        **dict(zip(rules, [f'70.{i} ± 1.0' for i in range(4)], strict=True)),
+        'gain': '+20.0',
+        'gap covered': '50 %',
+        'published': '76.7',
+        'n': '2',
+        'steps': '100',
+        'images': '10,000',
+    }
 
 
 def test_without_train_on_target_there_is_a_gain(result):
@@ -108,13 +119,13 @@ def test_without_train_on_target_there_is_a_gain(result):
     assert 'gap covered' not in head and 'published' not in head
 
 
-def test_one_seed_has_no_spread(result):
+def test_one_seed_has_no_standard_deviation(result):
     head, body = tables.cells(tables.rows([result('dann', 0.5, seeds=(0,))]))
     assert body[0][head.index('last')] == '50.0'
     assert body[0][head.index('n')] == '1'
 
 
-def test_an_arm_is_compared_with_the_baseline_of_its_steps(result):
+def test_a_method_is_compared_with_the_baseline_of_its_steps(result):
     lines = tables.rows(
         [
             result('source_only', 0.4, steps=10),
@@ -123,19 +134,19 @@ def test_an_arm_is_compared_with_the_baseline_of_its_steps(result):
             result('dann', 0.7, steps=7),
         ]
     )
-    gains = {line.steps: line.gain for line in lines if line.arm == 'dann'}
+    gains = {line.steps: line.gain for line in lines if line.method == 'dann'}
     assert gains[100] == pytest.approx(0.1)
     assert gains[7] is None  # with which of the two it should be is unclear
 
 
-def test_two_runs_of_one_arm_are_told_apart(result):
+def test_two_runs_of_one_method_differ_in_their_config(result):
     lines = tables.rows([result('dann', 0.5, rate=0.1), result('dann', 0.6, rate=0.2)])
     assert [line.differs for line in lines] == ['rate 0.1', 'rate 0.2']
     head, body = tables.cells(lines)
     assert [row[head.index('config')] for row in body] == ['rate 0.1', 'rate 0.2']
 
 
-def test_text_is_aligned_and_says_what_the_oracle_is(result):
+def test_text_is_aligned_and_explains_the_oracle(result):
     text = tables.text(tables.rows([result('source_only', 0.5), result('dann', 0.6)]))
     head, _, *body = text.splitlines()[2:6]
     end = head.index('last') + len('last')
@@ -146,8 +157,8 @@ def test_text_is_aligned_and_says_what_the_oracle_is(result):
 
 
 def test_markdown_has_one_cell_for_each_heading(result):
-    page = tables.markdown(tables.rows([result('dann', 0.5)]))
-    rows = [line for line in page.splitlines() if line.startswith('|')]
+    text = tables.markdown(tables.rows([result('dann', 0.5)]))
+    rows = [line for line in text.splitlines() if line.startswith('|')]
     assert len(rows) == 3
     assert len({row.count('|') for row in rows}) == 1
 
@@ -165,7 +176,7 @@ def test_a_table_is_built_from_files_and_names_what_is_missing(result, written, 
     )
 
 
-def test_results_of_a_test_are_refused_aloud(result, written, run):
+def test_results_of_fast_runs_are_left_out_and_named(result, written, run):
     root = written(result('dann', 0.123, fast=True))
     code, out, _ = run('ganin', '--runs', root)
     assert code == 0
@@ -190,7 +201,7 @@ def test_train_on_target_joins_the_pair_of_its_domain_and_network(result):
         ('svhn_to_mnist, full', 0.92)
     ]
     assert ('svhn_to_mnist, full', 'train_on_target') not in {
-        (entry['task'], entry['arm']) for entry in missing
+        (entry['task'], entry['method']) for entry in missing
     }
 
 
@@ -225,9 +236,9 @@ def test_json_is_json_and_nothing_else(result, written, run):
     content = json.loads(out)
     assert content['table'] == 'adda'
     row = content['rows'][1]
-    assert (row['arm'], row['published'], row['seeds']) == ('adda', 0.894, 1)
+    assert (row['method'], row['published'], row['seeds']) == ('adda', 0.894, 1)
     assert row['gain'] == pytest.approx(0.25)
-    assert row['scores']['last'] == {'mean': 0.75, 'std': None}
+    assert row['scores']['last'] == {'mean': 0.75, 'std': None, 'percent': True}
     assert {entry['task'] for entry in content['missing']} == {'usps_to_mnist, adda'}
 
 
@@ -257,36 +268,61 @@ def test_only_results_are_read(result, written, run):
     assert code == 2 and 'damaged.json' in err
 
 
+OLD = {  # version 0.1
+    'experiment': 'adaptation.dann',
+    'arm': 'dann',
+    'task': 'mnist_to_mnist_m, full',
+    'fast': False,
+    'config': {'steps': 100, 'seeds': 1},
+    'git': '371a5a7',
+    'seeds': [0],
+    'target_test_images': 10_000,
+    'target_accuracy': {'last': {'mean': 0.7, 'std': None, 'steps': [100]}},
+    'fixed_validator': 'information_maximization',
+}
+
+
+@pytest.mark.parametrize('name', ['ganin', 'transfer'])
+def test_a_result_of_an_older_version_is_refused_in_one_line(
+    name, result, written, run
+):
+    root = written(result('dann', 0.6), OLD)
+    code, out, err = run(name, '--runs', root)
+    assert code == 2 and out == ''
+    assert len(err.splitlines()) == 1
+    assert str(root / '1' / 'result.json') in err and '371a5a7' in err
+    assert 'read it with that version, or run its experiment again' in err
+
+
 def test_the_readme_is_rewritten_between_its_markers(result, written, run, tmp_path):
     root = written(result('dann', 0.7))
-    page = tmp_path / 'README.md'
-    page.write_text(
+    readme = tmp_path / 'README.md'
+    readme.write_text(
         'before\n<!-- table:ganin -->\nold\n<!-- /table -->\nbetween\n'
         '<!-- table:adda -->\n<!-- /table -->\nafter\n'
     )
-    flags = ('readme', '--runs', root, '--readme', page)
+    flags = ('readme', '--runs', root, '--readme', readme)
     code, out, _ = run(*flags, '--check')
     assert code == 1 and 'python -m experiments.table readme' in out
-    assert 'old' in page.read_text()
+    assert 'old' in readme.read_text()
     assert run(*flags)[0] == 0
-    text = page.read_text()
+    text = readme.read_text()
     assert text.startswith('before\n<!-- table:ganin -->\n')
     assert '\nbetween\n<!-- table:adda -->\nNo result files yet.\n' in text
     assert text.endswith('<!-- /table -->\nafter\n')
     assert '70.0 ± 1.0' in text and 'old' not in text
     assert run(*flags, '--check')[0] == 0
-    assert run(*flags)[0] == 0 and page.read_text() == text
+    assert run(*flags)[0] == 0 and readme.read_text() == text
 
 
 def test_a_readme_with_an_unknown_table_is_an_error(written, run, tmp_path):
-    page = tmp_path / 'README.md'
-    page.write_text('<!-- table:nothing -->\n<!-- /table -->\n')
-    code, _, err = run('readme', '--readme', page, '--runs', tmp_path)
+    readme = tmp_path / 'README.md'
+    readme.write_text('<!-- table:nothing -->\n<!-- /table -->\n')
+    code, _, err = run('readme', '--readme', readme, '--runs', tmp_path)
     assert code == 2 and 'nothing' in err
 
 
-def test_the_numbers_beside_ours_are_those_of_the_pages():
-    """The published numbers stand in the docstrings of the pages too."""
+def test_published_numbers_are_those_of_the_docstrings():
     from experiments.adaptation import dann
 
     for low, ours, high in adaptation.GANIN.values():

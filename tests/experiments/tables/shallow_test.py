@@ -1,4 +1,4 @@
-"""Tables of closed-form methods: recipes, cells, and what stands in the lines."""
+"""Tables of shallow methods: recipes, trials, and the lines of a table."""
 
 import numpy as np
 import pytest
@@ -20,6 +20,10 @@ def fake(pair, seed):
     return pairs.load(pair, 'semi', seed)
 
 
+def prepared():
+    return trials.Prepared(fake, trials.Pipelines())
+
+
 @pytest.mark.parametrize('name', recipes.RECIPES)
 def test_every_setting_of_a_recipe_is_one_that_its_method_takes(name):
     recipe = recipes.RECIPES[name]
@@ -31,7 +35,7 @@ def test_every_setting_of_a_recipe_is_one_that_its_method_takes(name):
 def test_every_method_of_a_protocol_can_run_under_it():
     for protocol, methods in recipes.OFFICE.items():
         config = office_caltech.Config(protocol, 1, methods=methods, pairs=('C-A',))
-        assert len(office_caltech.build(config).cells) == len(methods)
+        assert len(office_caltech.build(config).trials) == len(methods)
     assert not set(recipes.MORE) & set(recipes.OFFICE['full'])
     assert set(recipes.DIGITS) <= set(recipes.RECIPES)
 
@@ -43,7 +47,7 @@ def test_a_choice_reports_what_each_rule_picks_of_the_settings(monkeypatch):
         2: (0.9, 0.2, 0.1, 0.7),
     }
 
-    def row(pair, method, seed, number):
+    def row(pipelines, pair, method, seed, number):
         target, source, fixed, circular = scores[number]
         return {
             'target_test': target,
@@ -55,14 +59,14 @@ def test_a_choice_reports_what_each_rule_picks_of_the_settings(monkeypatch):
         }
 
     monkeypatch.setattr(trials, '_row', row)
-    found = trials.choice(fake, {'method': 'pca', 'pair': 'fake', 'seed': 0})
+    found = trials.choice(prepared(), {'method': 'pca', 'pair': 'fake', 'seed': 0})
     assert [found[rule] for rule in trials.CHOSEN] == [0.1, 0.1, 0.2, 0.9, 0.9]
     assert found['fixed_validator_setting'] == 'number 1'
     assert found['images'] == 7
 
 
 def test_a_choice_runs_every_validator_on_every_setting():
-    found = trials.choice(fake, {'method': 'gfk', 'pair': 'fake', 'seed': 0})
+    found = trials.choice(prepared(), {'method': 'gfk', 'pair': 'fake', 'seed': 0})
     assert set(trials.CHOSEN) < set(found)
     assert found['oracle'] >= max(found[rule] for rule in trials.CHOSEN)
 
@@ -75,7 +79,7 @@ def test_methods_that_classify_do_so_in_the_evaluation(name, monkeypatch):
         recipe = recipes.RECIPES[name]
         few = recipe._replace(settings=({'iterations': 1, 'rounds': 3},))
         monkeypatch.setitem(recipes.RECIPES, name, few)
-    found = trials.accuracy(fake, {'method': name, 'pair': 'fake', 'seed': 1})
+    found = trials.accuracy(prepared(), {'method': name, 'pair': 'fake', 'seed': 1})
     assert found['images'] == 111 and found['accuracy'] > 0.5
 
 
@@ -84,19 +88,22 @@ def test_baselines_see_one_domain_alone():
     assert recipes.source_alone(pair).target_labelled is None
     target = recipes.target_alone(pair)
     np.testing.assert_array_equal(target.source.x, pair.target_labelled.x)
-    assert target.target_labelled is None and len(target.kept) == 9
+    assert target.target_labelled is None and len(target.in_fit) == 9
 
 
-def result(page=office_caltech, measured=None, **config):
-    made = page.build(page.Config(**config))
+def result(experiment=office_caltech, measured=None, **config):
+    study = experiment.build(experiment.Config(**config))
     rows = [
-        {'cell': cell, 'measured': measured or {'accuracy': 0.25 + 0.5 * cell['seed']}}
-        for cell in made.cells
+        {
+            'trial': trial,
+            'measured': measured or {'accuracy': 0.25 + 0.5 * trial['seed']},
+        }
+        for trial in study.trials
     ]
-    return runs.study.summarize(made, rows)
+    return runs.study.summarize(study, rows)
 
 
-def test_a_published_line_stands_under_ours_and_has_its_own_mean():
+def test_a_published_line_is_below_ours_and_has_its_mean():
     head, body = tables.grid(result(methods=('jda',)))
     assert head == ['method', *pairs.office_pairs(), 'mean']
     assert body[0] == ['jda', *['25.0'] * 13]
@@ -122,9 +129,9 @@ def test_a_table_with_a_choice_has_a_column_for_each_rule():
 
 
 def test_published_lines_have_a_value_for_each_pair_and_a_known_method():
-    for page, lines in published.LINES.items():
+    for experiment, lines in published.LINES.items():
         for line in lines:
-            assert len(line.values) == len(published.PAIRS[page])
+            assert len(line.values) == len(published.PAIRS[experiment])
             assert line.method in recipes.RECIPES
             assert line.protocol in pairs.PROTOCOLS
 
@@ -132,7 +139,11 @@ def test_published_lines_have_a_value_for_each_pair_and_a_known_method():
 def test_the_readme_gets_the_tables_with_their_commands():
     before = '<!-- table:office_caltech -->\nold\n<!-- /table -->'
     results = [
-        {'experiment': 'transfer.probing', 'config': {}, 'task': 'of another page'},
+        {
+            'experiment': 'transfer.probing',
+            'config': {},
+            'task': 'of another experiment',
+        },
         result(methods=('tjm',), protocol='oc20', draws=2),
         result(digits, methods=('jda',)),
     ]
@@ -146,7 +157,7 @@ def test_the_readme_gets_the_tables_with_their_commands():
 
 
 @pytest.mark.parametrize(
-    ('page', 'fields', 'message'),
+    ('experiment', 'fields', 'message'),
     [
         (office_caltech, {'pairs': ('C-C',)}, 'C-A'),
         (office_caltech, {'methods': ('nothing',)}, 'subspace_alignment'),
@@ -156,6 +167,6 @@ def test_the_readme_gets_the_tables_with_their_commands():
         (digits, {'protocol': 'semi'}, 'protocol full'),
     ],
 )
-def test_a_config_that_cannot_be_is_refused_at_the_start(page, fields, message):
+def test_a_config_that_cannot_be_is_refused_at_the_start(experiment, fields, message):
     with pytest.raises(ValueError, match=message):
-        page.build(page.Config(**fields))
+        experiment.build(experiment.Config(**fields))

@@ -17,7 +17,7 @@ def test_there_are_16_views_each_with_its_mirror_image():
 
 
 def test_crops_are_of_the_corners_and_the_middle():
-    """Quadrants of four colours: a corner's crop shows mostly its own."""
+    """Quadrants of four colours: a corner's crop is mostly of its colour."""
     image = np.zeros((1, 12, 12, 3), np.uint8)
     image[:, :6, :6], image[:, :6, 6:] = 10, 20
     image[:, 6:, :6], image[:, 6:, 6:] = 30, 40

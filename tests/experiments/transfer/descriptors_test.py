@@ -1,4 +1,4 @@
-"""The page of fixed descriptors: words counted by hand, and who may learn from whom."""
+"""Hand-made descriptors: words counted by hand, nothing learned from test images."""
 
 import dataclasses
 
@@ -53,23 +53,23 @@ def test_nothing_is_learned_from_test_images(name):
 def test_the_accuracy_is_the_mean_over_classes():
     config = dataclasses.replace(descriptors.fast(), descriptors=('hog',))
     described = descriptors.prepare(config, None)
-    cell = {'descriptor': 'hog', 'n': 3, 'seed': 0}
-    found = descriptors.measure(described, cell)
-    assert 0.9 < found['accuracy'] <= 1  # blobs at four places
+    trial = {'descriptor': 'hog', 'n': 3, 'seed': 0}
+    row = descriptors.measure(described, trial)
+    assert 0.9 < row['accuracy'] <= 1  # blobs at four positions
     counts = np.bincount(described.domain.test.label)
     assert counts.min() < counts.max()
     same = described._replace(test={'hog': np.zeros_like(described.test['hog'])})
-    found = descriptors.measure(same, cell)
-    np.testing.assert_allclose(found['accuracy'], 1 / 4)  # of one class, whichever
+    row = descriptors.measure(same, trial)
+    np.testing.assert_allclose(row['accuracy'], 1 / 4)  # one class is predicted
 
 
-def test_the_span_of_the_training_images_keeps_all_products():
+def test_the_span_of_the_training_images_preserves_products():
     rng = np.random.default_rng(0)
     train, test = rng.normal(size=(3, 7)), rng.normal(size=(4, 7))
-    ours, other = descriptors._span(train, test)
-    assert ours.shape == (3, 3)
-    np.testing.assert_allclose(ours @ ours.T, train @ train.T, rtol=1e-9)
-    np.testing.assert_allclose(other @ ours.T, test @ train.T, rtol=1e-9)
+    x, y = descriptors._span(train, test)
+    assert x.shape == (3, 3)
+    np.testing.assert_allclose(x @ x.T, train @ train.T, rtol=1e-9)
+    np.testing.assert_allclose(y @ x.T, test @ train.T, rtol=1e-9)
     padded, _ = descriptors._span(train[:, :2], test[:, :2])
     np.testing.assert_array_equal(padded, np.pad(train[:, :2], ((0, 0), (0, 1))))
 

@@ -1,4 +1,4 @@
-"""Cells of the transfer studies: what is copied, split, hidden, and always the same."""
+"""Trials of the transfer studies: layers copied, labels split, bits repeated."""
 
 import functools
 
@@ -22,27 +22,29 @@ def prepared():
 
 def test_halves_share_no_class_and_number_theirs_anew():
     domain = data.fake.fake_domain(0, 40, 8, classes=5)
-    made = layer_transfer.halves(domain, None)
-    assert made['A'].train.classes == ('0', '1')
-    assert made['B'].train.classes == ('2', '3', '4')
-    both = sum(len(made[half].train) for half in 'AB')
+    halves = layer_transfer.halves(domain, None)
+    assert halves['A'].train.classes == ('0', '1')
+    assert halves['B'].train.classes == ('2', '3', '4')
+    both = sum(len(halves[half].train) for half in 'AB')
     assert both == len(domain.train)
     for half, classes in (('A', [0, 1]), ('B', [2, 3, 4])):
         rows = np.isin(domain.train.label, classes)
         expected = domain.train.label[rows] - classes[0]
-        np.testing.assert_array_equal(made[half].train.label, expected)
-        np.testing.assert_array_equal(made[half].train.image, domain.train.image[rows])
+        np.testing.assert_array_equal(halves[half].train.label, expected)
+        np.testing.assert_array_equal(
+            halves[half].train.image, domain.train.image[rows]
+        )
     drawn = layer_transfer.halves(domain, 3)
     assert not set(drawn['A'].test.classes) & set(drawn['B'].test.classes)
     again = layer_transfer.halves(domain, 3)
     assert drawn['A'].train.classes == again['A'].train.classes
 
 
-def test_a_cell_gives_the_same_numbers_again(prepared):
+def test_a_trial_gives_the_same_numbers_again(prepared):
     study = layer_transfer.build(CONFIG)
-    cell = {'arm': 'AnB', 'n': 2, 'seed': 0}
-    assert study.measure(prepared, cell) == study.measure(
-        layer_transfer.build(CONFIG).prepare(None), cell
+    trial = {'method': 'AnB', 'n': 2, 'seed': 0}
+    assert study.measure(prepared, trial) == study.measure(
+        layer_transfer.build(CONFIG).prepare(None), trial
     )
 
 
@@ -73,8 +75,8 @@ def test_copied_layers_are_the_bases_and_stay_where_they_are_frozen(
             assert (start[0][_kind(layer)]['kernel'] != 0).any()
         else:
             same_bits(start, drawn)
-            moved = end[0][_kind(layer)]['kernel'] != start[0][_kind(layer)]['kernel']
-            assert moved.any()
+            kernels = [part[0][_kind(layer)]['kernel'] for part in (start, end)]
+            assert (kernels[0] != kernels[1]).any()
 
 
 def _kind(layer):
@@ -85,8 +87,8 @@ def test_a_copy_that_cannot_be_read_is_refused():
     for copy, message in (('first:6', 'only 5'), ('middle', 'first:K or last:K')):
         with pytest.raises(ValueError, match=message):
             layer_transfer.build(layer_transfer.Config(copy=copy))
-    cells = layer_transfer.build(layer_transfer.Config(copy='last:2', seeds=1)).cells
-    assert {cell['n'] for cell in cells} == {0, 2}
+    study = layer_transfer.build(layer_transfer.Config(copy='last:2', seeds=1))
+    assert {trial['n'] for trial in study.trials} == {0, 2}
 
 
 def test_each_image_has_its_two_labels_and_half_lose_one():
@@ -99,12 +101,12 @@ def test_each_image_has_its_two_labels_and_half_lose_one():
     np.testing.assert_array_equal(labels['object'][: len(first)], first.label)
     assert labels['domain'].tolist() == [0] * len(first) + [1] * len(first)
     half = multi_task._without_domains(train, domains, 0)
-    hidden = multi_task._split(half.label, domains)
-    np.testing.assert_array_equal(hidden['object'], labels['object'])
-    unknown = hidden['domain'] == losses.UNKNOWN
+    half_labels = multi_task._split(half.label, domains)
+    np.testing.assert_array_equal(half_labels['object'], labels['object'])
+    unknown = half_labels['domain'] == losses.UNKNOWN
     assert unknown.sum() == len(train) // 2
     np.testing.assert_array_equal(
-        hidden['domain'][~unknown], labels['domain'][~unknown]
+        half_labels['domain'][~unknown], labels['domain'][~unknown]
     )
     other = multi_task._without_domains(train, domains, 1)
     assert (other.label != half.label).any()
@@ -113,14 +115,14 @@ def test_each_image_has_its_two_labels_and_half_lose_one():
 def test_scores_are_over_all_and_over_classes():
     logits = np.eye(3)[[0, 0, 0, 1, 2]]
     label = np.array([0, 0, 1, 1, 1])
-    found = training_trials.score_logits(logits, label, 3)
-    assert found == {'accuracy': 0.6, 'class_accuracy': pytest.approx((1 + 1 / 3) / 2)}
+    scores = training_trials.score_logits(logits, label, 3)
+    assert scores == {'accuracy': 0.6, 'class_accuracy': pytest.approx((1 + 1 / 3) / 2)}
 
 
-def test_training_starts_where_it_is_told(networks, batch, same_bits):
+def test_training_starts_from_the_given_parameters(networks, batch, same_bits):
     encoder, classifier, _ = networks()
-    still = optim.sgd(optim.constant(0.0))
-    txs = {'encoder': still, 'classifier': still}
+    no_update = optim.sgd(optim.constant(0.0))
+    txs = {'encoder': no_update, 'classifier': no_update}
     method = methods.fine_tuning(encoder, classifier, txs=txs)
     image = batch()['source']['image']
     part = data.Arrays(
@@ -132,6 +134,6 @@ def test_training_starts_where_it_is_told(networks, batch, same_bits):
     plain = train(None, stream, seed=0)
     other = train(None, stream, seed=1)
     start = methods.start_from({'encoder': other.params['encoder']})
-    moved = train(start, stream, seed=0)
-    same_bits(moved.params['encoder'], other.params['encoder'])
-    same_bits(moved.params['classifier'], plain.params['classifier'])
+    started = train(start, stream, seed=0)
+    same_bits(started.params['encoder'], other.params['encoder'])
+    same_bits(started.params['classifier'], plain.params['classifier'])

@@ -1,4 +1,4 @@
-"""Names and layouts of files, and the fit to a network or one clear error."""
+"""Names and layouts of files, and filling a network or raising one clear error."""
 
 import functools
 
@@ -22,7 +22,7 @@ def _shapes(module, size=32, channels=3):
 
 @functools.cache
 def _file():
-    """A file of ResNet-20: the names and shapes of PyTorch, drawn."""
+    """A file of ResNet-20 with PyTorch's names and shapes and drawn values."""
     rng = np.random.default_rng(0)
     named = {}
     for layer, path in MAPPING.layers.items():
@@ -55,13 +55,13 @@ def test_names_and_layouts():
     )
     norm = 'module.layer2.0.bn2.'
     statistics = state['batch_stats']['block2_1']['conv2']['norm']
-    for found, leaf in (
+    for actual, leaf in (
         (block['conv2']['norm']['scale'], 'weight'),
         (block['conv2']['norm']['shift'], 'bias'),
         (statistics['mean'][0], 'running_mean'),
         (statistics['variance'][0], 'running_var'),
     ):
-        np.testing.assert_array_equal(found, np.float32(named[norm + leaf]))
+        np.testing.assert_array_equal(actual, np.float32(named[norm + leaf]))
     assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves((params, state)))
 
 
@@ -69,8 +69,8 @@ def test_the_prefix_may_be_absent_and_our_own_names_are_read():
     named, shapes = _file(), _shapes(models.CifarResNet())
     expected = weights.convert(named, shapes, MAPPING)
     bare = {name.removeprefix('module.'): array for name, array in named.items()}
-    own = weights.rename(named, MAPPING)
-    for other in (bare, own):
+    renamed = weights.rename(named, MAPPING)
+    for other in (bare, renamed):
         same = weights.convert(other, shapes, MAPPING)
         jax.tree.map(np.testing.assert_array_equal, same, expected)
 
@@ -79,13 +79,13 @@ def test_statistics_go_to_every_domain():
     norm = functools.partial(models.BatchNorm, domains=2, separate_affine=True)
     module = models.CifarResNet(norm=norm)
     params, state = weights.convert(_file(), _shapes(module), MAPPING)
-    for found, leaf in (
+    for actual, leaf in (
         (params['conv1']['norm']['scale'], 'weight'),
         (state['batch_stats']['conv1']['norm']['mean'], 'running_mean'),
     ):
-        assert found.shape == (2, 16)
+        assert actual.shape == (2, 16)
         np.testing.assert_array_equal(
-            found, np.float32([_file()[f'module.bn1.{leaf}']] * 2)
+            actual, np.float32([_file()[f'module.bn1.{leaf}']] * 2)
         )
 
 
@@ -101,8 +101,8 @@ def test_parts_take_their_layers_only(fields, channels, layers):
     shapes = _shapes(models.CifarResNet(**fields), 8, channels)
     params, state = weights.convert(_file(), shapes, MAPPING)
     assert set(params) == layers
-    found = jax.tree.map(np.shape, {'params': params, **state})
-    assert found == jax.tree.map(lambda leaf: leaf.shape, shapes)
+    actual = jax.tree.map(np.shape, {'params': params, **state})
+    assert actual == jax.tree.map(lambda leaf: leaf.shape, shapes)
 
 
 def test_a_skipped_layer_keeps_its_value():
@@ -114,14 +114,16 @@ def test_a_skipped_layer_keeps_its_value():
         params['block1_1']['conv1']['norm']['scale'],
         np.float32(_file()['module.layer1.0.bn1.weight']),
     )
-    with pytest.raises(ValueError, match=r"skip: no layer 'fc'; there is .*'logits'"):
+    with pytest.raises(
+        ValueError, match=r"skip: no layer 'fc'; choose from .*'logits'"
+    ):
         weights.convert(_file(), variables, MAPPING, skip=('fc',))
     with pytest.raises(ValueError, match=r'params/logits/\w+ has shape \(.*10,?\)'):
         weights.convert(_file(), variables, MAPPING)
 
 
 @pytest.mark.parametrize(
-    'change, said',
+    'change, message',
     [
         ({'module.layer1.0.bn2.running_var': None}, 'nothing for batch_stats/block1_1'),
         ({'module.linear.weight': None, 'module.linear.bias': None}, 'for linear'),
@@ -137,9 +139,9 @@ def test_a_skipped_layer_keeps_its_value():
         ),
     ],
 )
-def test_what_does_not_fit_is_named(change, said):
+def test_what_does_not_fit_is_named(change, message):
     named = {k: v for k, v in {**_file(), **change}.items() if v is not None}
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         weights.convert(named, _shapes(models.CifarResNet()), MAPPING)
 
 
@@ -158,7 +160,7 @@ def test_fitting_finds_the_architecture():
 
 
 def test_the_map_before_fc6_is_flattened_as_ours():
-    """A dense layer on a flattened map answers as PyTorch's, whose order is c, h, w."""
+    """A dense layer on a flattened map gives PyTorch's output, in order c, h, w."""
     mapping = mappings.Mapping(
         'net', mappings.PYTORCH, {'classifier.0': 'fc6'}, {'fc6': (2, 3)}
     )
@@ -166,7 +168,7 @@ def test_the_map_before_fc6_is_flattened_as_ours():
     x = rng.normal(size=(5, 2, 3, 4))  # NHWC
     theirs = rng.normal(size=(7, 4 * 2 * 3))
     expected = x.transpose(0, 3, 1, 2).reshape(5, -1) @ theirs.T
-    name, ours = mapping.place('classifier.0.weight', theirs)
+    name, ours = mapping.translate('classifier.0.weight', theirs)
     assert name == 'params/fc6/kernel'
     np.testing.assert_allclose(x.reshape(5, -1) @ ours, expected, rtol=1e-5, atol=1e-5)
 
@@ -174,7 +176,7 @@ def test_the_map_before_fc6_is_flattened_as_ours():
 def test_keras_depthwise_kernels():
     theirs = np.arange(18).reshape(3, 3, 2, 1)
     mapping = weights.MAPPINGS['mobilenet_v1']
-    name, ours = mapping.place('conv_dw_1/depthwise_kernel', theirs)
+    name, ours = mapping.translate('conv_dw_1/depthwise_kernel', theirs)
     assert name == 'params/block1/depthwise/conv/kernel'
     np.testing.assert_array_equal(ours, theirs.reshape(3, 3, 1, 2))
 
@@ -228,7 +230,7 @@ def test_a_mapping_names_every_layer_of_its_network(name, module):
     ],
 )
 def test_the_names_of_timm(name, examples):
-    """As many layers as torchvision's, each under the name that timm gives it."""
+    """As many layers as torchvision's, each under timm's name."""
     theirs = weights.MAPPINGS[f'{name}_timm'].layers
     torchvision = weights.MAPPINGS[name].layers
     assert sorted(theirs.values()) == sorted(torchvision.values())
@@ -240,6 +242,6 @@ def test_a_dense_layer_kept_as_a_convolution_is_flattened_as_ours():
     """timm's (k, c, h, w) becomes rows in the order (h, w, c)."""
     mapping = weights.MAPPINGS['vgg16_timm']
     kernel = np.arange(2 * 3 * 7 * 7, dtype=np.float32).reshape(2, 3, 7, 7)
-    _, ours = mapping.place('pre_logits.fc1.weight', kernel)
+    _, ours = mapping.translate('pre_logits.fc1.weight', kernel)
     flat = ours.reshape(7 * 7 * 3, 2)  # as convert fits it to a dense layer
     np.testing.assert_array_equal(flat[(1 * 7 + 2) * 3 + 1], kernel[:, 1, 1, 2])

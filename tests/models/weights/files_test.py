@@ -1,4 +1,4 @@
-"""Files of named arrays: what is written is read, and nothing is executed."""
+"""Files of named arrays: written arrays are read back, and nothing is executed."""
 
 import pickle
 
@@ -11,11 +11,11 @@ from transfer_jax.models.weights import files
 NAMED = {'a.weight': np.arange(6, dtype=np.float16).reshape(2, 3), 'b': np.ones(1)}
 
 
-def _same(found):
-    assert set(found) == set(NAMED)
+def _same(actual):
+    assert set(actual) == set(NAMED)
     for name, array in NAMED.items():
-        assert found[name].dtype == array.dtype
-        np.testing.assert_array_equal(found[name], array)
+        assert actual[name].dtype == array.dtype
+        np.testing.assert_array_equal(actual[name], array)
 
 
 def test_safetensors(tmp_path):
@@ -25,8 +25,8 @@ def test_safetensors(tmp_path):
 
 def test_a_transposed_array_is_written_in_its_order(tmp_path):
     weights.write(tmp_path / 'x.safetensors', {'a': NAMED['a.weight'].T})
-    found = weights.read(tmp_path / 'x.safetensors')['a']
-    np.testing.assert_array_equal(found, NAMED['a.weight'].T)
+    actual = weights.read(tmp_path / 'x.safetensors')['a']
+    np.testing.assert_array_equal(actual, NAMED['a.weight'].T)
 
 
 def test_npz(tmp_path):
@@ -67,7 +67,7 @@ def test_pytorch_is_not_needed_until_its_file_is_read(tmp_path, monkeypatch):
 def test_errors_name_the_file(tmp_path):
     with pytest.raises(ValueError, match='x.h5: weights are read from .safetensors'):
         weights.read(tmp_path / 'x.h5')
-    with pytest.raises(ValueError, match='x.npz: there is no such file'):
+    with pytest.raises(ValueError, match='x.npz: no such file'):
         weights.read(tmp_path / 'x.npz')
     for suffix in ('safetensors', 'npz'):
         file = tmp_path / f'broken.{suffix}'

@@ -18,21 +18,23 @@ def adda(
     *,
     txs: Mapping[str, optax.GradientTransformation],
 ) -> training.Method:
-    """ADDA's second stage: a target encoder fooled into the source features.
+    """ADDA's second stage: trains a target encoder to imitate the source features.
 
-    With the source encoder fixed, in turn on the same batch
-      discriminator d:  min mean_source BCE(d(f_s(x)), 1) + mean_target BCE(d(f_t(x)), 0),
-      encoder f_t:  min mean_target BCE(d(f_t(x)), 1)
+    The source encoder is fixed. Each step updates two networks in turn, on one batch:
+      discriminator d:
+        min mean_source BCE(d(f_s(x)), 1) + mean_target BCE(d(f_t(x)), 0),
+      encoder f_t:
+        min mean_target BCE(d(f_t(x)), 1)
     (eq. 9; the inverted labels of generative adversarial networks). Start it with
     `start_from_source` on the state of methods.supervised. Trains 'encoder' (of the
-    target) and 'discriminator'; the source encoder and the classifier are in `state.extra`
-    and never move.
+    target) and 'discriminator'. The source encoder and the classifier are in
+    `state.extra` and are not trained.
 
-    Deviation: the discriminator's update comes first and the encoder answers the new discriminator;
-    the authors' code updates both at once from the old ones.
+    Deviation: the discriminator is updated first, and the encoder's loss uses the new
+    discriminator. The authors' code updates both at once from the old values.
 
     Args:
-      txs: an optimiser for 'encoder' and for 'discriminator'.
+      txs: optimisers for 'encoder' and 'discriminator'.
     """
 
     def init(key, batch):
@@ -40,15 +42,15 @@ def adda(
         params, model_state = networks.initialise(
             key, encoder, heads, batch['target']['image']
         )
-        kept = ('encoder', 'classifier')
-        moving = ('encoder', 'discriminator')
+        frozen = ('encoder', 'classifier')
+        trained = ('encoder', 'discriminator')
         return training.state.create(
-            {name: params[name] for name in moving},
-            {name: model_state[name] for name in moving},
+            {name: params[name] for name in trained},
+            {name: model_state[name] for name in trained},
             txs,
             extra={
-                'params': {name: params[name] for name in kept},
-                'model_state': {name: model_state[name] for name in kept},
+                'params': {name: params[name] for name in frozen},
+                'model_state': {name: model_state[name] for name in frozen},
             },
         )
 
@@ -59,21 +61,23 @@ def adda(
         )
         target, _, _ = _encode_target(encoder, state, batch, key)
         both = jnp.concatenate([features, jax.lax.stop_gradient(target)])
-        logits, _, moved = networks.run(
+        logits, _, new_state = networks.run(
             discriminator, state, 'discriminator', both, train=True, key=key
         )
         n = features.shape[0]
         from_source = losses.binary_cross_entropy(logits[:n], 1.0)
         from_target = losses.binary_cross_entropy(logits[n:], 0.0)
-        right = (jnp.mean(logits[:n] > 0) + jnp.mean(logits[n:] <= 0)) / 2
+        domain_accuracy = (jnp.mean(logits[:n] > 0) + jnp.mean(logits[n:] <= 0)) / 2
         loss = (jnp.mean(from_source) + jnp.mean(from_target)) / 2
-        return loss, training.Aux({'domain_accuracy': right}, model_state=moved)
+        return loss, training.Aux(
+            {'domain_accuracy': domain_accuracy}, model_state=new_state
+        )
 
     def encoder_loss(state, batch, key):
-        features, _, moved = _encode_target(encoder, state, batch, key)
+        features, _, new_state = _encode_target(encoder, state, batch, key)
         logits, _, _ = networks.run(discriminator, state, 'discriminator', features)
         loss = jnp.mean(losses.binary_cross_entropy(logits, 1.0))
-        return loss, training.Aux({}, model_state=moved)
+        return loss, training.Aux({}, model_state=new_state)
 
     def predict(state, batch):
         source = _source(state)
@@ -84,12 +88,12 @@ def adda(
                 'encoder': state.model_state['encoder'],
             },
         )
-        of_one = networks.classify(encoder, classifier)
-        answers = {}
+        predict_one = networks.classify(encoder, classifier)
+        outputs = {}
         for name, part in batch.items():
-            chosen = source if name == 'source' else target
-            answers.update(of_one(chosen, {name: part}))
-        return answers
+            stream_state = source if name == 'source' else target
+            outputs.update(predict_one(stream_state, {name: part}))
+        return outputs
 
     phases = [
         training.Phase('discriminator', discriminator_loss, ('discriminator',)),
@@ -99,20 +103,20 @@ def adda(
 
 
 def start_from_source(fresh: TrainState, trained: TrainState) -> TrainState:
-    """First state of the second stage: both encoders are the trained source encoder."""
-    kept = ('encoder', 'classifier')
+    """The first state of the second stage; both encoders are the trained one."""
+    frozen = ('encoder', 'classifier')
     return fresh.replace(
         params={**fresh.params, 'encoder': trained.params['encoder']},
         model_state={**fresh.model_state, 'encoder': trained.model_state['encoder']},
         extra={
-            'params': {name: trained.params[name] for name in kept},
-            'model_state': {name: trained.model_state[name] for name in kept},
+            'params': {name: trained.params[name] for name in frozen},
+            'model_state': {name: trained.model_state[name] for name in frozen},
         },
     )
 
 
 def _source(state: TrainState) -> TrainState:
-    """The state as the frozen source networks see it."""
+    """The state with the frozen source networks as its networks."""
     return state.replace(
         params=state.extra['params'], model_state=state.extra['model_state']
     )

@@ -25,59 +25,59 @@ def beyond_sharing_weights(
     width: float | None = 1.0,
     shared: Sequence[str] = (),
 ) -> training.Method:
-    """Two streams whose parameters are related by learned linear maps, and not shared.
+    """Two streams whose parameters are related by learned linear maps, not shared.
 
     min mean_source CE(y(f_s(x)), label)
       + weight * (parameter_weight * sum_l r_w(a_l theta_s,l + b_l, theta_t,l)
                   + feature_weight * MMD^2(f_s(source), f_t(target)))
 
-    The paper's L_s + L_w + L_MMD, without labels of the target. r_w is
-    exp(||a theta_s + b - theta_t||^2) - 1, or the square alone, of all parameters of a
-    layer, with two numbers a and b per layer, learned, 1 and 0 at the start. The
-    classifier is shared; the source is answered by the source stream, every other
-    domain by the target's.
+    These are the paper's L_s + L_w + L_MMD; target labels are not used. r_w is
+    exp(||a theta_s + b - theta_t||^2) - 1, or the square alone, over all parameters of
+    a layer. Each layer has two learned numbers a and b, which start at 1 and 0. The
+    classifier is shared. `predict` uses the source stream for 'source' and the target
+    stream for every other domain.
 
     Trains 'encoder' (the source stream), 'target_encoder', 'classifier' and 'maps'.
-    `weight` is on all but the labels: at 0 encoder and classifier move as in source
-    only on a batch without a target, and nothing else moves. Each stream has its own
-    batch statistics, of its own domain, also where its parameters are shared; scale and
-    shift of a norm are a layer with a map like any other.
+    `weight` multiplies every term but the label loss. At 0, encoder and classifier
+    train as in source only on a batch without a target, and nothing else changes. Each
+    stream has the batch statistics of its own domain, even where its parameters are
+    shared. The scale and shift of a norm layer have a map like any other layer.
 
-    The target stream starts as a copy of the source's first parameters; the paper
-    trains the source first, which is a stage of methods.supervised and then
-    `start_streams`. Metric 'r_w_<layer>' is r_w of each layer that is not shared.
+    The target stream starts as a copy of the source's first parameters. The paper
+    trains the source first: use a stage of methods.supervised, then `start_streams`.
+    Metric 'r_w_<layer>' is the r_w of each layer that is not shared.
 
-    Deviations: r_w is one number for kernel and bias of a layer together; the
-    exponential goes on as its tangent where the squared error passes 20, since float32
-    ends at 88 (losses.exponential_map_error); `width=None`.
+    Deviations: r_w is one number for a layer's kernel and bias together. Above a
+    squared error of 20 the exponential continues as its tangent, because float32
+    overflows at 88 (losses.exponential_map_error). `width=None` is not in the paper.
 
     Args:
-      txs: that of 'maps' with a small rate of its own: as a function of b the error of
-        a layer of d parameters has curvature 2 d, and plain gradient descent diverges
-        above a rate of 1 / d.
+      txs: the optimiser of 'maps' needs a small learning rate. As a function of b, the
+        error of a layer of d parameters has curvature 2 d, so plain gradient descent
+        diverges above a rate of 1 / d.
       parameter_weight: lambda_w.
       feature_weight: lambda_u.
       relation: losses.exponential_map_error or squared_map_error.
-      width: sigma of the kernel exp(-||u - v||^2 / sigma), 1 in the paper; None for
-        twice the variance by the median distance of the batch, for features whose
-        distances are far from 1.
-      shared: regexes on paths of the encoder, such as 'conv_1/.*', whose parameters are
-        the source's in both streams. Which to share the paper decides by the smallest
-        MMD over all choices. One that matches nothing raises.
+      width: sigma of the kernel exp(-||u - v||^2 / sigma); 1 in the paper. None sets it
+        to twice the variance given by the median distance of the batch, for features
+        whose distances are far from 1.
+      shared: regexes on paths of the encoder, such as 'conv_1/.*'. Both streams use the
+        source's parameters there. The paper shares the layers with the smallest MMD
+        over all choices. A pattern that matches nothing raises ValueError.
     """
 
     def init(key, batch):
-        params, others = networks.initialise(
+        params, model_state = networks.initialise(
             key, encoder, {'classifier': classifier}, batch['source']['image']
         )
-        own = _own(params['encoder'], shared)
-        names = two_streams.layers(list(own))
+        unshared = _unshared(params['encoder'], shared)
+        names = two_streams.layers(list(unshared))
         one, zero = jnp.ones(()), jnp.zeros(())
-        params['target_encoder'] = traverse_util.unflatten_dict(own)
+        params['target_encoder'] = traverse_util.unflatten_dict(unshared)
         params['maps'] = {name: {'a': one, 'b': zero} for name in names}
-        others['target_encoder'] = others['encoder']
-        others['maps'] = {}
-        return training.state.create(params, others, txs)
+        model_state['target_encoder'] = model_state['encoder']
+        model_state['maps'] = {}
+        return training.state.create(params, model_state, txs)
 
     def target_view(state):
         return two_streams.view(
@@ -91,41 +91,43 @@ def beyond_sharing_weights(
         source = traverse_util.flatten_dict(params['encoder'])
         target = traverse_util.flatten_dict(params['target_encoder'])
 
-        def of_layer(paths, own):
-            one, other = (
+        def layer_relation(paths, linear_map):
+            theta_s, theta_t = (
                 jnp.concatenate([stream[path].ravel() for path in paths])
                 for stream in (source, target)
             )
-            return relation(one, other, scale=own['a'], shift=own['b'])
+            return relation(
+                theta_s, theta_t, scale=linear_map['a'], shift=linear_map['b']
+            )
 
-        found = two_streams.layers(list(target))
         return {
-            name: of_layer(paths, params['maps'][name]) for name, paths in found.items()
+            name: layer_relation(paths, params['maps'][name])
+            for name, paths in two_streams.layers(list(target)).items()
         }
 
     def loss(state, batch, key):
-        passed, apart = two_streams.forward(
+        out, target_state = two_streams.forward(
             encoder, classifier, state, target_view(state), batch, key
         )
-        source, target = two_domains.gathered(passed, 'features')
+        source, target = two_domains.gathered(out, 'features')
         pooled = jnp.concatenate([source, target])
         variance = ops.median_variance(pooled) if width is None else width / 2
         kernel = ops.gaussian_kernel(jnp.asarray(variance).reshape(1))
         distance = losses.mmd_biased(source, target, kernel=kernel)
-        of_layers = relations(state.params)
-        related = sum(of_layers.values(), jnp.zeros(()))
-        amount = weight(state.step)
+        layer_relations = relations(state.params)
+        total_relation = sum(layer_relations.values(), jnp.zeros(()))
+        weight_t = weight(state.step)
         metrics = {
-            **passed.metrics,
-            **{f'r_w_{name}': value for name, value in of_layers.items()},
-            'r_w': related,
+            **out.metrics,
+            **{f'r_w_{name}': value for name, value in layer_relations.items()},
+            'r_w': total_relation,
             'mmd': distance,
-            'weight': amount,
+            'weight': weight_t,
         }
-        added = parameter_weight * related + feature_weight * distance
-        moved = {**passed.model_state, 'target_encoder': apart}
-        aux = training.Aux(metrics, model_state=moved)
-        return passed.label_loss + amount * added, aux
+        penalty = parameter_weight * total_relation + feature_weight * distance
+        new_state = {**out.model_state, 'target_encoder': target_state}
+        aux = training.Aux(metrics, model_state=new_state)
+        return out.label_loss + weight_t * penalty, aux
 
     trains = ('encoder', 'target_encoder', 'classifier', 'maps')
     phase = training.Phase('train', loss, trains)
@@ -137,15 +139,15 @@ def beyond_sharing_weights(
 
 
 def start_streams(fresh: TrainState, trained: TrainState) -> TrainState:
-    """First state after source training: both streams are the trained source encoder.
+    """The first state after source training; both streams are the trained encoder.
 
     Args:
-      fresh: of `beyond_sharing_weights`.
-      trained: of methods.supervised, with the same encoder and classifier.
+      fresh: a state of `beyond_sharing_weights`.
+      trained: a state of methods.supervised with the same encoder and classifier.
     """
-    own = traverse_util.flatten_dict(trained.params['encoder'])
-    kept = traverse_util.flatten_dict(fresh.params['target_encoder'])
-    target = traverse_util.unflatten_dict({path: own[path] for path in kept})
+    source = traverse_util.flatten_dict(trained.params['encoder'])
+    unshared = traverse_util.flatten_dict(fresh.params['target_encoder'])
+    target = traverse_util.unflatten_dict({path: source[path] for path in unshared})
     names = ('encoder', 'classifier')
     return fresh.replace(
         params={
@@ -161,17 +163,17 @@ def start_streams(fresh: TrainState, trained: TrainState) -> TrainState:
     )
 
 
-def _own(params: PyTree, shared: Sequence[str]) -> dict[tuple[str, ...], Array]:
-    """{path: parameter} of all that no pattern matches."""
-    common = traverse_util.flatten_dict(tree.mask(params, shared))
+def _unshared(params: PyTree, shared: Sequence[str]) -> dict[tuple[str, ...], Array]:
+    """{path: parameter} of the parameters that no pattern matches."""
+    is_shared = traverse_util.flatten_dict(tree.mask(params, shared))
     flat = traverse_util.flatten_dict(params)
-    return {path: leaf for path, leaf in flat.items() if not common[path]}
+    return {path: leaf for path, leaf in flat.items() if not is_shared[path]}
 
 
 def _complete(source: PyTree, target: PyTree) -> PyTree:
-    """The target stream's parameters: its own, and the source's where it has none."""
-    both = {
+    """The target stream's parameters; shared ones come from the source."""
+    merged = {
         **traverse_util.flatten_dict(source),
         **traverse_util.flatten_dict(target),
     }
-    return traverse_util.unflatten_dict(both)
+    return traverse_util.unflatten_dict(merged)

@@ -17,7 +17,7 @@ def bnm(
     txs: Mapping[str, optax.GradientTransformation],
     weight: optim.Schedule,
 ) -> training.Method:
-    """BNM: predictions on a batch of the target both sure and diverse.
+    """BNM: makes predictions on a target batch both confident and diverse.
 
     min mean_source CE(y(f(x)), label) - weight * ||softmax(y(f(x)))||_* / n
 
@@ -27,8 +27,8 @@ def bnm(
       weight: lambda, as a function of the step.
     """
 
-    def penalty(passed, state):
-        _, logits = two_domains.gathered(passed, 'logits')
+    def penalty(out, state):
+        _, logits = two_domains.gathered(out, 'logits')
         return -losses.nuclear_norm(logits), {}
 
     return two_domains.regularised(

@@ -23,29 +23,29 @@ def cdan(
     by_entropy: bool = False,
     random_width: int | None = None,
 ) -> training.Method:
-    """CDAN: a discriminator that sees features and class predictions together.
+    """CDAN: the discriminator sees features and class predictions jointly.
 
     min over encoder f and classifier y, max over discriminator d, of
       mean_source CE(y(f(x)), label) - strength * (mean_source w BCE(d(T(x)), 0)
       + mean_target w BCE(d(T(x)), 1)),  T(x) = f(x) (x) softmax(y(f(x)))
 
-    (eq. 3 and 7), the product replaced by random maps where it has more than 4,096
-    columns (eq. 6). w = 1; in CDAN+E it is 1 + exp(-H), of mean 1 in each domain
-    (eq. 8). Trains 'encoder', 'classifier' and 'discriminator'; the random maps are in
+    (eq. 3 and 7). Random maps replace the product if it has more than 4,096 columns
+    (eq. 6). w = 1; in CDAN+E w = 1 + exp(-H), scaled to mean 1 in each domain (eq. 8).
+    Trains 'encoder', 'classifier' and 'discriminator'; the random maps are in
     `state.extra`.
 
     Deviation: as in the authors' code, the class predictions are constants in the
     discriminator's input, so the reversed gradient reaches the encoder alone.
 
     Args:
-      strength: lambda, of the reversal, as a function of the step.
-      by_entropy: CDAN+E.
-      random_width: columns of the random map; by default 1,024 where it is needed. 0
-        is never.
+      strength: lambda, the strength of the reversal, as a function of the step.
+      by_entropy: train CDAN+E.
+      random_width: columns of the random map. None uses 1,024 where a map is needed;
+        0 never uses one.
     """
 
-    def maps(key, answers):
-        widths = answers['features'].shape[-1], answers['logits'].shape[-1]
+    def maps(key, outputs):
+        widths = outputs['features'].shape[-1], outputs['logits'].shape[-1]
         return {'maps': _maps(key, widths, random_width)}
 
     return two_domains.adversarial(
@@ -67,13 +67,13 @@ def _maps(key, widths, random_width):
         return ()
     keys = jax.random.split(key)
     return tuple(
-        jax.random.normal(own, (width, random_width))
-        for own, width in zip(keys, widths, strict=True)
+        jax.random.normal(map_key, (width, random_width))
+        for map_key, width in zip(keys, widths, strict=True)
     )
 
 
-def _joined(answers, extra):
-    features, p = answers['features'], jax.nn.softmax(answers['logits'])
+def _joined(outputs, extra):
+    features, p = outputs['features'], jax.nn.softmax(outputs['logits'])
     if extra['maps']:
         return losses.random_multilinear(features, p, maps=extra['maps'])
     return losses.multilinear(features, p)

@@ -20,25 +20,25 @@ def cmd(
     layer: str = 'features',
     moments: int = 5,
 ) -> training.Method:
-    """CMD: means and central moments up to order K of the hidden activations matched.
+    """CMD: matches the means and central moments of a layer, up to order K.
 
     min mean_source CE(y(f(x)), label) + weight * CMD_K(source, target)
 
     (eq. 8 and 9). Trains 'encoder' and 'classifier'.
 
     Deviation: the definition needs activations in an interval [a, b], which the paper
-    gets from sigmoid or tanh units; here tanh is taken of the layer for this term
-    alone, so that the networks are those of the other methods. With rectified units
-    a = 0, b = 1.
+    gets from sigmoid or tanh units. Here tanh is applied to the layer in this term
+    only, so the networks stay those of the other methods. With rectified units a = 0
+    and b = 1.
 
     Args:
-      weight: of the term, as a function of the step.
-      layer: by name; with values that are not negative.
+      weight: weight of the CMD term, as a function of the step.
+      layer: name of the layer; its values must not be negative.
       moments: K.
     """
 
-    def penalty(passed, state):
-        source, target = two_domains.gathered(passed, layer)
+    def penalty(out, state):
+        source, target = two_domains.gathered(out, layer)
         return losses.cmd(jnp.tanh(source), jnp.tanh(target), moments=moments), {}
 
     return two_domains.regularised(

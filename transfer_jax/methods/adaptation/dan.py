@@ -25,25 +25,26 @@ def dan(
 
     min mean_source CE(y(f(x)), label) + weight * sum_l MMD^2_k(source^l, target^l)
 
-    (eq. 5), k the mean of Gaussians around the median distance of the pooled batch.
+    (eq. 5). k is the mean of Gaussians around the median distance of the pooled batch.
     Trains 'encoder' and 'classifier'.
 
-    Deviations: kernel coefficients are equal, where the paper optimises them by a
-    quadratic program (section 3.2) and the authors' code does not; the estimate is the
-    biased one of the whole batch, where the paper prefers the linear-time one for
-    speed, which is `estimator=losses.mmd_linear`.
+    Deviations: kernel coefficients are equal. The paper optimises them by a quadratic
+    program (section 3.2); the authors' code does not. The estimate is the biased one of
+    the whole batch. For speed the paper prefers the linear-time estimate, which is
+    `estimator=losses.mmd_linear`.
 
     Args:
       weight: lambda of eq. 5, as a function of the step.
-      layers: of encoder and classifier, by name.
-      kernels: odd number of Gaussians, each of twice the variance of the one before.
+      layers: names of layers of the encoder and the classifier.
+      kernels: odd number of Gaussians, each with twice the variance of the previous
+        one.
       estimator: losses.mmd_biased, mmd_unbiased or mmd_linear.
     """
 
-    def penalty(passed, state):
+    def penalty(out, state):
         total, metrics = 0.0, {}
         for layer in layers:
-            source, target = two_domains.gathered(passed, layer)
+            source, target = two_domains.gathered(out, layer)
             kernel = ops.multi_kernel(jnp.concatenate([source, target]), kernels)
             distance = estimator(source, target, kernel=kernel)
             total, metrics[f'mmd_{layer}'] = total + distance, distance

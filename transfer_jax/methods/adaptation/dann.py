@@ -18,21 +18,21 @@ def dann(
     txs: Mapping[str, optax.GradientTransformation],
     strength: optim.Schedule,
 ) -> training.Method:
-    """DANN: the encoder learns labels, and unlearns what tells the domains apart.
+    """DANN: the encoder learns the labels and hides the domain from a discriminator.
 
     min over encoder f and classifier y, max over discriminator d, of
       mean_source CE(y(f(x)), label)
       - strength * (mean_source BCE(d(f(x)), 0) + mean_target BCE(d(f(x)), 1))
 
-    (Ganin et al. 2016, section 4.2), as one descent step on CE + BCE with the gradient
-    between discriminator and encoder multiplied by -strength. The discriminator itself learns at full
-    rate whatever the strength. Trains 'encoder', 'classifier' and 'discriminator' on a batch
-    with 'source' (image, label) and 'target' (image); with strength 0, encoder and
-    classifier move as in source-only training on the same batch.
+    (Ganin et al. 2016, section 4.2). This is one descent step on CE + BCE, with the
+    gradient from discriminator to encoder multiplied by -strength. The discriminator
+    itself learns at full rate, whatever the strength. Trains 'encoder', 'classifier'
+    and 'discriminator' on a batch with 'source' (image, label) and 'target' (image). At
+    strength 0, encoder and classifier train as in source only on the same batch.
 
     Args:
       txs: an optimiser for each of the three networks.
-      strength: of the reversal, as a function of the step.
+      strength: strength of the reversal, as a function of the step.
     """
     return two_domains.adversarial(
         encoder,

@@ -18,7 +18,7 @@ def ddc(
     weight: optim.Schedule,
     layer: str = 'features',
 ) -> training.Method:
-    """DDC: the mean features of the domains in one adaptation layer brought together.
+    """DDC: reduces the distance of the domains' mean features in one layer.
 
     min mean_source CE(y(f(x)), label)
         + weight * ||mean_source f(x) - mean_target f(x)||^2
@@ -26,16 +26,16 @@ def ddc(
     (eq. 1 and 2; the distance is the squared MMD with the linear kernel). Trains
     'encoder' and 'classifier'.
 
-    Deviation: the paper adds a bottleneck layer and chooses its width by this distance;
-    here the layer is one that the encoder has.
+    Deviation: the paper adds a bottleneck layer and chooses its width by this distance.
+    Here the layer is an existing layer of the encoder.
 
     Args:
       weight: lambda of eq. 2, as a function of the step.
-      layer: the adaptation layer.
+      layer: name of the adaptation layer.
     """
 
-    def penalty(passed, state):
-        source, target = two_domains.gathered(passed, layer)
+    def penalty(out, state):
+        source, target = two_domains.gathered(out, layer)
         return losses.mmd_biased(source, target, kernel=ops.linear_kernel), {}
 
     return two_domains.regularised(

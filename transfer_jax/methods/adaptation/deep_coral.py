@@ -18,7 +18,7 @@ def deep_coral(
     weight: optim.Schedule,
     layers: Sequence[str] = ('logits',),
 ) -> training.Method:
-    """Deep CORAL: the covariances of the domains brought together.
+    """Deep CORAL: reduces the distance of the domains' covariances.
 
     min mean_source CE(y(f(x)), label)
         + weight * sum_l ||C_source^l - C_target^l||_F^2 / (4 d_l^2)
@@ -27,11 +27,12 @@ def deep_coral(
 
     Args:
       weight: lambda of eq. 6, as a function of the step.
-      layers: of encoder and classifier, by name; the paper's is the last one.
+      layers: names of layers of the encoder and the classifier; the paper uses the last
+        one.
     """
 
-    def penalty(passed, state):
-        pairs = [two_domains.gathered(passed, layer) for layer in layers]
+    def penalty(out, state):
+        pairs = [two_domains.gathered(out, layer) for layer in layers]
         return sum(losses.coral(source, target) for source, target in pairs), {}
 
     return two_domains.regularised(

@@ -23,7 +23,7 @@ def deep_jdot(
     epsilon: float = 0.05,
     through: bool = False,
 ) -> training.Method:
-    """DeepJDOT: transport of features and labels together, from source to target.
+    """DeepJDOT: optimal transport of features and labels jointly, source to target.
 
     min mean_source CE(y(f(x)), label) + weight * min_P sum_ij P_ij c_ij,
     c_ij = feature_weight ||f(s_i) - f(t_j)||^2 + label_weight CE(y(f(t_j)), label_i)
@@ -31,24 +31,25 @@ def deep_jdot(
     over plans P between the two batches (eq. 5 to 7). Trains 'encoder' and
     'classifier'.
 
-    Deviation: the plan is entropic, by Sinkhorn's algorithm, where the paper solves the
-    exact problem. As in the paper it is a constant in the gradient, unless `through`.
+    Deviation: the plan is entropic, computed by Sinkhorn's algorithm; the paper solves
+    the exact problem. As in the paper, the plan is a constant in the gradient unless
+    `through` is set.
 
     Args:
-      weight: of the transport cost, as a function of the step.
+      weight: weight of the transport cost, as a function of the step.
       feature_weight: alpha of the paper.
       label_weight: lambda_t of the paper.
       epsilon: entropic regularisation, in units of the mean cost.
-      through: differentiate the plan as well.
+      through: differentiate the plan too.
     """
 
-    def penalty(passed, state):
-        source, target = two_domains.gathered(passed, 'features')
-        _, logits = two_domains.gathered(passed, 'logits')
+    def penalty(out, state):
+        source, target = two_domains.gathered(out, 'features')
+        _, logits = two_domains.gathered(out, 'logits')
         cost = losses.jdot_cost(
             source,
             target,
-            collective.gather(passed.label),
+            collective.gather(out.label),
             logits,
             feature_weight=feature_weight,
             label_weight=label_weight,

@@ -20,15 +20,17 @@ def domain_confusion(
     txs: Mapping[str, optax.GradientTransformation],
     weight: optim.Schedule,
 ) -> training.Method:
-    """An encoder whose features leave the discriminator at one half.
+    """Trains features for which the discriminator's output is one half.
 
-    In turn on the same batch
-      discriminator d:  min mean_source BCE(d(f(x)), 0) + mean_target BCE(d(f(x)), 1)  (eq. 3)
-      encoder f, classifier y:  min mean_source CE(y(f(x)), label)
-          + weight * mean over both of CE(d(f(x)), uniform)  (eq. 4)
+    Two updates in turn on the same batch:
+      discriminator d:
+        min mean_source BCE(d(f(x)), 0) + mean_target BCE(d(f(x)), 1)  (eq. 3)
+      encoder f, classifier y:
+        min mean_source CE(y(f(x)), label)
+          + weight * mean over both domains of CE(d(f(x)), uniform)  (eq. 4)
 
-    Trains 'discriminator', then 'encoder' and 'classifier'. Without the soft labels of the
-    paper, which need labelled target images.
+    Trains 'discriminator', then 'encoder' and 'classifier'. The paper's soft labels are
+    left out, because they need labelled target images.
 
     Args:
       weight: lambda of eq. 1, as a function of the step.
@@ -38,26 +40,27 @@ def domain_confusion(
     def init(key, batch):
         return two_domains.create(key, encoder, classifier, batch, txs, heads=heads)
 
-    def guess(state, features, key):
+    def discriminate(state, features, key):
         return networks.run(
             discriminator, state, 'discriminator', features, train=True, key=key
         )
 
     def discriminator_loss(state, batch, key):
-        passed = two_domains.forward(encoder, classifier, state, batch, key)
-        features = jax.lax.stop_gradient(two_domains.both(passed, 'features'))
-        logits, _, moved = guess(state, features, passed.key)
-        n = passed.label.shape[0]
-        loss, right = two_domains.domain_loss(logits[:n], logits[n:])
-        return loss, training.Aux({'domain_accuracy': right}, model_state=moved)
+        out = two_domains.forward(encoder, classifier, state, batch, key)
+        features = jax.lax.stop_gradient(two_domains.both(out, 'features'))
+        logits, _, new_state = discriminate(state, features, out.key)
+        n = out.label.shape[0]
+        loss, accuracy = two_domains.domain_loss(logits[:n], logits[n:])
+        return loss, training.Aux({'domain_accuracy': accuracy}, model_state=new_state)
 
     def encoder_loss(state, batch, key):
-        passed = two_domains.forward(encoder, classifier, state, batch, key)
-        logits, _, _ = guess(state, two_domains.both(passed, 'features'), passed.key)
-        confused = jnp.mean(losses.confusion(logits))
-        metrics = {**passed.metrics, 'confusion': confused}
-        total = passed.label_loss + weight(state.step) * confused
-        return total, training.Aux(metrics, model_state=passed.model_state)
+        out = two_domains.forward(encoder, classifier, state, batch, key)
+        features = two_domains.both(out, 'features')
+        logits, _, _ = discriminate(state, features, out.key)
+        confusion = jnp.mean(losses.domain_confusion(logits))
+        metrics = {**out.metrics, 'confusion': confusion}
+        total = out.label_loss + weight(state.step) * confusion
+        return total, training.Aux(metrics, model_state=out.model_state)
 
     phases = [
         training.Phase('discriminator', discriminator_loss, ('discriminator',)),

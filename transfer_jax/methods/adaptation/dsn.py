@@ -27,38 +27,39 @@ def dsn(
     gamma: float = 0.25,
     kernels: int = 5,
 ) -> training.Method:
-    """DSN: what the domains share and what each has alone, in encoders of their own.
+    """DSN: one encoder for shared features, one per domain for private features.
 
     min CE + weight * (alpha L_recon + beta L_difference + gamma L_similarity)  (eq. 1)
 
     With h_c = f(x) of the shared encoder and h_p of the private encoder of the image's
     domain, both flattened:
-      L_recon = mean_source e(x, D(h_c + h_p)) + mean_target e(x, D(h_c + h_p)), e the
-        error that ignores a constant offset (eq. 3 and 4), D the decoder;
+      L_recon = mean_source e(x, D(h_c + h_p)) + mean_target e(x, D(h_c + h_p)), where e
+        is the error that ignores a constant offset (eq. 3 and 4) and D the decoder;
       L_difference = sum over the domains of losses.difference(h_c, h_p)  (eq. 5);
-      L_similarity: with a discriminator its loss on h_c through gradient reversal, without one
-        the multi-kernel MMD of the two domains' h_c.
-    Labels are read from h_c alone.
+      L_similarity is the discriminator's loss on h_c through gradient reversal, or,
+        without a discriminator, the multi-kernel MMD of the two domains' h_c.
+    The classifier sees h_c only.
 
-    Trains 'encoder', 'classifier', 'private_source', 'private_target', 'decoder', and
-    'discriminator' if there is one. `weight` is on all that the paper adds; the authors' code
-    has it near 0 for the first steps and 1 from then on. At 0 encoder and classifier
-    move as in source only, and nothing else moves.
+    Trains 'encoder', 'classifier', 'private_source', 'private_target', 'decoder' and,
+    if there is one, 'discriminator'. `weight` multiplies every term that the paper adds
+    to CE. In the authors' code it is near 0 for the first steps and 1 afterwards. At 0,
+    encoder and classifier train as in source only, and nothing else changes.
 
     Metric 'correlation' is the mean of |Pearson correlation| over all pairs of a shared
-    and a private feature, and over the domains: what L_difference is to lower.
+    and a private feature and over the domains. L_difference should lower it.
 
-    Deviations: kernels of the MMD are around the median distance of the batch, as in
-    methods.dan, where the paper lists fixed widths; the discriminator's own gradient is times
-    weight * gamma, as it is in the authors' code, not at full rate as in methods.dann.
+    Deviations: the kernels of the MMD are around the median distance of the batch, as
+    in methods.dan; the paper lists fixed widths. The discriminator's own gradient is
+    multiplied by weight * gamma, as in the authors' code; in methods.dann it is not
+    scaled.
 
     Args:
-      private: of both private encoders, each with its own parameters and statistics; as
-        many features as the shared encoder.
+      private: module of both private encoders, each with its own parameters and
+        statistics. It must give as many features as the shared encoder.
       decoder: (n, d) -> images, such as models.DigitDecoder.
-      discriminator: (n, d) -> (n,) logits; None for the MMD.
-      weight: as a function of the step.
-      kernels: odd number of Gaussians of the MMD.
+      discriminator: (n, d) -> (n,) logits; None to use the MMD.
+      weight: weight of the added terms, as a function of the step.
+      kernels: odd number of Gaussians in the MMD.
     """
     heads = (
         {}
@@ -69,11 +70,11 @@ def dsn(
 
     def init(key, batch):
         first = two_domains.create(key, encoder, classifier, batch, {}, heads=heads)
-        params, others = dict(first.params), dict(first.model_state)
+        params, model_state = dict(first.params), dict(first.model_state)
         image = batch['source']['image']
 
         def add(name, module, x):
-            (output, _), params[name], others[name] = networks.initialise_one(
+            (output, _), params[name], model_state[name] = networks.initialise_one(
                 key, name, module, x
             )
             return output
@@ -83,94 +84,96 @@ def dsn(
         code = code.reshape(len(image), -1)
         shared = jax.eval_shape(
             lambda x: encoder.apply(
-                {'params': params['encoder'], **others['encoder']}, x, train=False
+                {'params': params['encoder'], **model_state['encoder']}, x, train=False
             )[0],
             image,
         )
         if shared.size != code.size:
             raise ValueError(
-                f'private features {code.shape} are added to shared ones '
-                f'{shared.shape}: they must be as many'
+                f'private features have shape {code.shape} and shared features '
+                f'{shared.shape}: their sizes must be equal'
             )
-        answer = add('decoder', decoder, code)
-        if answer.shape != image.shape:
+        decoded = add('decoder', decoder, code)
+        if decoded.shape != image.shape:
             raise ValueError(
-                f'the decoder gives images {answer.shape}, those read are {image.shape}'
+                f'the decoder gives images {decoded.shape}, but the batch has images '
+                f'{image.shape}'
             )
-        return training.state.create(params, others, txs)
+        return training.state.create(params, model_state, txs)
 
     def loss(state, batch, key):
-        passed = two_domains.forward(encoder, classifier, state, batch, key)
-        keys = jax.random.split(passed.key, 4)
+        out = two_domains.forward(encoder, classifier, state, batch, key)
+        keys = jax.random.split(out.key, 4)
         images, domain = networks.join(batch, ['source', 'target'])
-        n = passed.label.shape[0]
-        shared = two_domains.both(passed, 'features')
-        alone, moved = [], {}
-        for rows, name, own in (
+        n = out.label.shape[0]
+        shared = two_domains.both(out, 'features')
+        private_codes, new_state = [], dict(out.model_state)
+        for rows, name, private_key in (
             (slice(None, n), 'private_source', keys[0]),
             (slice(n, None), 'private_target', keys[1]),
         ):
-            code, _, also = networks.run(
+            code, _, private_state = networks.run(
                 private,
                 state,
                 name,
                 images[rows],
                 train=True,
-                key=own,
+                key=private_key,
                 domain=domain[rows],
             )
-            alone.append(ops.at_least_float32(code.reshape(code.shape[0], -1)))
-            moved.update(also)
+            private_codes.append(ops.at_least_float32(code.reshape(code.shape[0], -1)))
+            new_state.update(private_state)
 
-        again, _, also = networks.run(
+        decoded, _, decoder_state = networks.run(
             decoder,
             state,
             'decoder',
-            shared + jnp.concatenate(alone),
+            shared + jnp.concatenate(private_codes),
             train=True,
             key=keys[2],
             domain=domain,
         )
-        moved.update(also)
+        new_state.update(decoder_state)
         error = losses.scale_invariant_error(
-            ops.at_least_float32(images), ops.at_least_float32(again)
+            ops.at_least_float32(images), ops.at_least_float32(decoded)
         )
         reconstruction = jnp.mean(error[:n]) + jnp.mean(error[n:])
 
         pairs = [
-            (collective.gather(common), collective.gather(own))
-            for common, own in zip((shared[:n], shared[n:]), alone, strict=True)
+            (collective.gather(h_c), collective.gather(h_p))
+            for h_c, h_p in zip((shared[:n], shared[n:]), private_codes, strict=True)
         ]
-        difference = sum(losses.difference(common, own) for common, own in pairs)
+        difference = sum(losses.difference(h_c, h_p) for h_c, h_p in pairs)
         correlation = sum(
-            jnp.mean(jnp.abs(ops.cross_correlation(common, own)))
-            for common, own in pairs
+            jnp.mean(jnp.abs(ops.cross_correlation(h_c, h_p))) for h_c, h_p in pairs
         )
-        similarity, metrics, also = similar(state, passed, shared, keys[3])
-        moved.update(also)
+        similarity, metrics, discriminator_state = similarity_loss(
+            state, out, shared, keys[3]
+        )
+        new_state.update(discriminator_state)
 
-        amount = weight(state.step)
+        weight_t = weight(state.step)
         metrics = {
-            **passed.metrics,
+            **out.metrics,
             **metrics,
             'reconstruction': reconstruction,
             'difference': difference,
             'similarity': similarity,
             'correlation': correlation / 2,
-            'weight': amount,
+            'weight': weight_t,
         }
-        added = alpha * reconstruction + beta * difference + gamma * similarity
-        aux = training.Aux(metrics, model_state={**passed.model_state, **moved})
-        return passed.label_loss + amount * added, aux
+        penalty = alpha * reconstruction + beta * difference + gamma * similarity
+        aux = training.Aux(metrics, model_state=new_state)
+        return out.label_loss + weight_t * penalty, aux
 
-    def similar(state, passed, shared, key):
-        """L_similarity, its metrics, and the collections that moved."""
+    def similarity_loss(state, out, shared, key):
+        """L_similarity, its metrics, and the discriminator's new collections."""
         if discriminator is None:
-            source, target = two_domains.gathered(passed, 'features')
+            source, target = two_domains.gathered(out, 'features')
             kernel = ops.multi_kernel(jnp.concatenate([source, target]), kernels)
             return losses.mmd_biased(source, target, kernel=kernel), {}, {}
-        n = passed.label.shape[0]
-        guess, _, moved = networks.run(
+        n = out.label.shape[0]
+        logits, _, discriminator_state = networks.run(
             discriminator,
             state,
             'discriminator',
@@ -178,8 +181,8 @@ def dsn(
             train=True,
             key=key,
         )
-        domain_loss, right = two_domains.domain_loss(guess[:n], guess[n:])
-        return domain_loss, {'domain_accuracy': right}, moved
+        domain_loss, accuracy = two_domains.domain_loss(logits[:n], logits[n:])
+        return domain_loss, {'domain_accuracy': accuracy}, discriminator_state
 
     phase = training.Phase('train', loss, (*trains, *heads))
     return training.Method(

@@ -18,20 +18,20 @@ def entropy_minimization(
     txs: Mapping[str, optax.GradientTransformation],
     weight: optim.Schedule,
 ) -> training.Method:
-    """Predictions on the target made sure.
+    """Entropy minimisation: makes predictions on the target confident.
 
     min mean_source CE(y(f(x)), label) + weight * mean_target H(y(f(x)))
 
     (Grandvalet & Bengio 2005, eq. 6). With models.AutoDial as the norm of the encoder
-    it is AutoDIAL (Carlucci et al. 2017, eq. 3), whose alphas move with the encoder.
-    Trains 'encoder' and 'classifier'.
+    it is AutoDIAL (Carlucci et al. 2017, eq. 3), whose alphas are trained with the
+    encoder. Trains 'encoder' and 'classifier'.
 
     Args:
       weight: lambda, as a function of the step.
     """
 
-    def penalty(passed, state):
-        return jnp.mean(ops.entropy(passed.target['logits'])), {}
+    def penalty(out, state):
+        return jnp.mean(ops.entropy(out.target['logits'])), {}
 
     return two_domains.regularised(
         encoder, classifier, txs=txs, weight=weight, penalty=penalty

@@ -21,34 +21,35 @@ def jan(
     layers: Sequence[str] = ('features', 'logits'),
     kernels: int = 5,
 ) -> training.Method:
-    """JAN: the joint distribution of several layers aligned by one MMD.
+    """JAN: aligns the joint distribution of several layers by one MMD.
 
     min mean_source CE(y(f(x)), label) + weight * JMMD(source, target)
 
     with the kernel prod_l k_l over the layers l (eq. 9 and 10). Layer 'logits' enters
     as its softmax, as in the paper. Trains 'encoder' and 'classifier'.
 
-    Deviations: the biased estimate of the whole batch instead of the linear-time one;
-    without the adversarial variant (JAN-A); on the class probabilities one Gaussian of
-    the median width, as the authors' code has one kernel there.
+    Deviations: the estimate is the biased one of the whole batch, not the linear-time
+    one. The adversarial variant (JAN-A) is left out. The kernel on the class
+    probabilities is one Gaussian of the median width; the authors' code has one kernel
+    there too.
 
     Args:
       weight: lambda of eq. 11, as a function of the step.
-      layers: of encoder and classifier, by name.
+      layers: names of layers of the encoder and the classifier.
       kernels: odd number of Gaussians on every layer but 'logits'.
     """
 
-    def penalty(passed, state):
-        sources, targets, widths = [], [], []
+    def penalty(out, state):
+        sources, targets, layer_kernels = [], [], []
         for layer in layers:
-            pair = two_domains.gathered(passed, layer)
+            pair = two_domains.gathered(out, layer)
             if layer == 'logits':
                 pair = tuple(map(jax.nn.softmax, pair))
             count = 1 if layer == 'logits' else kernels
             sources.append(pair[0])
             targets.append(pair[1])
-            widths.append(ops.multi_kernel(jnp.concatenate(pair), count))
-        return losses.joint_mmd(sources, targets, kernels=widths), {}
+            layer_kernels.append(ops.multi_kernel(jnp.concatenate(pair), count))
+        return losses.joint_mmd(sources, targets, kernels=layer_kernels), {}
 
     return two_domains.regularised(
         encoder,

@@ -19,23 +19,23 @@ def mada(
     txs: Mapping[str, optax.GradientTransformation],
     strength: optim.Schedule,
 ) -> training.Method:
-    """MADA: one discriminator per class, on the features times the probability of the class.
+    """MADA: one discriminator per class, on features times the class probability.
 
     min over encoder f and classifier y, max over discriminators d_k, of
       mean_source CE(y(f(x)), label) - strength / K * sum_k
       (mean_source BCE(d_k(p_k f(x)), 0) + mean_target BCE(d_k(p_k f(x)), 1)),
 
-    p = softmax(y(f(x))) (eq. 4 to 6). Trains 'encoder', 'classifier' and 'discriminators'.
+    p = softmax(y(f(x))) (eq. 4 to 6). Trains 'encoder', 'classifier' and
+    'discriminators'.
 
-    Deviations: the mean over classes instead of the sum, so that the strength does not
-    depend on their number; the probabilities are constants in the discriminators' inputs, as
-    in the authors' code.
+    Deviations: the loss is the mean over classes, not the sum, so the strength does not
+    depend on the number of classes. The probabilities are constants in the
+    discriminators' inputs, as in the authors' code.
 
     Args:
       discriminators: (n, K, d) -> (n, K) logits, such as models.ClassDiscriminators.
-      strength: lambda, of the reversal, as a function of the step.
+      strength: lambda, the strength of the reversal, as a function of the step.
     """
-
     return two_domains.adversarial(
         encoder,
         classifier,
@@ -46,6 +46,6 @@ def mada(
     )
 
 
-def _weighted(answers, extra):
-    p = jax.nn.softmax(answers['logits'])
-    return p[:, :, None] * answers['features'][:, None, :]
+def _weighted(outputs, extra):
+    p = jax.nn.softmax(outputs['logits'])
+    return p[:, :, None] * outputs['features'][:, None, :]

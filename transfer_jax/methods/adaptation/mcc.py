@@ -18,20 +18,20 @@ def mcc(
     weight: optim.Schedule,
     temperature: float = 2.5,
 ) -> training.Method:
-    """MCC: no two classes confused on a batch of the target.
+    """MCC: reduces the confusion between classes in predictions on the target.
 
     min mean_source CE(y(f(x)), label) + weight * MCC(logits of the target)
 
-    (eq. 7); see losses.class_confusion. Trains 'encoder' and 'classifier'.
+    (eq. 7); see losses.minimum_class_confusion. Trains 'encoder' and 'classifier'.
 
     Args:
       weight: mu of the paper, as a function of the step.
-      temperature: T, by which logits are divided.
+      temperature: T, which divides the logits.
     """
 
-    def penalty(passed, state):
-        _, logits = two_domains.gathered(passed, 'logits')
-        return losses.class_confusion(logits, temperature=temperature), {}
+    def penalty(out, state):
+        _, logits = two_domains.gathered(out, 'logits')
+        return losses.minimum_class_confusion(logits, temperature=temperature), {}
 
     return two_domains.regularised(
         encoder, classifier, txs=txs, weight=weight, penalty=penalty

@@ -21,19 +21,19 @@ def mcd(
 ) -> training.Method:
     """MCD: two classifiers disagree on target images; the encoder makes them agree.
 
-    On each batch, with L the source cross-entropy of both classifiers and D their mean
-    |p_1 - p_2| on the target,
+    L is the source cross-entropy of both classifiers, and D is their mean |p_1 - p_2|
+    on the target. Each batch has the phases
       'train': encoder and classifiers  min L  (step A, eq. 10)
       'disagree': classifiers  min L - D  (step B, eq. 11)
       'agree', `encoder_steps` times: encoder  min D  (step C, eq. 13).
 
     Trains 'encoder', 'classifier' and 'second', a classifier of the same shape with
-    other first parameters; predictions are the mean of both logits. The losses of steps
-    B and C, and the second classifier's pull on the encoder in A, are times `weight`:
-    1 in the paper, and source only at 0.
+    another initialisation. Predictions are the mean of both logits. `weight` multiplies
+    the losses of steps B and C and the second classifier's gradient into the encoder in
+    step A. It is 1 in the paper; at 0 the method is source only.
 
     Args:
-      weight: as a function of the step.
+      weight: weight of the method, as a function of the step.
       encoder_steps: n of step C.
     """
     heads = {'second': two_domains.on_features(classifier)}
@@ -42,47 +42,46 @@ def mcd(
     def init(key, batch):
         return two_domains.create(key, encoder, classifier, batch, txs, heads=heads)
 
-    def second(state, answers, passed, features=None):
-        features = answers['features'] if features is None else features
-        logits, _, moved = networks.run(
-            classifier, state, 'second', features, train=True, key=passed.key
+    def second(state, features, key):
+        logits, _, new_state = networks.run(
+            classifier, state, 'second', features, train=True, key=key
         )
-        return ops.at_least_float32(logits), moved
+        return ops.at_least_float32(logits), new_state
 
-    def label_loss(state, passed, amount):
-        pulled = ops.reverse_gradient(passed.source['features'], -amount)
-        logits, moved = second(state, passed.source, passed, pulled)
-        also = jnp.mean(losses.cross_entropy(logits, passed.label))
-        return passed.label_loss + also, moved
+    def label_loss(state, out, weight_t):
+        scaled = ops.reverse_gradient(out.source['features'], -weight_t)
+        logits, new_state = second(state, scaled, out.key)
+        second_loss = jnp.mean(losses.cross_entropy(logits, out.label))
+        return out.label_loss + second_loss, new_state
 
-    def disagreement(state, passed):
-        logits, _ = second(state, passed.target, passed)
-        return jnp.mean(losses.classifier_discrepancy(passed.target['logits'], logits))
+    def disagreement(state, out):
+        logits, _ = second(state, out.target['features'], out.key)
+        return jnp.mean(losses.classifier_discrepancy(out.target['logits'], logits))
 
     def train(state, batch, key):
-        passed = two_domains.forward(encoder, classifier, state, batch, key)
-        loss, moved = label_loss(state, passed, weight(state.step))
-        aux = training.Aux(passed.metrics, model_state={**passed.model_state, **moved})
-        return loss, aux
+        out = two_domains.forward(encoder, classifier, state, batch, key)
+        loss, second_state = label_loss(state, out, weight(state.step))
+        new_state = {**out.model_state, **second_state}
+        return loss, training.Aux(out.metrics, model_state=new_state)
 
     def disagree(state, batch, key):
-        passed = two_domains.forward(encoder, classifier, state, batch, key)
-        loss, _ = label_loss(state, passed, 1.0)
-        apart = disagreement(state, passed)
-        loss = weight(state.step) * (loss - apart)
-        return loss, training.Aux({'discrepancy': apart})
+        out = two_domains.forward(encoder, classifier, state, batch, key)
+        loss, _ = label_loss(state, out, 1.0)
+        discrepancy = disagreement(state, out)
+        loss = weight(state.step) * (loss - discrepancy)
+        return loss, training.Aux({'discrepancy': discrepancy})
 
     def agree(state, batch, key):
-        passed = two_domains.forward(encoder, classifier, state, batch, key)
-        loss = weight(state.step) * disagreement(state, passed)
+        out = two_domains.forward(encoder, classifier, state, batch, key)
+        loss = weight(state.step) * disagreement(state, out)
         return loss, training.Aux({})
 
     def predict(state, batch):
-        answers = networks.classify(encoder, classifier)(state, batch)
-        for answer in answers.values():
-            other, _, _ = networks.run(classifier, state, 'second', answer['features'])
-            answer['logits'] = (answer['logits'] + other) / 2
-        return answers
+        outputs = networks.classify(encoder, classifier)(state, batch)
+        for part in outputs.values():
+            logits, _, _ = networks.run(classifier, state, 'second', part['features'])
+            part['logits'] = (part['logits'] + logits) / 2
+        return outputs
 
     phases = [
         training.Phase('train', train, ('encoder', *names)),

@@ -19,23 +19,23 @@ def self_training(
     weight: optim.Schedule,
     threshold: float = 0.9,
 ) -> training.Method:
-    """Training on the target's own predictions where they are sure.
+    """Self-training: trains on confident predictions for the target as labels.
 
     min mean_source CE(y(f(x)), label) + weight * mean_target [max p >= threshold] *
         CE(y(f(x)), argmax p)
 
-    with p the network's own prediction of this step (eq. 15 and 16). Trains 'encoder'
+    where p is the network's prediction in this step (eq. 15 and 16). Trains 'encoder'
     and 'classifier'.
 
-    Deviation: the threshold, which the paper does without.
+    Deviation: the paper has no threshold.
 
     Args:
       weight: alpha(t) of eq. 16, as a function of the step.
-      threshold: on the probability of the most likely class.
+      threshold: least probability of the most likely class.
     """
 
-    def penalty(passed, state):
-        value = losses.pseudo_label(passed.target['logits'], threshold=threshold)
+    def penalty(out, state):
+        value = losses.pseudo_label(out.target['logits'], threshold=threshold)
         return jnp.mean(value), {'labelled': jnp.mean(value > 0)}
 
     return two_domains.regularised(

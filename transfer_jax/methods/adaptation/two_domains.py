@@ -1,4 +1,4 @@
-"""What the methods share that train one encoder on source and target together."""
+"""Shared parts of the methods that train one encoder on source and target together."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -13,50 +13,52 @@ from transfer_jax.ops import collective
 from transfer_jax.training import TrainState, networks, optim
 from transfer_jax.types import Array, Batch, Key, Metrics, PyTree
 
-# {'features', 'logits' and the named intermediates: (n, d)}
-Answers = Mapping[str, Array]
+# {name: (n, d)} of 'features', 'logits' and the named intermediates.
+Outputs = Mapping[str, Array]
 
 
-class Pass(NamedTuple):
-    """A training batch through encoder and classifier."""
+class ForwardPass(NamedTuple):
+    """Outputs of encoder and classifier on a training batch."""
 
-    source: Answers
-    target: Answers
+    source: Outputs
+    target: Outputs
     label: Array  # (n,) of the source
     label_loss: Array  # () mean cross-entropy on the source
     metrics: Metrics
-    model_state: PyTree  # of the networks, moved
-    key: Key  # for what a method draws besides
+    model_state: PyTree  # the networks' new collections
+    key: Key  # for further random draws of a method
 
 
 class Head(NamedTuple):
-    """A network that a method adds, and what it is fed."""
+    """A network that a method adds, and the function that makes its input."""
 
     module: nn.Module
-    inputs: Callable[[Answers, PyTree], Array]  # of the answers and state.extra
+    inputs: Callable[[Outputs, PyTree], Array]  # of the outputs and state.extra
 
 
-# What a method adds to the source loss: (pass, state) -> (value (), metrics).
-Penalty = Callable[[Pass, TrainState], tuple[Array, Metrics]]
+# A term that a method adds to the source loss:
+# (forward pass, state) -> (value (), metrics).
+Penalty = Callable[[ForwardPass, TrainState], tuple[Array, Metrics]]
 
 
 def forward(
     encoder: nn.Module, classifier: nn.Module, state: TrainState, batch: Batch, key: Key
-) -> Pass:
-    """Both domains through the encoder as one batch, then each through the classifier.
+) -> ForwardPass:
+    """Run the encoder on both domains as one batch, and the classifier on each.
 
-    As methods.supervised computes it, so that a penalty of weight zero leaves its bits.
+    The computation is that of methods.supervised. A method whose penalty has weight
+    zero therefore trains to the same bits.
     """
     keys = jax.random.split(key, 3)
     images, domain = networks.join(batch, ['source', 'target'])
     label = batch['source']['label']
     n = label.shape[0]
-    features, taps, moved = networks.run(
+    features, taps, encoder_state = networks.run(
         encoder, state, 'encoder', images, train=True, key=keys[0], domain=domain
     )
 
     def classify(rows, key):
-        logits, hidden, also = networks.run(
+        logits, classifier_taps, classifier_state = networks.run(
             classifier,
             state,
             'classifier',
@@ -65,16 +67,21 @@ def forward(
             key=key,
             domain=domain[rows],
         )
-        cut = {name: tap[rows] for name, tap in taps.items()}
-        answers = {**cut, **hidden, 'features': features[rows], 'logits': logits}
-        return {name: flat(answer) for name, answer in answers.items()}, also
+        outputs = {
+            **{name: tap[rows] for name, tap in taps.items()},
+            **classifier_taps,
+            'features': features[rows],
+            'logits': logits,
+        }
+        return {name: flat(x) for name, x in outputs.items()}, classifier_state
 
-    source, also = classify(slice(None, n), keys[1])
+    source, classifier_state = classify(slice(None, n), keys[1])
     target, _ = classify(slice(n, None), jax.random.fold_in(keys[1], 1))
     label_loss = jnp.mean(losses.cross_entropy(source['logits'], label))
-    right = jnp.argmax(source['logits'], -1) == label
-    metrics = {'label_loss': label_loss, 'source_accuracy': jnp.mean(right)}
-    return Pass(source, target, label, label_loss, metrics, {**moved, **also}, keys[2])
+    correct = jnp.argmax(source['logits'], -1) == label
+    metrics = {'label_loss': label_loss, 'source_accuracy': jnp.mean(correct)}
+    new_state = {**encoder_state, **classifier_state}
+    return ForwardPass(source, target, label, label_loss, metrics, new_state, keys[2])
 
 
 def create(
@@ -86,39 +93,37 @@ def create(
     *,
     heads: Mapping[str, Head] | None = None,
     layers: Sequence[str] = (),
-    extra: Callable[[Key, Answers], PyTree] | None = None,
+    extra: Callable[[Key, Outputs], PyTree] | None = None,
 ) -> TrainState:
-    """The first state, with the heads besides encoder and classifier.
+    """The first state, with encoder, classifier and heads.
 
     Args:
-      extra: makes state.extra from a key and what the networks answer to the source.
+      layers: names of layers that must exist.
+      extra: makes state.extra from a key and the networks' outputs on the source.
 
     Raises:
-      ValueError: the networks have no layer of a name in `layers`.
+      ValueError: encoder and classifier have no layer of a name in `layers`.
     """
     image = batch['source']['image']
-    (features, taps), params, others = networks.initialise_one(
-        key, 'encoder', encoder, image
+    params, model_state = {}, {}
+    (features, taps), params['encoder'], model_state['encoder'] = (
+        networks.initialise_one(key, 'encoder', encoder, image)
     )
-    (logits, hidden), own, also = networks.initialise_one(
-        key, 'classifier', classifier, features
+    (logits, classifier_taps), params['classifier'], model_state['classifier'] = (
+        networks.initialise_one(key, 'classifier', classifier, features)
     )
-    params, others = (
-        {'encoder': params, 'classifier': own},
-        {'encoder': others, 'classifier': also},
-    )
-    answers = {**taps, **hidden, 'features': features, 'logits': logits}
-    answers = {name: flat(answer) for name, answer in answers.items()}
+    outputs = {**taps, **classifier_taps, 'features': features, 'logits': logits}
+    outputs = {name: flat(x) for name, x in outputs.items()}
     for name in layers:
-        if name not in answers:
-            known = ', '.join(sorted(answers))
-            raise ValueError(f'no layer {name!r}; there are: {known}')
-    kept = () if extra is None else extra(jax.random.fold_in(key, 1), answers)
+        if name not in outputs:
+            choices = ', '.join(sorted(outputs))
+            raise ValueError(f'no layer {name!r}; there are: {choices}')
+    extra_state = () if extra is None else extra(jax.random.fold_in(key, 1), outputs)
     for name, head in (heads or {}).items():
-        _, params[name], others[name] = networks.initialise_one(
-            key, name, head.module, head.inputs(answers, kept)
+        _, params[name], model_state[name] = networks.initialise_one(
+            key, name, head.module, head.inputs(outputs, extra_state)
         )
-    return training.state.create(params, others, txs, kept)
+    return training.state.create(params, model_state, txs, extra_state)
 
 
 def regularised(
@@ -131,25 +136,27 @@ def regularised(
     heads: Mapping[str, Head] | None = None,
     layers: Sequence[str] = (),
 ) -> training.Method:
-    """min mean_source CE(y(f(x)), label) + weight * penalty, in one phase.
+    """A method with one penalty: source loss + weight * penalty, in one phase.
+
+    min mean_source CE(y(f(x)), label) + weight * penalty
 
     Trains 'encoder', 'classifier' and the heads.
 
     Args:
-      weight: of the penalty, as a function of the step.
-      layers: names that the penalty reads, checked at the start.
+      weight: weight of the penalty, as a function of the step.
+      layers: names of the layers that the penalty reads; checked in `init`.
     """
 
     def init(key, batch):
         return create(key, encoder, classifier, batch, txs, heads=heads, layers=layers)
 
     def loss(state, batch, key):
-        passed = forward(encoder, classifier, state, batch, key)
-        value, metrics = penalty(passed, state)
-        amount = weight(state.step)
-        metrics = {'penalty': value, 'weight': amount, **passed.metrics, **metrics}
-        total = passed.label_loss + amount * value
-        return total, training.Aux(metrics, model_state=passed.model_state)
+        out = forward(encoder, classifier, state, batch, key)
+        value, metrics = penalty(out, state)
+        weight_t = weight(state.step)
+        metrics = {'penalty': value, 'weight': weight_t, **out.metrics, **metrics}
+        total = out.label_loss + weight_t * value
+        return total, training.Aux(metrics, model_state=out.model_state)
 
     phase = training.Phase('train', loss, ('encoder', 'classifier', *(heads or {})))
     return training.Method(
@@ -167,21 +174,23 @@ def adversarial(
     txs: Mapping[str, optax.GradientTransformation],
     strength: optim.Schedule,
     name: str = 'discriminator',
-    extra: Callable[[Key, Answers], PyTree] | None = None,
+    extra: Callable[[Key, Outputs], PyTree] | None = None,
     importance: Callable[[Array], Array] | None = None,
 ) -> training.Method:
-    """min over encoder and classifier, max over the discriminator, by gradient reversal.
+    """A method with a domain discriminator d, trained by gradient reversal.
 
-    CE - strength * (mean_source w BCE(discriminator, 0) + mean_target w BCE(discriminator, 1)), the
-    discriminator learning at full rate whatever the strength. Its inputs are made of features
-    whose gradient is reversed and of logits that are constants.
+    min over encoder and classifier, max over d, of
+      CE - strength * (mean_source w BCE(d, 0) + mean_target w BCE(d, 1))
+
+    The discriminator learns at full rate, whatever the strength. Its inputs are made of
+    features whose gradient is reversed and of logits that are constants.
 
     Args:
-      strength: of the reversal, as a function of the step.
-      name: of the discriminator among the networks.
+      strength: strength of the reversal, as a function of the step.
+      name: name of the discriminator among the networks.
       extra: see `create`.
-      importance: class probabilities (n, c) -> w (n,), divided by its mean over the
-        domain.
+      importance: class probabilities (n, c) -> w (n,), which is divided by its mean
+        over the domain.
     """
 
     def init(key, batch):
@@ -189,34 +198,35 @@ def adversarial(
         return create(key, encoder, classifier, batch, txs, heads=heads, extra=extra)
 
     def loss(state, batch, key):
-        passed = forward(encoder, classifier, state, batch, key)
-        amount = strength(state.step)
-        answers = {
-            'features': ops.reverse_gradient(both(passed, 'features'), amount),
-            'logits': jax.lax.stop_gradient(both(passed, 'logits')),
+        out = forward(encoder, classifier, state, batch, key)
+        strength_t = strength(state.step)
+        outputs = {
+            'features': ops.reverse_gradient(both(out, 'features'), strength_t),
+            'logits': jax.lax.stop_gradient(both(out, 'logits')),
         }
-        guess, _, moved = networks.run(
+        logits, _, discriminator_state = networks.run(
             discriminator.module,
             state,
             name,
-            discriminator.inputs(answers, state.extra),
+            discriminator.inputs(outputs, state.extra),
             train=True,
-            key=passed.key,
+            key=out.key,
         )
-        n = passed.label.shape[0]
+        n = out.label.shape[0]
         weights = (None, None)
         if importance is not None:
-            p = jax.nn.softmax(answers['logits'])
+            p = jax.nn.softmax(outputs['logits'])
             weights = importance(p[:n]), importance(p[n:])
-        told_apart, right = domain_loss(guess[:n], guess[n:], *weights)
+        discriminator_loss, accuracy = domain_loss(logits[:n], logits[n:], *weights)
         metrics = {
-            **passed.metrics,
-            'domain_loss': told_apart,
-            'domain_accuracy': right,
-            'strength': amount,
+            **out.metrics,
+            'domain_loss': discriminator_loss,
+            'domain_accuracy': accuracy,
+            'strength': strength_t,
         }
-        aux = training.Aux(metrics, model_state={**passed.model_state, **moved})
-        return passed.label_loss + told_apart, aux
+        new_state = {**out.model_state, **discriminator_state}
+        aux = training.Aux(metrics, model_state=new_state)
+        return out.label_loss + discriminator_loss, aux
 
     phase = training.Phase('train', loss, ('encoder', 'classifier', name))
     return training.Method(
@@ -227,21 +237,21 @@ def adversarial(
 
 
 def on_features(module: nn.Module) -> Head:
-    """A head on the encoder's features, as most are."""
-    return Head(module, lambda answers, extra: answers['features'])
+    """A head whose input is the encoder's features."""
+    return Head(module, lambda outputs, extra: outputs['features'])
 
 
-def gathered(passed: Pass, layer: str) -> tuple[Array, Array]:
-    """(source, target) rows of a layer from all devices."""
+def gathered(out: ForwardPass, layer: str) -> tuple[Array, Array]:
+    """(source, target) rows of a layer, gathered from all devices."""
     return (
-        collective.gather(passed.source[layer]),
-        collective.gather(passed.target[layer]),
+        collective.gather(out.source[layer]),
+        collective.gather(out.target[layer]),
     )
 
 
-def both(passed: Pass, layer: str) -> Array:
+def both(out: ForwardPass, layer: str) -> Array:
     """Source rows of a layer, then target rows."""
-    return jnp.concatenate([passed.source[layer], passed.target[layer]])
+    return jnp.concatenate([out.source[layer], out.target[layer]])
 
 
 def domain_loss(
@@ -250,10 +260,10 @@ def domain_loss(
     source_weight: Array | None = None,
     target_weight: Array | None = None,
 ) -> tuple[Array, Array]:
-    """(binary cross-entropy of a discriminator, its accuracy) with source 0 and target 1.
+    """(binary cross-entropy of a discriminator, its accuracy); source 0, target 1.
 
-    The mean over the source logits (n, ...) plus the mean over the target's, weighted
-    in each domain by weights (n,) over their mean on all devices.
+    The loss is the mean over the source logits (n, ...) plus the mean over the target
+    logits. Weights (n,) of a domain are divided by their mean over all devices.
     """
 
     def mean(value, weight):

@@ -1,4 +1,4 @@
-"""What the methods share whose domains go through encoders with other parameters."""
+"""Shared parts of the methods with separate encoder parameters for each domain."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from transfer_jax.methods.adaptation import two_domains
 from transfer_jax.training import TrainState, networks
 from transfer_jax.types import Batch, Key, PyTree
 
-# The state as the networks of one stream see it, under 'encoder' and 'classifier'.
+# From the full state to one with the networks 'encoder' and 'classifier' of a stream.
 View = Callable[[TrainState], TrainState]
 
 
@@ -22,29 +22,30 @@ def forward(
     target: TrainState,
     batch: Batch,
     key: Key,
-) -> tuple[two_domains.Pass, PyTree]:
-    """Each domain through its own stream, then through the shared classifier.
+) -> tuple[two_domains.ForwardPass, PyTree]:
+    """Run each domain through its own stream, then through the shared classifier.
 
-    On the source stream it computes what methods.supervised computes on a batch without
-    a target. Batch statistics are those of a stream, that is, of one domain.
+    The source stream computes what methods.supervised computes on a batch without a
+    target. Batch statistics are of one stream, and so of one domain.
 
     Args:
-      source: the state as the source stream sees it.
-      target: the state as the target stream sees it.
+      source: state with the networks of the source stream.
+      target: state with the networks of the target stream.
 
     Returns:
-      (the pass, with the source stream's collections; the target encoder's ones).
+      (forward pass with the source stream's new collections,
+       the target encoder's new collections).
 
     Raises:
       ValueError: the images of the domains differ in size.
     """
-    networks.join(batch, ['source', 'target'])  # raises; computes nothing that is used
+    networks.join(batch, ['source', 'target'])  # only for its check of the sizes
     keys = jax.random.split(key, 3)
     label = batch['source']['label']
 
     def stream(name, state, encoder_key, classifier_key):
         images, domain = networks.join(batch, [name])
-        features, taps, moved = networks.run(
+        features, taps, encoder_state = networks.run(
             encoder,
             state,
             'encoder',
@@ -53,7 +54,7 @@ def forward(
             key=encoder_key,
             domain=domain,
         )
-        logits, hidden, also = networks.run(
+        logits, classifier_taps, classifier_state = networks.run(
             classifier,
             state,
             'classifier',
@@ -62,40 +63,58 @@ def forward(
             key=classifier_key,
             domain=domain,
         )
-        answers = {**taps, **hidden, 'features': features, 'logits': logits}
-        answers = {name: two_domains.flat(answer) for name, answer in answers.items()}
-        return answers, moved, also
+        outputs = {
+            **taps,
+            **classifier_taps,
+            'features': features,
+            'logits': logits,
+        }
+        outputs = {name: two_domains.flat(x) for name, x in outputs.items()}
+        return outputs, encoder_state, classifier_state
 
-    of_source, moved, also = stream('source', source, keys[0], keys[1])
-    other = [jax.random.fold_in(k, 1) for k in keys[:2]]
-    of_target, apart, _ = stream('target', target, *other)
-    label_loss = jnp.mean(losses.cross_entropy(of_source['logits'], label))
-    right = jnp.argmax(of_source['logits'], -1) == label
-    metrics = {'label_loss': label_loss, 'source_accuracy': jnp.mean(right)}
-    passed = two_domains.Pass(
-        of_source, of_target, label, label_loss, metrics, {**moved, **also}, keys[2]
+    source_outputs, source_state, classifier_state = stream(
+        'source', source, keys[0], keys[1]
     )
-    return passed, apart['encoder']
+    target_keys = [jax.random.fold_in(k, 1) for k in keys[:2]]
+    target_outputs, target_state, _ = stream('target', target, *target_keys)
+    label_loss = jnp.mean(losses.cross_entropy(source_outputs['logits'], label))
+    correct = jnp.argmax(source_outputs['logits'], -1) == label
+    metrics = {'label_loss': label_loss, 'source_accuracy': jnp.mean(correct)}
+    out = two_domains.ForwardPass(
+        source_outputs,
+        target_outputs,
+        label,
+        label_loss,
+        metrics,
+        {**source_state, **classifier_state},
+        keys[2],
+    )
+    return out, target_state['encoder']
 
 
 def classify(
     encoder: nn.Module, classifier: nn.Module, source: View, target: View
 ) -> Callable[[TrainState, Batch], PyTree]:
-    """The `predict` of two streams: 'source' by its own, the others by the target's."""
-    of_one = networks.classify(encoder, classifier)
+    """The `predict` of two streams: the source's for 'source', else the target's.
+
+    Args:
+      source: view of the source stream.
+      target: view of the target stream.
+    """
+    predict_one = networks.classify(encoder, classifier)
 
     def predict(state, batch):
-        answers = {}
+        outputs = {}
         for name, part in batch.items():
             view = source if name == 'source' else target
-            answers.update(of_one(view(state), {name: part}))
-        return answers
+            outputs.update(predict_one(view(state), {name: part}))
+        return outputs
 
     return predict
 
 
 def view(state: TrainState, params: PyTree, model_state: PyTree) -> TrainState:
-    """The state with another encoder: these parameters, these collections."""
+    """The state with these parameters and collections as its encoder."""
     return state.replace(
         params={**state.params, 'encoder': params},
         model_state={**state.model_state, 'encoder': model_state},
@@ -103,11 +122,11 @@ def view(state: TrainState, params: PyTree, model_state: PyTree) -> TrainState:
 
 
 def layers(paths: list[tuple[str, ...]]) -> dict[str, list[tuple[str, ...]]]:
-    """{'conv_1': [('conv_1', 'bias'), ('conv_1', 'kernel')]}: paths by their parent.
+    """Group paths by layer: {'conv_1': [('conv_1', 'bias'), ('conv_1', 'kernel')]}.
 
     Nested layers are named 'block.conv_1'.
     """
-    found: dict[str, list[tuple[str, ...]]] = {}
+    by_layer: dict[str, list[tuple[str, ...]]] = {}
     for path in sorted(paths):
-        found.setdefault('.'.join(path[:-1] or path), []).append(path)
-    return found
+        by_layer.setdefault('.'.join(path[:-1] or path), []).append(path)
+    return by_layer

@@ -23,21 +23,22 @@ def wdgrl(
     penalty: float = 10.0,
     critic_steps: int = 5,
 ) -> training.Method:
-    """WDGRL: the Wasserstein distance of the features, estimated by a critic, reduced.
+    """WDGRL: reduces the features' Wasserstein distance, which a critic estimates.
 
-    On each batch, `critic_steps` times
+    On each batch, first `critic_steps` times
       critic c:  max mean_source c(f(x)) - mean_target c(f(x))
-          - penalty * mean (||grad c|| - 1)^2
-    at source and target features and at random points between them (eq. 3 to 5), then
+          - penalty * mean (||grad c|| - 1)^2,
+    the penalty at source and target features and at random points between them
+    (eq. 3 to 5), then once
       encoder f, classifier y:  min mean_source CE(y(f(x)), label)
           + weight * (mean_source c(f(x)) - mean_target c(f(x)))  (eq. 6 and 7).
 
     Phase 'encode' trains nothing: it computes the features that the critic's steps
-    share. The others train 'critic', then 'encoder' and 'classifier'.
+    share. The other phases train 'critic', then 'encoder' and 'classifier'.
 
     Args:
-      critic: without dropout and batch statistics; it must be a function of each
-        example by itself.
+      critic: a network without dropout and batch statistics; it must be a function of
+        each example separately.
       weight: lambda of eq. 7, as a function of the step.
       penalty: gamma of eq. 5.
       critic_steps: n of algorithm 1.
@@ -51,33 +52,33 @@ def wdgrl(
         return networks.run(critic, state, 'critic', features)[0]
 
     def encode(state, batch, key):
-        passed = two_domains.forward(encoder, classifier, state, batch, key)
+        out = two_domains.forward(encoder, classifier, state, batch, key)
         features = {
-            'source': passed.source['features'],
-            'target': passed.target['features'],
+            'source': out.source['features'],
+            'target': out.target['features'],
         }
         return jnp.zeros(()), training.Aux({}, carry={'features': features})
 
     def critic_loss(state, batch, key):
         source, target = batch['features']['source'], batch['features']['target']
         n = min(source.shape[0], target.shape[0])
-        share = jax.random.uniform(key, (n * collective.devices(), 1))
-        share = collective.own_rows(share)
-        between = target[:n] + share * (source[:n] - target[:n])
+        mix = jax.random.uniform(key, (n * collective.devices(), 1))
+        mix = collective.own_rows(mix)
+        between = target[:n] + mix * (source[:n] - target[:n])
         distance = losses.wasserstein(score(state, source), score(state, target))
-        steepness = losses.gradient_penalty(
+        penalties = losses.gradient_penalty(
             lambda x: score(state, x), jnp.concatenate([source, target, between])
         )
-        loss = penalty * jnp.mean(steepness) - distance
+        loss = penalty * jnp.mean(penalties) - distance
         return loss, training.Aux({'distance': distance})
 
     def encoder_loss(state, batch, key):
-        passed = two_domains.forward(encoder, classifier, state, batch, key)
-        scores = score(state, passed.source['features'])
-        distance = losses.wasserstein(scores, score(state, passed.target['features']))
-        metrics = {**passed.metrics, 'distance': distance}
-        total = passed.label_loss + weight(state.step) * distance
-        return total, training.Aux(metrics, model_state=passed.model_state)
+        out = two_domains.forward(encoder, classifier, state, batch, key)
+        scores = score(state, out.source['features'])
+        distance = losses.wasserstein(scores, score(state, out.target['features']))
+        metrics = {**out.metrics, 'distance': distance}
+        total = out.label_loss + weight(state.step) * distance
+        return total, training.Aux(metrics, model_state=out.model_state)
 
     phases = [
         training.Phase('encode', encode, ()),

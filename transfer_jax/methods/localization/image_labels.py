@@ -21,21 +21,23 @@ def image_labels(
     loss: Loss,
     txs: Mapping[str, optax.GradientTransformation],
 ) -> training.Method:
-    """Maps of class scores, pooled over places, and a loss on the pooled scores alone.
+    """Class score maps, pooled over positions, with a loss on the pooled scores only.
 
-    min over encoder f, head g of mean_i loss(pool(g(f(x_i))), y_i); where things are is
-    then read from the maps g(f(x)). The pooling is the head's (models.ScoreMaps) and is
-    all that tells these apart: the average is class activation mapping (Zhou et al.,
-    CVPR 2016), the maximum Oquab et al. (CVPR 2015), log-sum-exp Pinheiro and Collobert
-    (CVPR 2015), k-max and k-min WELDON and WILDCAT (Durand et al., CVPR 2016 and 2017).
+    min over encoder f, head g of mean_i loss(pool(g(f(x_i))), y_i). The maps g(f(x))
+    then show where objects are. The pooling belongs to the head (models.ScoreMaps), and
+    only the pooling distinguishes the methods: the average is class activation mapping
+    (Zhou et al., CVPR 2016), the maximum Oquab et al. (CVPR 2015), log-sum-exp Pinheiro
+    and Collobert (CVPR 2015), k-max and k-min WELDON and WILDCAT (Durand et al., CVPR
+    2016 and 2017).
 
     Trains 'encoder' and 'head' on a batch with 'source' (image, label). `predict`
-    answers with 'logits' (n, c), 'maps' (n, h, w, c) and 'features'.
+    returns 'logits' (n, c), 'maps' (n, h, w, c) and 'features'.
 
     Args:
       loss: losses.cross_entropy for labels (n,), losses.multi_label_logistic for labels
         (n, c) of 0 and 1.
-      txs: of 'encoder' and 'head'; the papers let the head learn ten times as fast.
+      txs: optimisers for 'encoder' and 'head'. In the papers the head learns ten times
+        as fast.
     """
 
     def init(key, batch):
@@ -47,15 +49,15 @@ def image_labels(
     def on_labels(state, batch, key):
         keys = jax.random.split(key)
         images, domain = networks.join(batch, ['source'])
-        how = {'train': True, 'domain': domain}
-        features, _, moved = networks.run(
-            encoder, state, 'encoder', images, key=keys[0], **how
+        options = {'train': True, 'domain': domain}
+        features, _, encoder_state = networks.run(
+            encoder, state, 'encoder', images, key=keys[0], **options
         )
-        scores, _, also = networks.run(
-            head, state, 'head', features, key=keys[1], **how
+        scores, _, head_state = networks.run(
+            head, state, 'head', features, key=keys[1], **options
         )
         value = jnp.mean(loss(scores, batch['source']['label']))
-        return value, training.Aux({}, model_state={**moved, **also})
+        return value, training.Aux({}, model_state={**encoder_state, **head_state})
 
     phase = training.Phase('train', on_labels, ('encoder', 'head'))
     return training.Method(
@@ -66,17 +68,17 @@ def image_labels(
 def score_maps(
     encoder: nn.Module, head: nn.Module
 ) -> Callable[[TrainState, Batch], PyTree]:
-    """The `predict` of an encoder and a head with maps."""
+    """The `predict` of an encoder and a head that gives maps."""
 
     def predict(state, batch):
-        answers = {}
+        outputs = {}
         for name, part in batch.items():
             images, domain = networks.join({name: part}, [name])
             features, _, _ = networks.run(
                 encoder, state, 'encoder', images, domain=domain
             )
             logits, taps, _ = networks.run(head, state, 'head', features, domain=domain)
-            answers[name] = {'logits': logits, 'features': features, **taps}
-        return answers
+            outputs[name] = {'logits': logits, 'features': features, **taps}
+        return outputs
 
     return predict

@@ -1,4 +1,4 @@
-"""The second stage of ProNet: boxes proposed by a first network, looked at closely."""
+"""The second stage of ProNet: scores the boxes that a first network proposes."""
 
 from collections.abc import Callable, Mapping
 
@@ -25,20 +25,22 @@ def pronet(
     """Scores of the boxes of an image, pooled over the boxes (Sun et al., CVPR 2016).
 
     A proposal network, trained by methods.image_labels on whole images at a coarse
-    scale, gives maps whose peaks are boxes (ops.boxes_at_peaks); the boxes are cut out
-    and enlarged (ops.crop_and_zoom), and this network scores each of them. With labels
-    of images alone,
+    scale, gives maps whose peaks are boxes (ops.boxes_at_peaks). The boxes are cut out
+    and enlarged (ops.crop_and_zoom), and this network scores each of them. It uses
+    image labels only:
 
         min over f, g of mean_i loss(pool_b g(f(x_ib)), y_i),
 
-    x_ib the enlarged box b of image i: multiple instance learning over boxes. The
-    paper's cascade scores its boxes with one more network per stage, and its boxes have
-    several scales and shapes; here they are squares of one size, and there is one stage
-    after the proposals.
+    where x_ib is the enlarged box b of image i. This is multiple instance learning over
+    boxes.
+
+    Deviations: the paper's cascade has one more network per stage, and boxes of several
+    scales and shapes. Here boxes are squares of one size, and one stage follows the
+    proposals.
 
     Trains 'encoder' and 'head' on a batch with 'source' (image (n, b, h, w, c), label).
-    `predict` answers with 'logits' (n, c), 'boxes' (n, b, c), the scores of each box,
-    and 'maps' (n, b, h, w, c) where the head has some.
+    `predict` returns 'logits' (n, c), 'boxes' (n, b, c), the scores of each box, and,
+    if the head gives maps, 'maps' (n, b, h, w, c).
 
     Args:
       head: features of a box -> its scores (c,).
@@ -47,7 +49,9 @@ def pronet(
 
     def flat(images):
         if images.ndim != 5:
-            raise ValueError(f'images of boxes are (n, b, h, w, c), not {images.shape}')
+            raise ValueError(
+                f'images of boxes must be (n, b, h, w, c), not {images.shape}'
+            )
         return images.reshape(-1, *images.shape[2:])
 
     def per_image(scores, n):
@@ -62,18 +66,18 @@ def pronet(
     def on_labels(state, batch, key):
         keys = jax.random.split(key)
         images, label = batch['source']['image'], batch['source']['label']
-        features, _, moved = networks.run(
+        features, _, encoder_state = networks.run(
             encoder, state, 'encoder', flat(images), train=True, key=keys[0]
         )
-        scores, _, also = networks.run(
+        scores, _, head_state = networks.run(
             head, state, 'head', features, train=True, key=keys[1]
         )
         pooled = pool(per_image(scores, len(label))[:, :, None])
         value = jnp.mean(loss(pooled, label))
-        return value, training.Aux({}, model_state={**moved, **also})
+        return value, training.Aux({}, model_state={**encoder_state, **head_state})
 
     def predict(state, batch):
-        answers = {}
+        outputs = {}
         for name, part in batch.items():
             n = part['image'].shape[0]
             features, _, _ = networks.run(
@@ -81,9 +85,9 @@ def pronet(
             )
             scores, taps, _ = networks.run(head, state, 'head', features)
             boxes = per_image(scores, n)
-            answers[name] = {'logits': pool(boxes[:, :, None]), 'boxes': boxes}
-            answers[name] |= {tap: per_image(x, n) for tap, x in taps.items()}
-        return answers
+            outputs[name] = {'logits': pool(boxes[:, :, None]), 'boxes': boxes}
+            outputs[name] |= {tap: per_image(x, n) for tap, x in taps.items()}
+        return outputs
 
     phase = training.Phase('train', on_labels, ('encoder', 'head'))
     return training.Method(init, training.make_step([phase], txs), predict)

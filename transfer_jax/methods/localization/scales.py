@@ -1,4 +1,4 @@
-"""One network asked at several sizes of the image, and its answers combined."""
+"""Run a network at several image sizes and combine its outputs."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,45 +16,45 @@ def at_scales(
     *,
     combine: Combine = lambda stacked: jnp.mean(stacked, 0),
 ) -> Callable[[PyTree], PyTree]:
-    """A `predict` whose 'logits' and 'maps' combine those at several image sizes.
+    """A `predict` that combines 'logits' and 'maps' of several image sizes.
 
-    Images are resized, bilinear with anti-aliasing, inside the compiled program; maps
-    are brought to the size of the largest. A fully convolutional network sees objects
-    of other sizes in this way (Oquab et al. 2015, section 5; Durand et al. 2016, whose
-    scales are averaged).
+    Images are resized inside the compiled program, bilinearly with anti-aliasing. Maps
+    are resized to the largest of them. A fully convolutional network thus sees objects
+    at other sizes (Oquab et al. 2015, section 5; Durand et al. 2016 average the
+    scales).
 
     Args:
       predict: {'image': (n, h, w, c)} -> {'logits': (n, k), 'maps': (n, a, b, k)}.
       sizes: (height, width) of each scale.
-      combine: scores and maps of all scales (s, ...) to one; the mean, or the maximum
-        (jnp.max over axis 0).
+      combine: combines scores or maps of all scales, (s, ...) -> (...); the mean, or
+        for example the maximum (jnp.max over axis 0).
 
     Raises:
-      ValueError: no sizes.
+      ValueError: `sizes` is empty.
     """
     if not sizes:
         raise ValueError('sizes: at least one (height, width) is needed')
 
-    def answer(batch):
-        found = []
+    def predict_scales(batch):
+        scales = []
         for height, width in sizes:
             image = batch['image']
             if image.shape[1:3] != (height, width):
                 shape = (image.shape[0], height, width, image.shape[3])
                 image = jax.image.resize(image, shape, 'bilinear')
-            found.append(predict({**batch, 'image': image}))
-        rows, columns = (max(f['maps'].shape[i] for f in found) for i in (1, 2))
+            scales.append(predict({**batch, 'image': image}))
+        rows, columns = (max(s['maps'].shape[i] for s in scales) for i in (1, 2))
         maps = [
             jax.image.resize(
-                f['maps'],
-                (f['maps'].shape[0], rows, columns, f['maps'].shape[3]),
+                s['maps'],
+                (s['maps'].shape[0], rows, columns, s['maps'].shape[3]),
                 'bilinear',
             )
-            for f in found
+            for s in scales
         ]
         return {
-            'logits': combine(jnp.stack([f['logits'] for f in found])),
+            'logits': combine(jnp.stack([s['logits'] for s in scales])),
             'maps': combine(jnp.stack(maps)),
         }
 
-    return answer
+    return predict_scales

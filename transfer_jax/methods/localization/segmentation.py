@@ -13,13 +13,13 @@ from transfer_jax.training import networks
 def segmentation(
     segmenter: nn.Module, *, txs: Mapping[str, optax.GradientTransformation]
 ) -> training.Method:
-    """The mean cross-entropy of the pixels whose label is not void (255).
+    """The mean cross-entropy over the pixels whose label is not void (255).
 
-    Each image counts the same, however many of its pixels are void; the paper sums over
-    the pixels of one image a step.
+    Each image has the same weight, whatever its number of void pixels. The paper sums
+    over the pixels of one image per step.
 
     Trains 'segmenter' (models.FCN) on a batch with 'source' (image (n, h, w, 3), label
-    (n, h, w)). `predict` answers with 'logits' (n, h, w, c).
+    (n, h, w)). `predict` returns 'logits' (n, h, w, c).
     """
 
     def init(key, batch):
@@ -32,21 +32,21 @@ def segmentation(
 
     def on_pixels(state, batch, key):
         images, domain = networks.join(batch, ['source'])
-        logits, _, moved = networks.run(
+        logits, _, new_state = networks.run(
             segmenter, state, 'segmenter', images, train=True, key=key, domain=domain
         )
         value = jnp.mean(losses.pixel_cross_entropy(logits, batch['source']['label']))
-        return value, training.Aux({}, model_state=moved)
+        return value, training.Aux({}, model_state=new_state)
 
     def predict(state, batch):
-        answers = {}
+        outputs = {}
         for name, part in batch.items():
             images, domain = networks.join({name: part}, [name])
             logits, _, _ = networks.run(
                 segmenter, state, 'segmenter', images, domain=domain
             )
-            answers[name] = {'logits': logits}
-        return answers
+            outputs[name] = {'logits': logits}
+        return outputs
 
     phase = training.Phase('train', on_pixels, ('segmenter',))
     return training.Method(init, training.make_step([phase], txs), predict)

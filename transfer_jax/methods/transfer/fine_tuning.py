@@ -1,7 +1,7 @@
 """Fine-tuning: training that starts from the parameters of another training.
 
-What is frozen, which layer learns how fast and when it joins is the business of the
-optimiser: optim.grouped, layerwise and unfreezing.
+The optimiser decides which layers are frozen, how fast each learns and when it starts
+to: see optim.grouped, optim.layerwise and optim.unfreezing.
 """
 
 import re
@@ -17,7 +17,7 @@ from transfer_jax.methods.transfer import supervised
 from transfer_jax.training import TrainState, networks, optim
 from transfer_jax.types import PyTree
 
-Start = Callable[[TrainState, TrainState | None], TrainState]  # running.Stage.start
+Start = Callable[[TrainState, TrainState | None], TrainState]  # see runs: Stage.start
 
 
 def fine_tuning(
@@ -28,24 +28,27 @@ def fine_tuning(
     alpha: optim.Schedule | None = None,
     beta: optim.Schedule | None = None,
 ) -> training.Method:
-    """Supervised training with an optional pull towards the start: L2-SP.
+    """Supervised training, optionally with an L2-SP penalty.
 
     min over encoder f (parameters w, start w0), classifier y (parameters w') of
     mean_source CE(y(f(x)), label) + alpha / 2 ||w - w0||^2 + beta / 2 ||w'||^2
-    (Li, Grandvalet & Davoine, ICML 2018, eq. 2). It takes the place of the optimisers'
-    weight decay. w0 are the encoder's first parameters: those of `init`, or those that
-    `start_from` put there; they are kept in state.extra['start'].
+    (Li, Grandvalet & Davoine, ICML 2018, eq. 2). The penalty replaces the optimisers'
+    weight decay. w0 are the encoder's first parameters, set by `init` or `start_from`
+    and stored in state.extra['start'].
 
-    Trains 'encoder' and 'classifier' on a batch with 'source', as methods.supervised
-    does, and equals it where alpha and beta are 0 or None.
+    Trains 'encoder' and 'classifier' on a batch with 'source'. Where alpha and beta are
+    0 or None, it equals methods.supervised.
 
     Args:
-      alpha: of the encoder, as a function of the step; None: no pull, and no copy of
-        the start in the state.
-      beta: of the classifier; None is 0.
+      alpha: weight of the encoder's penalty, as a function of the step. None: no
+        penalty, and no copy of the start in the state.
+      beta: weight of the classifier's penalty; None is 0.
+
+    Raises:
+      ValueError: beta without alpha.
     """
-    pulled = alpha is not None
-    if beta is not None and not pulled:
+    penalised = alpha is not None
+    if beta is not None and not penalised:
         raise ValueError('beta is a part of L2-SP: give alpha too')
 
     def init(key, batch):
@@ -54,23 +57,23 @@ def fine_tuning(
             key, encoder, {'classifier': classifier}, first
         )
         state = training.state.create(params, model_state, txs)
-        return _with_start(state) if pulled else state
+        return _with_start(state) if penalised else state
 
     def loss(state, batch, key):
-        value, metrics, moved = supervised.label_loss(
+        value, metrics, new_state = supervised.label_loss(
             encoder, classifier, state, batch, key
         )
-        if pulled:
-            pull = losses.l2_sp(
+        if penalised:
+            penalty = losses.l2_sp(
                 state.params['encoder'],
                 state.extra['start'],
                 state.params['classifier'],
                 alpha=alpha(state.step),
                 beta=0.0 if beta is None else beta(state.step),
             )
-            metrics = {**metrics, 'label_loss': value, 'l2_sp': pull}
-            value = value + pull
-        return value, training.Aux(metrics, model_state=moved)
+            metrics = {**metrics, 'label_loss': value, 'l2_sp': penalty}
+            value = value + penalty
+        return value, training.Aux(metrics, model_state=new_state)
 
     phase = training.Phase('train', loss, ('encoder', 'classifier'))
     return training.Method(
@@ -87,48 +90,48 @@ def start_from(
     keep: Sequence[str] = (),
     drop: Sequence[str] = (),
 ) -> Start:
-    """The start of a stage from pretrained networks: {network: parameters}.
+    """Start a stage from pretrained networks, {network: parameters}.
 
-    Networks that `params` does not name keep their fresh values (a new head). Of those
-    it names, every leaf must find its place. The optimisers start afresh.
+    Networks that are not in `params`, such as a new head, have their initial values. In
+    the others, every pretrained leaf must match a leaf. The optimisers start anew.
 
     Args:
-      model_state: {network: {'batch_stats': ...}}; left out, all of it is fresh.
-      keep: regexes of 'network/layer/name' that keep their fresh value.
-      drop: regexes of pretrained leaves that have no place here, such as the layers
-        above the one where the network was cut.
+      params: {network: pretrained parameters}.
+      model_state: {network: {'batch_stats': ...}}; None uses initial values.
+      keep: regexes of 'network/layer/name' that keep their initial value.
+      drop: regexes of pretrained leaves to ignore, such as the layers above the one
+        where the network was cut.
 
     Raises:
-      ValueError: when it is called, naming the network or the leaf that does not fit,
+      ValueError: when the start is called; names the network or leaf that does not fit,
         or the pattern that matches nothing.
     """
 
     def start(fresh, previous=None):
         del previous
-        both = {
-            'params': _merge(fresh.params, params, keep, drop),
-            'model_state': _merge(fresh.model_state, model_state or {}, keep, drop),
-        }
-        used = [*tree.paths(fresh.params), *tree.paths(fresh.model_state)]
+        started = fresh.replace(
+            params=_merge(fresh.params, params, keep, drop),
+            model_state=_merge(fresh.model_state, model_state or {}, keep, drop),
+        )
+        own_leaves = [*tree.paths(fresh.params), *tree.paths(fresh.model_state)]
         loaded = [*tree.paths(params), *tree.paths(model_state or {})]
-        for patterns, names in ((keep, used), (drop, loaded)):
+        for patterns, names in ((keep, own_leaves), (drop, loaded)):
             for pattern in patterns:
                 if not any(re.fullmatch(pattern, name) for name in names):
                     raise ValueError(f'pattern {pattern!r} matches no leaf')
-        started = fresh.replace(**both)
-        return _with_start(started) if _keeps_start(fresh) else started
+        return _with_start(started) if _has_start(fresh) else started
 
     return start
 
 
 def start_from_previous(fresh: TrainState, previous: TrainState) -> TrainState:
-    """The start of a stage with the networks that the one before has, checked.
+    """Start a stage with the networks of the previous state, checking every leaf.
 
-    Networks that it does not have, such as a new head on a pretrained encoder, keep
-    their fresh values; the optimisers start afresh. See running.Experiment.before.
+    Networks that the previous state lacks, such as a new head on a pretrained encoder,
+    have their initial values. The optimisers start anew. See runs: Experiment.before.
 
     Raises:
-      ValueError: a leaf does not fit, naming it.
+      ValueError: names a leaf that does not fit.
     """
     shared = [name for name in previous.params if name in fresh.params]
     return start_from(
@@ -137,8 +140,8 @@ def start_from_previous(fresh: TrainState, previous: TrainState) -> TrainState:
     )(fresh)
 
 
-def go_on(fresh: TrainState, previous: TrainState) -> TrainState:
-    """The start of a stage with the networks of the one before and new optimisers.
+def continue_from_previous(fresh: TrainState, previous: TrainState) -> TrainState:
+    """Start a stage with all networks of the previous stage and new optimisers.
 
     For gradual unfreezing, whose stages freeze different layers: see optim.unfreezing.
     """
@@ -150,14 +153,17 @@ def go_on(fresh: TrainState, previous: TrainState) -> TrainState:
 
 
 def choose_layers(layers: Sequence[str], copy: str) -> tuple[str, ...]:
-    """The layers that 'first:K' or 'last:K' names, of all in their order.
+    """The layers selected by 'first:K' or 'last:K'.
+
+    Args:
+      layers: all layers, in order.
 
     Raises:
-      ValueError: another word, or more layers than there are.
+      ValueError: `copy` has another form, or K exceeds the number of layers.
     """
     side, _, number = copy.partition(':')
     if side not in ('first', 'last') or not number.isdigit():
-        raise ValueError(f'copy {copy!r} is not first:K or last:K')
+        raise ValueError(f'copy {copy!r} must be first:K or last:K')
     count = int(number)
     if count > len(layers):
         raise ValueError(f'copy {copy!r}: there are only {len(layers)} layers')
@@ -165,46 +171,46 @@ def choose_layers(layers: Sequence[str], copy: str) -> tuple[str, ...]:
 
 
 def copy_layers(fresh: PyTree, trained: PyTree, layers: Sequence[str]) -> PyTree:
-    """`fresh` with the named layers of `trained`: {layer: {...}} of one architecture.
+    """`fresh` with the named layers of `trained`.
 
-    For parameters as for batch statistics.
+    Both are {layer: {...}} of one architecture: parameters or batch statistics.
 
     Raises:
-      ValueError: neither tree has the layer, or a leaf does not fit.
+      ValueError: one of the trees lacks the layer, or a leaf does not fit.
     """
-    taken = {}
+    copied = {}
     for layer in layers:
         if layer not in fresh or layer not in trained:
             raise ValueError(
-                f'no layer {layer!r} in both; there are: {sorted(set(fresh))} and '
-                f'{sorted(set(trained))}'
+                f'no layer {layer!r} in both networks; they have '
+                f'{sorted(set(fresh))} and {sorted(set(trained))}'
             )
-        taken[layer] = _merge({layer: fresh[layer]}, {layer: trained[layer]})[layer]
-    return {**fresh, **taken}
+        copied[layer] = _merge({layer: fresh[layer]}, {layer: trained[layer]})[layer]
+    return {**fresh, **copied}
 
 
 def _merge(fresh, loaded, keep=(), drop=()):
-    """{network: tree} with the loaded leaves; other networks and `keep` stay."""
+    """`fresh`, {network: tree}, with the loaded leaves except those `keep` matches."""
 
-    def found(name, patterns):
+    def matches(name, patterns):
         return any(re.fullmatch(pattern, name) for pattern in patterns)
 
     for network in loaded:
         if network not in fresh:
-            raise ValueError(f'no network {network!r}; there are: {sorted(fresh)}')
-    ours = {name: fresh[name] for name in loaded}
+            raise ValueError(f'no network {network!r}; choose from: {sorted(fresh)}')
+    old = {name: fresh[name] for name in loaded}
     pairs = zip(tree.paths(loaded), jax.tree.leaves(loaded), strict=True)
-    kept = {n for n in tree.paths(ours) if found(n, keep)}
+    unchanged = {name for name in tree.paths(old) if matches(name, keep)}
     leaves = {
         name: jnp.asarray(leaf)
         for name, leaf in pairs
-        if name not in kept and not found(name, drop)
+        if name not in unchanged and not matches(name, drop)
     }
-    merged = tree.merge(ours, leaves, [re.escape(name) for name in sorted(kept)])
+    merged = tree.merge(old, leaves, [re.escape(name) for name in sorted(unchanged)])
     return {**fresh, **merged}
 
 
-def _keeps_start(state):
+def _has_start(state):
     return isinstance(state.extra, Mapping) and 'start' in state.extra
 
 

@@ -22,12 +22,12 @@ def supervised(
 
     min over encoder f, classifier y of mean_source CE(y(f(x)), label).
 
-    Trains 'encoder' and 'classifier' on a batch with 'source' (image, label). If the
-    batch has a 'target' (image), it passes through the encoder too and no loss is put
-    on it: it takes part in joint batch statistics, as it does in the methods compared
-    with this one. To train on the target, name that domain as the source; labels of a
-    few target images come as 'target_labelled' (image, label), beside the source or
-    alone, and count as the source's do.
+    Trains 'encoder' and 'classifier' on a batch with 'source' (image, label). A
+    'target' (image) in the batch passes through the encoder too, but has no loss: it
+    takes part in joint batch statistics, as in the methods that are compared with this
+    one. To train on the target, use it as the source. A few labelled target images can
+    be given as 'target_labelled' (image, label), with the source or alone. Their labels
+    count like the source's.
     """
 
     def init(key, batch):
@@ -38,8 +38,8 @@ def supervised(
         return training.state.create(params, model_state, txs)
 
     def loss(state, batch, key):
-        value, metrics, moved = label_loss(encoder, classifier, state, batch, key)
-        return value, training.Aux(metrics, model_state=moved)
+        value, metrics, new_state = label_loss(encoder, classifier, state, batch, key)
+        return value, training.Aux(metrics, model_state=new_state)
 
     phase = training.Phase('train', loss, ('encoder', 'classifier'))
     return training.Method(
@@ -57,17 +57,17 @@ def labelled(batch: Batch) -> list[str]:
 def label_loss(
     encoder: nn.Module, classifier: nn.Module, state: TrainState, batch: Batch, key: Key
 ) -> tuple[Array, Metrics, PyTree]:
-    """(mean cross-entropy of the labels (), metrics, networks' state moved)."""
-    keys = jax.random.split(key, 3)  # as DANN: the same dropout on the same batch
-    known = labelled(batch)
-    others = [name for name in ('target',) if name in batch]
-    images, domain = networks.join(batch, [*known, *others])
-    label = jnp.concatenate([batch[name]['label'] for name in known])
+    """(mean cross-entropy of the labels (), metrics, the networks' new collections)."""
+    keys = jax.random.split(key, 3)  # as in DANN: the same dropout on the same batch
+    with_labels = labelled(batch)
+    unlabelled = [name for name in ('target',) if name in batch]
+    images, domain = networks.join(batch, [*with_labels, *unlabelled])
+    label = jnp.concatenate([batch[name]['label'] for name in with_labels])
     n = label.shape[0]
-    features, _, moved = networks.run(
+    features, _, encoder_state = networks.run(
         encoder, state, 'encoder', images, train=True, key=keys[0], domain=domain
     )
-    logits, _, also = networks.run(
+    logits, _, classifier_state = networks.run(
         classifier,
         state,
         'classifier',
@@ -77,5 +77,6 @@ def label_loss(
         domain=domain[:n],
     )
     value = jnp.mean(losses.cross_entropy(logits, label))
-    metrics = {f'{known[0]}_accuracy': jnp.mean(jnp.argmax(logits, -1) == label)}
-    return value, metrics, {**moved, **also}
+    accuracy = jnp.mean(jnp.argmax(logits, -1) == label)
+    metrics = {f'{with_labels[0]}_accuracy': accuracy}
+    return value, metrics, {**encoder_state, **classifier_state}

@@ -1,4 +1,4 @@
-"""Pretrained weights: read a file, name its arrays as here, fit them to a network."""
+"""Pretrained weights: read a file, rename its arrays, fill a network with them."""
 
 from transfer_jax.models.weights.convert import (
     as_convolutions,

@@ -1,4 +1,4 @@
-"""From named arrays of a file to the variables of a network, or one clear error."""
+"""Converts named arrays of a file to the variables of a network."""
 
 import contextlib
 import fnmatch
@@ -12,41 +12,41 @@ from transfer_jax.models.weights import mappings, tables
 from transfer_jax.types import PyTree
 
 SHOWN = 4  # names in a message
-OWN = ('params', 'batch_stats')  # collections, the beginning of our names
+COLLECTIONS = ('params', 'batch_stats')  # our names begin with one of them
 
 
 def rename(
     named: Mapping[str, np.ndarray], mapping: mappings.Mapping
 ) -> dict[str, np.ndarray]:
-    """{'params/layer/.../kernel': array}: our names, layouts and float32.
+    """{'params/layer/.../kernel': array} with our names and layouts, in float32.
 
-    Arrays that have our names already keep them.
+    Arrays that already have our names keep them.
 
     Raises:
-      ValueError: names that the mapping does not know, or layers of it without an
-        array: these are weights of another architecture.
+      ValueError: the mapping does not know a name, or a layer of it has no array: the
+        weights are of another architecture.
     """
-    if all(name.split('/')[0] in OWN for name in named):
-        found = {name: np.asarray(array, np.float32) for name, array in named.items()}
-        layers = mapping.own_layers
-        strange = [name for name in found if _layer(name) not in layers]
-        missing = [one for one in layers if one not in map(_layer, found)]
+    if all(name.split('/')[0] in COLLECTIONS for name in named):
+        renamed = {name: np.asarray(array, np.float32) for name, array in named.items()}
+        layers = mapping.our_layers
+        unknown = [name for name in renamed if _layer(name) not in layers]
+        missing = [layer for layer in layers if layer not in map(_layer, renamed)]
     else:
-        placed = {name: mapping.place(name, array) for name, array in named.items()}
-        strange = [name for name, place in placed.items() if place is None]
-        found = dict(place for place in placed.values() if place and place[0])
-        units = {path.split('/', 1)[1].rpartition('/')[0] for path in found}
-        missing = [one for one, path in mapping.layers.items() if path not in units]
-    if strange or missing:
+        entries = {name: mapping.translate(name, x) for name, x in named.items()}
+        unknown = [name for name, entry in entries.items() if entry is None]
+        renamed = dict(entry for entry in entries.values() if entry and entry[0])
+        units = {path.split('/', 1)[1].rpartition('/')[0] for path in renamed}
+        missing = [name for name, path in mapping.layers.items() if path not in units]
+    if unknown or missing:
         raise ValueError(
             f'these are not the weights of {mapping.name}: '
-            + _say(('no place for', strange), ('nothing for', missing))
+            + _message(('no place for', unknown), ('nothing for', missing))
         )
-    return found
+    return renamed
 
 
 def fitting(named: Mapping[str, np.ndarray]) -> list[str]:
-    """The architectures whose names these are."""
+    """Names of the architectures whose arrays have these names."""
     names = []
     for name, mapping in tables.MAPPINGS.items():
         with contextlib.suppress(ValueError):
@@ -63,50 +63,50 @@ def convert(
 ) -> tuple[PyTree, PyTree]:
     """Parameters and other collections of a network, filled from a file.
 
-    Statistics, and whatever else a norm keeps for each domain, go to every domain.
-    Layers of the file that the network does not have (outside start_after and end_at, or the
-    logits of one without classes) are left out.
+    Arrays of a norm, such as its statistics, are copied to every domain. Layers of the
+    file that the network does not have are left out: those outside start_after and
+    end_at, and the logits if the network has no classes.
 
     Args:
       named: arrays of a file, of the whole network.
-      variables: what the network's init gives; shapes (jax.eval_shape) will do if
+      variables: the result of the network's init; shapes (jax.eval_shape) are enough if
         nothing is skipped.
       mapping: one of MAPPINGS.
-      skip: layers that keep their value, such as new 'logits'. Patterns as of a shell.
+      skip: layers that keep their initial value, such as new 'logits'; shell patterns.
 
     Raises:
-      ValueError: arrays of another architecture, missing ones, misshapen ones.
+      ValueError: arrays of another architecture, missing arrays, or wrong shapes.
     """
-    found = rename(named, mapping)
+    renamed = rename(named, mapping)
     leaves = flax.traverse_util.flatten_dict(variables, sep='/')
     layers = list(dict.fromkeys(_layer(name) for name in leaves))
     for pattern in skip:
         if not fnmatch.filter(layers, pattern):
-            raise ValueError(f'skip: no layer {pattern!r}; there is {layers}')
-    kept = {layer for p in skip for layer in fnmatch.filter(layers, p)}
+            raise ValueError(f'skip: no layer {pattern!r}; choose from {layers}')
+    skipped = {layer for p in skip for layer in fnmatch.filter(layers, p)}
 
-    ours = [name for name in leaves if _layer(name) not in kept]
-    missing = [name for name in ours if name not in found]
-    strange = [
+    wanted = [name for name in leaves if _layer(name) not in skipped]
+    missing = [name for name in wanted if name not in renamed]
+    unknown = [
         name
-        for name in found
-        if _layer(name) in layers and _layer(name) not in kept and name not in leaves
+        for name in renamed
+        if _layer(name) in layers and _layer(name) not in skipped and name not in leaves
     ]
-    if missing or strange:
+    if missing or unknown:
         raise ValueError(
             f'the weights of {mapping.name} do not fit the network: '
-            + _say(('no place for', strange), ('nothing for', missing))
+            + _message(('no place for', unknown), ('nothing for', missing))
         )
-    filled = {name: _fit(name, found[name], leaves[name].shape) for name in ours}
+    filled = {name: _fit(name, renamed[name], leaves[name].shape) for name in wanted}
     result = flax.traverse_util.unflatten_dict({**leaves, **filled}, sep='/')
     return result.pop('params'), result
 
 
 def as_convolutions(params: PyTree, side: int) -> PyTree:
-    """fc6, fc7 and logits of AlexNet or VGG as kernels of convolutions.
+    """Reshape fc6, fc7 and logits of AlexNet or VGG to kernels of convolutions.
 
-    fc6 (side side c, k) -> (side, side, c, k), the others (d, k) -> (1, 1, d, k); the
-    same numbers in the same order, and the parameters of `convolutional=True`.
+    fc6 (side side c, k) -> (side, side, c, k), the others (d, k) -> (1, 1, d, k), with
+    the same numbers in the same order. The result fits `convolutional=True`.
     """
     changed = dict(params)
     for layer in ('fc6', 'fc7', 'logits'):
@@ -121,8 +121,9 @@ def as_convolutions(params: PyTree, side: int) -> PyTree:
 def _fit(name: str, array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """The array as a leaf of this shape.
 
-    It is repeated for every domain where the leaf has a row for each; and a dense
-    layer's kernel serves a convolution over the whole map, and the reverse.
+    If the leaf has a row per domain, the array is repeated for every domain. The kernel
+    of a dense layer is reshaped to that of a convolution over the whole map, and the
+    other way round.
     """
     shape = tuple(shape)
     if array.ndim == 1 and shape[1:] == array.shape:
@@ -138,11 +139,11 @@ def _layer(name: str) -> str:
     return name.split('/')[1]
 
 
-def _say(*parts: tuple[str, Sequence[str]]) -> str:
+def _message(*parts: tuple[str, Sequence[str]]) -> str:
     """'no place for a, b and 7 more; nothing for c'."""
-    said = []
+    clauses = []
     for what, names in parts:
         if names:
             more = f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''
-            said.append(f'{what} {", ".join(names[:SHOWN])}{more}')
-    return '; '.join(said)
+            clauses.append(f'{what} {", ".join(names[:SHOWN])}{more}')
+    return '; '.join(clauses)

@@ -1,4 +1,4 @@
-"""Files of named arrays: .safetensors, .npz, and PyTorch's where PyTorch is there."""
+"""Files of named arrays: .safetensors, .npz and, if PyTorch is installed, its files."""
 
 import importlib.util
 import os
@@ -13,20 +13,20 @@ import safetensors.numpy
 
 TORCH = ('.pth', '.pt', '.th')
 SUFFIXES = ('.safetensors', '.npz', *TORCH)
-WRAPPERS = ('state_dict', 'model')  # keys under which trainers put a net's tensors
+WRAPPERS = ('state_dict', 'model')  # keys that hold the tensors in some checkpoints
 
 
 def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """{name: array} of a file, in the types of the file; nothing in it is executed.
+    """{name: array} of a file, with the file's types. No code of the file is executed.
 
     Raises:
-      ValueError: no such file, of another kind or damaged, or PyTorch is needed.
+      ValueError: the file is missing, damaged or of another kind, or needs PyTorch.
     """
     path = pathlib.Path(path)
     if path.suffix not in SUFFIXES:
         raise ValueError(f'{path}: weights are read from {", ".join(SUFFIXES)}')
     if not path.is_file():
-        raise ValueError(f'{path}: there is no such file')
+        raise ValueError(f'{path}: no such file')
     try:
         if path.suffix == '.safetensors':
             return safetensors.numpy.load_file(path)
@@ -47,7 +47,7 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 def write(path: str | os.PathLike, named: Mapping[str, np.ndarray]) -> None:
-    """Writes a .safetensors file."""
+    """Write a .safetensors file."""
     arrays = {name: np.ascontiguousarray(array) for name, array in named.items()}
     safetensors.numpy.save_file(arrays, path)
 
@@ -55,18 +55,18 @@ def write(path: str | os.PathLike, named: Mapping[str, np.ndarray]) -> None:
 def _read_torch(path):
     if importlib.util.find_spec('torch') is None:
         raise ValueError(
-            f'{path}: reading it needs PyTorch (pip install torch); or convert it '
-            'where PyTorch is: safetensors.torch.save_file(state_dict, PATH)'
+            f'{path}: reading it needs PyTorch (pip install torch); or convert it on a '
+            'machine with PyTorch: safetensors.torch.save_file(state_dict, PATH)'
         )
     import torch
 
-    found = torch.load(path, map_location='cpu', weights_only=True)
+    content = torch.load(path, map_location='cpu', weights_only=True)
     for key in WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
-            found = found[key]
-    if not isinstance(found, Mapping):
-        raise ValueError(f'{path}: holds a {type(found).__name__}, not named tensors')
-    tensors = {k: v for k, v in found.items() if isinstance(v, torch.Tensor)}
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping):
+        raise ValueError(f'{path}: holds a {type(content).__name__}, not named tensors')
+    tensors = {k: v for k, v in content.items() if isinstance(v, torch.Tensor)}
     return {
         name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
         for name, tensor in tensors.items()

@@ -1,4 +1,4 @@
-"""Whose name is whose: a file's layers, names of arrays and layouts, and ours."""
+"""Translation of a file's layer names, array names and layouts to ours."""
 
 from collections.abc import Callable
 from collections.abc import Mapping as Table
@@ -11,12 +11,13 @@ class Style(NamedTuple):
     """How a library names and lays out the arrays of one layer.
 
     Attributes:
-      separator: between the layer and the array in a name.
-      prefix: that some files have before every name.
-      kernels: {array of a convolution or dense layer: our path, {} being the layer}.
+      separator: separates layer and array in a name.
+      prefix: precedes every name in some files.
+      kernels: {array of a convolution or dense layer: our path}, where {} in the path
+        is the layer.
       norms: the same for a norm.
-      ignored: arrays that say nothing about the function.
-      layout: f(name of the array, array) in our layout, HWIO or IO.
+      ignored: arrays that do not affect the function.
+      layout: (name of the array, array) -> array in our layout, HWIO or IO.
     """
 
     separator: str
@@ -31,12 +32,12 @@ class Mapping(NamedTuple):
     """The names of one architecture in one library's files.
 
     Attributes:
-      name: of the architecture.
-      style: of the library.
+      name: name of the architecture.
+      style: style of the library.
       layers: {their layer: our path}; the path of a norm ends in 'norm'.
-      maps: {our dense layer: (h, w)} of those that read a whole map. PyTorch flattens
-        it as (c, h, w), we as (h, w, c).
-      ignored: beginnings of names of layers that we leave out.
+      maps: {our dense layer: (h, w)} of the layers that read a whole map. PyTorch
+        flattens a map as (c, h, w), we as (h, w, c).
+      ignored: beginnings of the names of layers that we leave out.
     """
 
     name: str
@@ -45,8 +46,8 @@ class Mapping(NamedTuple):
     maps: Table[str, tuple[int, int]] = {}
     ignored: tuple[str, ...] = ()
 
-    def place(self, name: str, array: np.ndarray) -> tuple[str, np.ndarray] | None:
-        """Our name of an array, and the array as ours; None if it is none of these.
+    def translate(self, name: str, array: np.ndarray) -> tuple[str, np.ndarray] | None:
+        """(our name, the array in our layout), or None if the name is unknown.
 
         The name is '' for arrays to ignore.
         """
@@ -72,8 +73,8 @@ class Mapping(NamedTuple):
         return leaves[leaf].format(ours), np.asarray(array, np.float32)
 
     @property
-    def own_layers(self) -> list[str]:
-        """Our layers in order, each once."""
+    def our_layers(self) -> list[str]:
+        """Names of our layers, in order and without repetition."""
         return list(dict.fromkeys(map(_head, self.layers.values())))
 
 

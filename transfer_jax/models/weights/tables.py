@@ -1,6 +1,6 @@
-"""The layers of each architecture in files that exist: torchvision, timm, Keras.
+"""Layer names of each architecture in published files of torchvision, timm and Keras.
 
-A new file is one more table here.
+A new kind of file needs one more table here.
 """
 
 from transfer_jax.models import alexnet, googlenet, mobilenet, resnet, squeezenet, vgg
@@ -9,11 +9,11 @@ from transfer_jax.models.weights.mappings import KERAS, PYTORCH, Mapping
 
 def _squeezenet() -> Mapping:
     """torchvision's squeezenet1_1."""
-    places = dict(zip((3, 4, 6, 7, 9, 10, 11, 12), squeezenet.FIRES, strict=True))
+    indices = (3, 4, 6, 7, 9, 10, 11, 12)
     layers = {'features.0': 'conv1/conv', 'classifier.1': 'logits/conv'}
-    for place, (number, _, _) in places.items():
+    for index, (number, _, _) in zip(indices, squeezenet.FIRES, strict=True):
         for part in ('squeeze', 'expand1x1', 'expand3x3'):
-            layers[f'features.{place}.{part}'] = f'fire{number}/{part}/conv'
+            layers[f'features.{index}.{part}'] = f'fire{number}/{part}/conv'
     return Mapping('squeezenet', PYTORCH, layers)
 
 
@@ -48,7 +48,7 @@ def _mobilenet_v2() -> Mapping:
 
 
 def _mobilenet_v2_timm() -> Mapping:
-    """timm's mobilenetv2_100, which is built as an EfficientNet."""
+    """timm's mobilenetv2_100, which has the layer names of an EfficientNet."""
     layers = {
         'classifier': 'logits',
         **_pair('conv_stem', 'bn1', 'conv1'),
@@ -70,10 +70,12 @@ def _mobilenet_v2_timm() -> Mapping:
 
 
 def _vgg_timm(depth: int) -> Mapping:
-    """timm's vgg16 and vgg19: dense layers as convolutions. Its ResNets are
-    torchvision's."""
-    named = {'fc6': 'pre_logits.fc1', 'fc7': 'pre_logits.fc2', 'logits': 'head.fc'}
-    layers = {named.get(v, k): v for k, v in _vgg(depth).layers.items()}
+    """timm's vgg16 and vgg19, whose dense layers are convolutions.
+
+    timm's ResNets have the names of torchvision's.
+    """
+    dense = {'fc6': 'pre_logits.fc1', 'fc7': 'pre_logits.fc2', 'logits': 'head.fc'}
+    layers = {dense.get(v, k): v for k, v in _vgg(depth).layers.items()}
     return Mapping(f'vgg{depth}_timm', PYTORCH, layers)
 
 
@@ -119,7 +121,9 @@ def _googlenet() -> Mapping:
     units = {f'conv{i}': f'conv{i}' for i in (1, 2, 3)}
     for block in googlenet.INCEPTIONS:
         name = f'inception{block}'
-        units |= {f'{name}.{one}': f'{name}/{other}' for one, other in parts.items()}
+        units |= {
+            f'{name}.{theirs}': f'{name}/{ours}' for theirs, ours in parts.items()
+        }
     layers = {'fc': 'logits'}
     for theirs, ours in units.items():
         layers |= _pair(f'{theirs}.conv', f'{theirs}.bn', ours)
@@ -128,31 +132,31 @@ def _googlenet() -> Mapping:
 
 def _alexnet() -> Mapping:
     """torchvision's alexnet."""
-    places = zip((0, 3, 6, 8, 10), alexnet.CONVOLUTIONS, strict=True)
-    layers = {f'features.{i}': f'conv{number}/conv' for i, (number, *_) in places}
+    indexed = zip((0, 3, 6, 8, 10), alexnet.CONVOLUTIONS, strict=True)
+    layers = {f'features.{i}': f'conv{number}/conv' for i, (number, *_) in indexed}
     layers |= _dense(1, 4, 6)
     return Mapping('alexnet', PYTORCH, layers, {'fc6': (alexnet.MAP,) * 2})
 
 
 def _vgg(depth: int) -> Mapping:
     """torchvision's vgg16 and vgg19, without norm."""
-    layers, place = {}, 0
+    layers, index = {}, 0
     for stage, count in enumerate(vgg.DEPTHS[depth], 1):
         for i in range(1, count + 1):
-            layers[f'features.{place}'] = f'conv{stage}_{i}/conv'
-            place += 2
-        place += 1
+            layers[f'features.{index}'] = f'conv{stage}_{i}/conv'
+            index += 2
+        index += 1
     layers |= _dense(0, 3, 6)
     return Mapping(f'vgg{depth}', PYTORCH, layers, {'fc6': (vgg.MAP,) * 2})
 
 
-def _dense(*places: int) -> dict[str, str]:
-    theirs = (f'classifier.{place}' for place in places)
+def _dense(*indices: int) -> dict[str, str]:
+    theirs = (f'classifier.{index}' for index in indices)
     return dict(zip(theirs, ('fc6', 'fc7', 'logits'), strict=True))
 
 
 def _folded(mapping: Mapping) -> Mapping:
-    """The same without norms, which are folded into convolutions with a bias."""
+    """The mapping without norms, which are folded into convolutions with a bias."""
     layers = {k: v for k, v in mapping.layers.items() if not v.endswith('/norm')}
     return mapping._replace(name=f'{mapping.name}_folded', layers=layers)
 

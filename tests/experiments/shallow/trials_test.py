@@ -1,4 +1,4 @@
-"""Closed-form methods as runs: their evaluation, their honesty, stop and resume."""
+"""Trials of shallow methods: what is fitted, what is scored, stop and resume."""
 
 import os
 import signal
@@ -8,58 +8,71 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
-from experiments.shallow import office_caltech, pairs
+from experiments.shallow import office_caltech, pairs, recipes, trials
 from experiments.tasks import feature_pairs
 from transfer_jax import runs, shallow
 from transfer_jax.data import features
+from transfer_jax.types import Samples
 
 PIPELINE = shallow.pipeline(shallow.subspace_alignment(3), shallow.nearest_neighbour(3))
 
 
-def experiment(seeds=1):
-    return runs.Experiment(
-        name='shallow.test',
-        config=office_caltech.fast(),
-        arm='subspace_alignment',
-        task='fake',
-        seeds=tuple(range(seeds)),
-        data=lambda seed, folder: pairs.load('fake', 'full', seed, folder),
-        held_out=feature_pairs.held_out,
-        closed_form=feature_pairs.closed_form(PIPELINE),
-        fast=True,
-    )
+def test_a_study_gives_a_result_and_is_not_measured_twice(tmp_path):
+    study = office_caltech.build(office_caltech.fast())
+    result, _ = runs.run_study(study, tmp_path)
+    row = result['rows'][-1]
+    assert result['fast'] and row['method'] == 'subspace_alignment'
+    assert row['accuracy'] > 0.9 and row['images'] == 120
+
+    def never(prepared, trial):
+        raise AssertionError('the trial has its row already')
+
+    again, _ = runs.run_study(study._replace(measure=never), tmp_path)
+    assert again['rows'] == result['rows']
 
 
-def test_a_run_gives_a_result_and_is_not_made_twice(tmp_path):
-    result = runs.run(experiment(), tmp_path)
-    assert result['fast'] and result['target_accuracy']['last']['mean'] > 0.9
-    assert result['target_test_images'] == 120
+def test_a_study_that_is_asked_to_stop_stops_after_its_trial_and_goes_on(tmp_path):
+    study = office_caltech.build(office_caltech.fast())
+    measured = []
 
-    def never(key, pair):
-        raise AssertionError('the seed has its row already')
-
-    again = runs.run(experiment()._replace(closed_form=never), tmp_path)
-    assert again['target_accuracy'] == result['target_accuracy']
-
-
-def test_a_run_that_is_asked_to_stop_stops_after_its_seed_and_goes_on(tmp_path):
-    made, whole = [], experiment(seeds=3)
-
-    def stopping(key, pair):
-        made.append(key)
-        if len(made) == 1:
+    def stopping(prepared, trial):
+        measured.append(trial)
+        if len(measured) == 1:
             os.kill(os.getpid(), signal.SIGTERM)
-        return whole.closed_form(key, pair)
+        return study.measure(prepared, trial)
 
-    stopped = whole._replace(closed_form=stopping)
+    stopped = study._replace(measure=stopping)
     with pytest.raises(runs.Interrupted):
-        runs.run(stopped, tmp_path)
-    assert len(made) == 1
-    assert len(runs.run(stopped, tmp_path)['seeds']) == 3
-    assert len(made) == 3
+        runs.run_study(stopped, tmp_path)
+    assert len(measured) == 1
+    result, _ = runs.run_study(stopped, tmp_path)
+    assert len(result['rows']) == len(measured) == 2
 
 
-def test_source_and_target_are_predicted_each_in_their_way(tmp_path):
+def test_a_pipeline_is_made_once_and_dropped_for_another_method():
+    pipelines = trials.Pipelines()
+    first = pipelines.get('pca', 3)
+    assert pipelines.get('pca', 3) is first
+    assert pipelines.get('pca', 3, 1) is not first
+    assert pipelines.get('pca', 3) is first
+    pipelines.get('none', 3)
+    assert pipelines.get('pca', 3) is not first
+
+
+@pytest.mark.parametrize('name', recipes.OFFICE['semi'][:3])
+def test_baselines_read_their_part_of_the_labels(name):
+    """Source only, target only, and both, as the semi-supervised protocol has them."""
+    pair = pairs.load('fake', 'semi', 0)
+    read = recipes.RECIPES[name].sees(pair)
+    if name == 'target_only':
+        assert read.source is pair.target_labelled and read.in_fit.all()
+        assert len(read.in_fit) == len(read.source)
+    else:
+        assert read.source is pair.source
+    assert (read.target_labelled is None) == (name != 'none')
+
+
+def test_source_and_target_are_predicted_each_in_their_way():
     def constant(value):
         def predict(batch):
             n = len(batch['x'])
@@ -67,12 +80,9 @@ def test_source_and_target_are_predicted_each_in_their_way(tmp_path):
 
         return Partial(predict)
 
-    fixed = experiment()._replace(
-        closed_form=lambda key, pair: {'source': constant(0), 'target': constant(1)}
-    )
-    runs.run(fixed, tmp_path)
-    row = runs.runner.folder.Rows(tmp_path / 'history.jsonl').read()[0]
-    pair = fixed.data(0, None)
+    pair = pairs.load('fake', 'full', 0)
+    predicts = {'source': constant(0), 'target': constant(1)}
+    row = runs.measure_adaptation(predicts, feature_pairs.held_out(pair))
     assert row['source_validation'] == pytest.approx(
         np.mean(pair.validation.label == 0)
     )
@@ -80,16 +90,15 @@ def test_source_and_target_are_predicted_each_in_their_way(tmp_path):
 
 
 def test_source_validation_is_on_examples_its_fit_has_not_seen(same_bits):
-    made = experiment()
-    pair = made.data(0, None)
-    out = pair.kept == 0
+    pair = pairs.load('fake', 'full', 0)
+    out = pair.in_fit == 0
     assert out.sum() == len(pair.validation) == 12
     x = np.where(out[:, None], -7 * pair.source.x, pair.source.x)
     label = np.where(out, (pair.source.label + 1) % 3, pair.source.label)
     changed = features.Features(x, label, pair.source.classes)
 
     def parameters(pair, domain):
-        predict = made.closed_form(jax.random.key(0), pair)[domain]
+        predict = feature_pairs.predicts(PIPELINE)(jax.random.key(0), pair)[domain]
         return predict.args[0].alignment
 
     other = pair._replace(source=changed)
@@ -116,7 +125,7 @@ def test_draws_take_20_of_each_source_class_and_leave_the_target_whole(domains):
     for name, count in (('C-A', 20), ('D-A', 8)):
         pair = pairs.load(name, 'oc20', 0)
         assert np.bincount(pair.source.label).tolist() == [count] * 3
-        assert pair.kept.all() and len(pair.target) == 120
+        assert pair.in_fit.all() and len(pair.target) == 120
         rows = {row.tobytes() for row in pair.source.x}
         assert not rows & {row.tobytes() for row in pair.validation.x}
         other = pairs.load(name, 'oc20', 1)
@@ -136,8 +145,8 @@ def test_padding_to_a_shape_changes_no_prediction():
     pair = pairs.load('fake', 'oc20', 0)
     one = feature_pairs.fit(PIPELINE, jax.random.key(0), pair)
     plain = [
-        shallow_samples(pair.source.x, pair.source.label),
-        shallow_samples(pair.target.x, np.full(len(pair.target), -1)),
+        unpadded(pair.source.x, pair.source.label),
+        unpadded(pair.target.x, np.full(len(pair.target), -1)),
     ]
     two = PIPELINE.fit(jax.random.key(0), *plain)
     logits = [PIPELINE.predict(f, {'x': pair.target.x})['logits'] for f in (one, two)]
@@ -145,7 +154,5 @@ def test_padding_to_a_shape_changes_no_prediction():
     assert feature_pairs.samples(pair.source.x).x.shape[0] in feature_pairs.SHAPES
 
 
-def shallow_samples(x, label):
-    from transfer_jax.types import Samples
-
+def unpadded(x, label):
     return Samples(x, label, np.ones(len(x)))

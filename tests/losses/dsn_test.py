@@ -28,23 +28,23 @@ def test_difference():
     )
     check_grads(losses.difference, (S, P), order=1, modes=['rev'])
     order = [4, 2, 0, 1, 3]
-    found = losses.difference(S[order], P[order])
-    np.testing.assert_allclose(found, np.mean(entries), rtol=1e-12)
-    # Which private row belongs to which shared one does count.
-    assert abs(found - losses.difference(S[order], P)) > 1e-3
+    actual = losses.difference(S[order], P[order])
+    np.testing.assert_allclose(actual, np.mean(entries), rtol=1e-12)
+    # The pairing of private and shared rows matters.
+    assert abs(actual - losses.difference(S[order], P)) > 1e-3
 
 
 def test_difference_of_uncorrelated_features_is_zero():
     shared = np.array([[1.0], [1], [-1], [-1]])
     private = np.array([[1.0], [-1], [1], [-1]])
     np.testing.assert_allclose(losses.difference(shared, private), 0, atol=1e-15)
-    # The same feature: rows of length 1, each product 1, four of them.
+    # The same feature twice: rows have length 1, and each of the four products is 1.
     np.testing.assert_allclose(losses.difference(shared, shared), 16, rtol=1e-12)
 
 
 @pytest.mark.parametrize('dtype', [np.float32, np.float64])
 def test_constant_rows_stay_zero(dtype):
-    """Also where rounding of the mean leaves something: it is not scaled up."""
+    """Also where rounding of the mean leaves a residue, which is not scaled up."""
     constant = np.tile(np.linspace(0.1, 37, 256).astype(dtype), (7, 1))
     private = RNG.normal(size=(7, 4)).astype(dtype)
     value, gradients = jax.jit(jax.value_and_grad(losses.difference, (0, 1)))(
@@ -62,8 +62,8 @@ def test_scale_invariant_error():
         gap = (a - b).ravel()
         products = [u * v for u in gap for v in gap]
         expected.append(sum(gap**2) / 8 - sum(products) / 64)
-    found = jax.jit(losses.scale_invariant_error)(x, y)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    actual = jax.jit(losses.scale_invariant_error)(x, y)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
     check_grads(losses.scale_invariant_error, (x, y), order=1, modes=['rev'])
     np.testing.assert_allclose(losses.scale_invariant_error(x, x + 3), 0, atol=1e-12)
     with pytest.raises(AssertionError):

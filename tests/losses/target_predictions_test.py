@@ -38,16 +38,18 @@ def _confusion(p, weight):
 
 
 @pytest.mark.parametrize('temperature', [1.0, 2.5])
-def test_class_confusion(temperature):
+def test_minimum_class_confusion(temperature):
     p = _softmax(Z / temperature)
-    found = losses.class_confusion(Z, temperature=temperature)
-    np.testing.assert_allclose(found, _confusion(p, _certainties(p)), rtol=1e-12)
+    actual = losses.minimum_class_confusion(Z, temperature=temperature)
+    np.testing.assert_allclose(actual, _confusion(p, _certainties(p)), rtol=1e-12)
     np.testing.assert_allclose(
-        losses.class_confusion(Z[::-1], temperature=temperature), found, rtol=1e-12
+        losses.minimum_class_confusion(Z[::-1], temperature=temperature),
+        actual,
+        rtol=1e-12,
     )
 
 
-def test_the_weights_of_class_confusion_are_constants_in_gradients():
+def test_the_weights_of_minimum_class_confusion_are_constants_in_gradients():
     weight, h = _certainties(_softmax(Z / 2.5)), 1e-5
     expected = np.zeros_like(Z)
     for at in np.ndindex(*Z.shape):
@@ -55,33 +57,33 @@ def test_the_weights_of_class_confusion_are_constants_in_gradients():
         step[at] = h
         up, down = (_confusion(_softmax((Z + s) / 2.5), weight) for s in (step, -step))
         expected[at] = (up - down) / (2 * h)
-    found = jax.jit(jax.grad(losses.class_confusion))(Z)
-    np.testing.assert_allclose(found, expected, atol=1e-9)
+    actual = jax.jit(jax.grad(losses.minimum_class_confusion))(Z)
+    np.testing.assert_allclose(actual, expected, atol=1e-9)
 
 
-def test_class_confusion_of_sure_and_of_blank_predictions():
-    assert losses.class_confusion(SURE) == 0
-    # Each class is confused with all alike: (c - 1) / c of every row.
-    np.testing.assert_allclose(losses.class_confusion(np.zeros((6, 4))), 3 / 4)
+def test_minimum_class_confusion_of_sure_and_of_blank_predictions():
+    assert losses.minimum_class_confusion(SURE) == 0
+    # Every class is confused with all equally: (c - 1) / c of every row.
+    np.testing.assert_allclose(losses.minimum_class_confusion(np.zeros((6, 4))), 3 / 4)
 
 
 @pytest.mark.parametrize('dtype', [np.float32, np.float64])
 def test_a_class_that_nobody_predicts_is_not_confused(dtype):
-    """Its row of the matrix is zero, not zero over zero."""
+    """Its row of the matrix is zero, not 0 / 0."""
     z = SURE[[0, 0, 1, 2]].astype(dtype)
-    value, gradient = jax.value_and_grad(losses.class_confusion)(z)
+    value, gradient = jax.value_and_grad(losses.minimum_class_confusion)(z)
     assert value == 0 and np.isfinite(gradient).all()
 
 
 def test_nuclear_norm_of_one_hot_rows():
     """Singular values are the roots of the counts 3, 2, 1 and 0."""
     z = SURE[[0, 1, 0, 2, 1, 0]]
-    found, gradient = jax.value_and_grad(losses.nuclear_norm)(z)
+    actual, gradient = jax.value_and_grad(losses.nuclear_norm)(z)
     expected = (np.sqrt(3) + np.sqrt(2) + 1) / 6
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
     assert np.isfinite(gradient).all()
-    # Largest where the batch spreads over the classes.
-    assert losses.nuclear_norm(SURE[[0, 1, 2, 3, 0, 1]]) > found
+    # Largest if all classes are predicted.
+    assert losses.nuclear_norm(SURE[[0, 1, 2, 3, 0, 1]]) > actual
     np.testing.assert_allclose(losses.nuclear_norm(SURE), 1)
 
 
@@ -90,10 +92,10 @@ def test_nuclear_norm(n):
     z = Z[:n]
     p = _softmax(z)
     values = np.linalg.eigvalsh(p @ p.T if n < 4 else p.T @ p)
-    found = jax.jit(losses.nuclear_norm)(z)
-    np.testing.assert_allclose(found, np.sqrt(values).sum() / n, rtol=1e-8)
+    actual = jax.jit(losses.nuclear_norm)(z)
+    np.testing.assert_allclose(actual, np.sqrt(values).sum() / n, rtol=1e-8)
     check_grads(losses.nuclear_norm, (z,), order=1, modes=['rev'])
-    np.testing.assert_allclose(losses.nuclear_norm(z[::-1]), found, rtol=1e-12)
+    np.testing.assert_allclose(losses.nuclear_norm(z[::-1]), actual, rtol=1e-12)
 
 
 def test_nuclear_norm_of_equal_rows_has_a_finite_gradient():
@@ -103,10 +105,10 @@ def test_nuclear_norm_of_equal_rows_has_a_finite_gradient():
 
 def test_pseudo_label():
     z = np.log([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.05, 0.05, 0.9]])
-    found = jax.jit(losses.pseudo_label)(z)
-    np.testing.assert_allclose(found, -np.log([0.5, 0.8, 0.9]), rtol=1e-12)
-    found = losses.pseudo_label(z, threshold=0.75)
-    np.testing.assert_allclose(found, -np.log([1, 0.8, 0.9]), atol=1e-15)
+    actual = jax.jit(losses.pseudo_label)(z)
+    np.testing.assert_allclose(actual, -np.log([0.5, 0.8, 0.9]), rtol=1e-12)
+    actual = losses.pseudo_label(z, threshold=0.75)
+    np.testing.assert_allclose(actual, -np.log([1, 0.8, 0.9]), atol=1e-15)
     gradient = jax.grad(lambda z: losses.pseudo_label(z, threshold=0.75).sum())(z)
     expected = np.exp(z) - np.eye(3)[[0, 1, 2]]
     expected[0] = 0
@@ -115,7 +117,7 @@ def test_pseudo_label():
 
 
 @pytest.mark.parametrize(
-    'loss', [losses.class_confusion, losses.nuclear_norm, losses.pseudo_label]
+    'loss', [losses.minimum_class_confusion, losses.nuclear_norm, losses.pseudo_label]
 )
 def test_half_precision_is_widened(loss):
     assert loss(Z.astype(jnp.bfloat16)).dtype == jnp.float32

@@ -1,4 +1,4 @@
-"""Losses on parameters: how far they may be from others, or from zero."""
+"""Losses on network weights: distances from other weights or from zero."""
 
 import chex
 import jax
@@ -17,18 +17,19 @@ def l2_sp(
 ) -> Array:
     """alpha / 2 ||shared - start||^2 + beta / 2 ||new||^2, trees -> ().
 
-    Towards the starting point where there is one and towards zero elsewhere: L2-SP
-    (Li, Grandvalet & Davoine, ICML 2018, eq. 2), over all leaves, biases included.
+    L2-SP: pretrained parameters are pulled towards their starting point, new ones
+    towards zero (Li, Grandvalet & Davoine, ICML 2018, eq. 2). All leaves count,
+    including biases.
 
     Args:
-      shared: parameters of the layers that were pretrained.
-      start: the values that they started from, not differentiated.
-      new: parameters of the layers that were not.
+      shared: parameters of the pretrained layers.
+      start: their starting values, a constant in gradients.
+      new: parameters of the new layers.
     """
     chex.assert_trees_all_equal_shapes(shared, start)
     start = jax.lax.stop_gradient(start)
-    apart = jax.tree.map(jnp.subtract, shared, start)
-    return alpha / 2 * _squares(apart) + beta / 2 * _squares(new)
+    change = jax.tree.map(jnp.subtract, shared, start)
+    return alpha / 2 * _squares(change) + beta / 2 * _squares(new)
 
 
 def squared_map_error(
@@ -36,11 +37,12 @@ def squared_map_error(
 ) -> Array:
     """||scale source + shift - target||^2, (d,), (d,) -> ().
 
-    Two layers' parameters up to a linear map (Rozantsev et al. 2018, the L2 form).
+    Error of a linear map between two layers' parameters (Rozantsev et al. 2018, the L2
+    form).
 
     Args:
       scale: () a, the same for all parameters of the layer.
-      shift: () b.
+      shift: () b, the same for all parameters of the layer.
     """
     chex.assert_rank([source, target], 1)
     chex.assert_equal_shape([source, target])
@@ -52,15 +54,15 @@ def exponential_map_error(
 ) -> Array:
     """exp(||scale source + shift - target||^2) - 1, (d,), (d,) -> ().
 
-    (Rozantsev et al. 2018, the exponential form.) It overflows float32 where the
-    squared error passes 88, which a dense layer does soon; so from `limit` on it goes
-    on as its tangent, exp(limit) (1 + error - limit) - 1, with the same value and slope
-    there, and stays finite.
+    (Rozantsev et al. 2018, the exponential form.) The exponential overflows float32
+    where the squared error exceeds 88, which a dense layer soon does. Above `limit` it
+    is therefore continued by its tangent, exp(limit) (1 + error - limit) - 1, which has
+    the same value and slope at `limit` and stays finite.
 
     Args:
       scale: () a, the same for all parameters of the layer.
-      shift: () b.
-      limit: of the squared error up to which the exponential is exact.
+      shift: () b, the same for all parameters of the layer.
+      limit: squared error up to which the exponential is exact.
     """
     error = squared_map_error(source, target, scale=scale, shift=shift)
     within = jnp.minimum(error, limit)
@@ -69,11 +71,11 @@ def exponential_map_error(
 
 
 def residual_barrier(size: Array, floor: float = 1e-6) -> Array:
-    """L - log L, () -> (): smallest at 1, large near 0 and far off.
+    """L - log L, () -> (): smallest at L = 1, large near 0 and for large L.
 
     Keeps the residuals between two streams from vanishing and from growing (Rozantsev
-    et al., CVPR 2018). Below `floor` the logarithm is constant, so that a residual of
-    zero gives a number and no gradient.
+    et al., CVPR 2018). Below `floor` the logarithm is constant, so the value is finite
+    at L = 0, and the logarithm has no gradient there.
 
     Args:
       size: () L >= 0, the sum of squares of all residuals.

@@ -1,4 +1,4 @@
-"""Losses of Domain Separation Networks: what is private, and what is kept."""
+"""Losses of Domain Separation Networks: difference and reconstruction."""
 
 import chex
 import jax.numpy as jnp
@@ -7,12 +7,11 @@ from transfer_jax.types import Array
 
 
 def difference(shared: Array, private: Array) -> Array:
-    """How much two representations of the same images have in common, -> ().
+    """Overlap of two representations of the same images, (n, d), (n, e) -> ().
 
-    ||S^T P||_F^2 / d^2, with rows of S (n, d) and P (n, e) centred over the batch and
-    scaled to length 1 (Bousmalis et al. 2016, eq. 5; centring, scaling and the mean
-    over the entries as in the authors' code). Zero where every pair of features is
-    uncorrelated.
+    ||S^T P||_F^2 / (d e), with rows of S and P centred over the batch and scaled to
+    length 1 (Bousmalis et al. 2016, eq. 5; centring, scaling and the mean over the
+    entries as in the authors' code). Zero if every pair of features is uncorrelated.
     """
     chex.assert_rank([shared, private], 2)
     chex.assert_equal_shape_prefix([shared, private], 1)
@@ -20,20 +19,21 @@ def difference(shared: Array, private: Array) -> Array:
 
 
 def scale_invariant_error(x: Array, y: Array) -> Array:
-    """Squared error that a constant offset does not count in, (n, ...) -> (n,).
+    """Squared error that ignores a constant offset, (n, ...), (n, ...) -> (n,).
 
     ||x - y||^2 / k - (sum(x - y))^2 / k^2 over the k numbers of an image (Bousmalis et
     al. 2016, eq. 4; Eigen et al. 2014).
     """
     chex.assert_equal_shape([x, y])
-    gap = (x - y).reshape(x.shape[0], -1)
-    return jnp.mean(gap**2, -1) - jnp.mean(gap, -1) ** 2
+    error = (x - y).reshape(x.shape[0], -1)
+    return jnp.mean(error**2, -1) - jnp.mean(error, -1) ** 2
 
 
 def _rows(x):
-    """Centred over the batch, then of length 1; rows of zeros stay.
+    """Rows centred over the batch and scaled to length 1.
 
-    As do rows that are zero up to rounding: it must not be scaled up.
+    Rows that are zero up to rounding become zero, so that rounding errors are not
+    scaled up.
     """
     rounding = 1e-12 * jnp.sum(x * x, -1, keepdims=True)
     x = x - jnp.mean(x, 0)

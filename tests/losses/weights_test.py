@@ -1,4 +1,4 @@
-"""Losses on parameters, against NumPy in float64 and where float32 would end."""
+"""Losses on weights, against NumPy in float64 and where float32 would overflow."""
 
 import jax
 import jax.numpy as jnp
@@ -22,10 +22,10 @@ def test_map_errors_against_numpy(pair):
     with jax.enable_x64(True):
         one, other = map(jnp.asarray, pair)
         given = {'scale': jnp.asarray(0.5), 'shift': jnp.asarray(0.1)}
-        found = jax.jit(losses.squared_map_error)(one, other, **given)
-        np.testing.assert_allclose(found, error, rtol=1e-12)
-        found = jax.jit(losses.exponential_map_error)(one, other, **given)
-        np.testing.assert_allclose(found, np.exp(error) - 1, rtol=1e-12)
+        actual = jax.jit(losses.squared_map_error)(one, other, **given)
+        np.testing.assert_allclose(actual, error, rtol=1e-12)
+        actual = jax.jit(losses.exponential_map_error)(one, other, **given)
+        np.testing.assert_allclose(actual, np.exp(error) - 1, rtol=1e-12)
 
 
 def test_l2_sp_by_hand():
@@ -41,7 +41,7 @@ def test_l2_sp_by_hand():
     pulls = jax.grad(loss, (0, 1, 2))(shared, start, new)
     np.testing.assert_allclose(pulls[0]['a'], [0.0, 1.0])
     np.testing.assert_allclose(pulls[0]['b'], [[-0.5]])
-    np.testing.assert_array_equal(pulls[1]['a'], 0)  # the start is where it is
+    np.testing.assert_array_equal(pulls[1]['a'], 0)  # the start has no gradient
     np.testing.assert_allclose(pulls[2]['logits'], [0.2, -0.1], rtol=1e-6)
 
 
@@ -79,8 +79,8 @@ def test_a_large_error_stays_finite_in_float32():
 def test_the_barrier_is_smallest_at_one():
     with jax.enable_x64(True):
         for size in (0.2, 1.0, 3.0):
-            found = losses.residual_barrier(jnp.asarray(size))
-            np.testing.assert_allclose(found, size - np.log(size), rtol=1e-12)
+            actual = losses.residual_barrier(jnp.asarray(size))
+            np.testing.assert_allclose(actual, size - np.log(size), rtol=1e-12)
         assert jax.grad(losses.residual_barrier)(jnp.asarray(1.0)) == 0
 
 

@@ -1,0 +1,75 @@
+"""The one table of README.md: a few rows with the published number beside ours."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from transfer_jax.reports import grids, tables
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A row, and where it is found."""
+
+    table: str  # a name of adaptation.NAMED
+    task: str  # as the rows of that table name it
+    method: str
+    title: str  # of the task, for the README
+
+
+_MNIST_M, _USPS, _MNIST = 'MNIST -> MNIST-M', 'MNIST -> USPS', 'USPS -> MNIST'
+LINES = (
+    Line('ganin', 'mnist_to_mnist_m, full', 'source_only', _MNIST_M),
+    Line('ganin', 'mnist_to_mnist_m, full', 'dann', _MNIST_M),
+    Line('ganin', 'mnist_to_mnist_m, full', 'train_on_target', _MNIST_M),
+    Line('adda', 'mnist_to_usps, adda', 'source_only', _USPS),
+    Line('digits', 'mnist_to_usps, adda', 'dann', _USPS),
+    Line('adda', 'mnist_to_usps, adda', 'adda', _USPS),
+    Line('digits', 'usps_to_mnist, adda', 'source_only', _MNIST),
+    Line('digits', 'usps_to_mnist, adda', 'adda', _MNIST),
+)
+# Of rows that differ in their norm layers, the ones of the papers' networks.
+OTHER_NORM = 'separate'
+TITLES = {'dann': 'DANN', 'adda': 'ADDA'}
+HEAD = ('task', 'method', 'ours', 'published', 'n')
+LEGEND = (
+    'Target accuracy in %, at the last step: mean ± standard deviation over n seeds.'
+)
+
+# The rows of a named table: command.build on the result files.
+Rows = Callable[[str], Sequence[tables.Row]]
+
+
+def rows(of: Rows) -> list[list[str]]:
+    """The cells of each line that has a result; see HEAD."""
+    by_table = {name: of(name) for name in {line.table for line in LINES}}
+    return [
+        _cells(line, row)
+        for line in LINES
+        for row in by_table[line.table]
+        if (row.task, row.method) == (line.task, line.method)
+        and OTHER_NORM not in row.differs
+    ]
+
+
+def markdown(of: Rows) -> str:
+    """The table in GitHub's markdown; empty without results."""
+    body = rows(of)
+    return '\n'.join([*grids.markdown(HEAD, body), '', LEGEND]) if body else ''
+
+
+def text(of: Rows) -> str:
+    """The table as plain text; empty without results."""
+    body = rows(of)
+    return '\n'.join([*grids.text(HEAD, body), '', LEGEND]) if body else ''
+
+
+def as_json(of: Rows) -> list[dict[str, str]]:
+    """The rows by heading."""
+    return [dict(zip(HEAD, row, strict=True)) for row in rows(of)]
+
+
+def _cells(line: Line, row: tables.Row) -> list[str]:
+    published = '' if row.published is None else f'{100 * row.published:.1f}'
+    ours = tables.shown(row.scores['last'])
+    title = TITLES.get(line.method, line.method.replace('_', ' '))
+    return [line.title, title, ours, published, str(row.seeds)]

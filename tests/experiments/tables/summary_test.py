@@ -1,0 +1,83 @@
+"""The README's one table: which rows it takes, and which pages are rewritten."""
+
+import pathlib
+import re
+
+from experiments.tables import adaptation, command, summary
+from transfer_jax.reports import tables
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+
+def _row(task, method, last, *, differs='', published=None):
+    scores = {'last': tables.Score(last, 0.01)}
+    return tables.Row(
+        task=task,
+        method=method,
+        experiment='x',
+        number='target test accuracy',
+        steps=100,
+        seeds=2,
+        examples=1000,
+        scores=scores,
+        rules={},
+        gain=None,
+        share=None,
+        differs=differs,
+        published=published,
+    )
+
+
+def _of(made):
+    return lambda name: made.get(name, [])
+
+
+def test_a_row_has_the_published_number_beside_ours():
+    made = {'ganin': [_row('mnist_to_mnist_m, full', 'dann', 0.77, published=0.7666)]}
+    assert summary.rows(_of(made)) == [
+        ['MNIST -> MNIST-M', 'DANN', '77.0 ± 1.0', '76.7', '2']
+    ]
+    page = summary.markdown(_of(made))
+    assert '| MNIST -> MNIST-M | DANN | 77.0 ± 1.0 | 76.7 | 2 |' in page
+    assert summary.LEGEND in page
+    assert summary.as_json(_of(made))[0]['published'] == '76.7'
+
+
+def test_of_two_networks_the_one_of_the_paper_is_taken():
+    task = 'usps_to_mnist, adda'
+    made = {
+        'digits': [
+            _row(task, 'adda', 0.94, differs='norm separate', published=0.901),
+            _row(task, 'adda', 0.81, differs='norm default', published=0.901),
+        ]
+    }
+    assert [row[2] for row in summary.rows(_of(made))] == ['81.0 ± 1.0']
+
+
+def test_without_results_it_is_empty():
+    assert summary.markdown(_of({})) == summary.text(_of({})) == ''
+
+
+def test_every_row_has_a_published_number():
+    for line in summary.LINES:
+        blocks = adaptation.NAMED[line.table]()
+        block = next(block for block in blocks if block.task == line.task)
+        assert line.method in block.commands and line.method in block.published
+
+
+def test_the_readme_has_this_table_alone():
+    text = (ROOT / 'README.md').read_text()
+    assert re.findall(command.MARKED, text, re.S) == [command.SUMMARY]
+    rows = [line for line in text.splitlines() if '±' in line and line.startswith('|')]
+    assert len(rows) == len(summary.LINES)
+
+
+def test_every_page_of_docs_with_markers_is_rewritten(tmp_path):
+    (tmp_path / 'docs').mkdir()
+    pages = [tmp_path / 'README.md', tmp_path / 'docs' / 'any.md']
+    for page in pages:
+        page.write_text('<!-- table:summary -->\n<!-- /table -->\n')
+    args = ['readme', '--readme', str(pages[0]), '--runs', str(tmp_path / 'none')]
+    command.main(args)
+    for page in pages:
+        assert 'No result files yet.' in page.read_text()

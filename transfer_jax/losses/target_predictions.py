@@ -1,0 +1,55 @@
+"""Losses on predictions for unlabelled target images."""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from transfer_jax import ops
+from transfer_jax.types import Array
+
+
+def minimum_class_confusion(logits: Array, *, temperature: float = 2.5) -> Array:
+    """Minimum class confusion, (n, c) -> ().
+
+    With p = softmax(logits / temperature) and weights w_i = n (1 + exp(-H(p_i))) /
+    sum_j (1 + exp(-H(p_j))), the rows of the confusion matrix C = p^T diag(w) p are
+    divided by their sums. The loss is the sum of the entries off its diagonal, divided
+    by c (Jin et al. 2020, eq. 1 to 6). The weights are constants in gradients. A class
+    whose probabilities are all zero in floating point adds no confusion.
+    """
+    chex.assert_rank(logits, 2)
+    n, classes = logits.shape
+    logits = ops.at_least_float32(logits) / temperature
+    p = jax.nn.softmax(logits)
+    weight = 1 + jnp.exp(-jax.lax.stop_gradient(ops.entropy(logits)))
+    weight = n * weight / jnp.sum(weight)
+    confusion = p.T @ (weight[:, None] * p)
+    rows = jnp.sum(confusion, -1, keepdims=True)
+    confusion = confusion / jnp.where(rows > 0, rows, 1.0)
+    return (jnp.sum(confusion) - jnp.trace(confusion)) / classes
+
+
+def nuclear_norm(logits: Array) -> Array:
+    """Batch nuclear norm ||softmax(logits)||_* / n, (n, c) -> ().
+
+    The sum of singular values. It is large for confident and diverse predictions (Cui
+    et al. 2020, eq. 11, whose loss is its negative).
+    """
+    chex.assert_rank(logits, 2)
+    p = jax.nn.softmax(ops.at_least_float32(logits))
+    return jnp.sum(jnp.linalg.svd(p, compute_uv=False)) / logits.shape[0]
+
+
+def pseudo_label(logits: Array, *, threshold: float = 0.0) -> Array:
+    """Cross-entropy with the most likely class as the label, (n, c) -> (n,).
+
+    Zero where the largest probability is below the threshold (Lee 2013, eq. 15, without
+    a threshold; it has since become common practice). The label is a constant in
+    gradients.
+    """
+    chex.assert_rank(logits, 2)
+    log_p = jax.nn.log_softmax(ops.at_least_float32(logits))
+    label = jnp.argmax(log_p, -1)
+    best = jnp.take_along_axis(log_p, label[:, None], -1)[:, 0]
+    confident = jax.lax.stop_gradient(best) >= jnp.log(jnp.maximum(threshold, 1e-30))
+    return jnp.where(confident, -best, 0.0)

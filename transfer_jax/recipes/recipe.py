@@ -1,0 +1,104 @@
+"""A recipe: what a method is called, what it computes, and how it is built."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import optax
+
+from transfer_jax import training
+from transfer_jax.recipes.networks import Networks
+from transfer_jax.training import TrainState, optim
+
+Transform = optax.GradientTransformation
+
+
+class Recipe(NamedTuple):
+    """A method with its paper, its hyper-parameters and the networks that it needs.
+
+    `weight` was chosen once among `tried`, by information maximisation at the end of a
+    run on MNIST -> USPS, without target labels (experiments/adaptation/tuning.py). It
+    is used on all pairs of domains. Where `tried` is empty it is a first guess.
+
+    Attributes:
+      title: the name of the method in docs/methods.md.
+      paper: authors and year; '' for a baseline.
+      objective: what the method minimises, in a line of docs/methods.md; '' leaves the
+        method out of its table.
+      method: a function of transfer_jax.methods.
+      modules: the fields of Networks that are its positional arguments, in order.
+      trains: the networks that it trains, each with an optimiser; None: `modules`.
+      options: its other keyword arguments.
+      weight_name: the argument that takes the weight; '' if it has none.
+      weight: of what the method adds to the source loss; 0 if it has none.
+      tried: the weights among which it was chosen.
+      ramp: whether the weight rises as Ganin's strength does; else it is constant.
+      norm: the batch-norm policy, a key of networks.NORMS.
+      optimisers: {network: optimiser} where one differs from the experiment's.
+      start: (fresh state, trained state) -> first state, for a method that starts from
+        a network trained on the source in a first stage of as many steps.
+      phases: the names of the phases of a step.
+      source_only_at_zero: whether weight 0 is source-only training bit for bit.
+      logged_metrics: metrics that show how the method works, printed at each
+        evaluation.
+      described_by: the function or class whose file docs/methods.md links; None:
+        `method`.
+    """
+
+    title: str
+    paper: str
+    objective: str
+    method: Callable[..., training.Method]
+    modules: tuple[str, ...] = ('encoder', 'classifier')
+    trains: tuple[str, ...] | None = None
+    options: Mapping[str, Any] = {}
+    weight_name: str = 'weight'
+    weight: float = 0.0
+    tried: tuple[float, ...] = ()
+    ramp: bool = True
+    norm: str = 'none'
+    optimisers: Mapping[str, Transform] = {}
+    start: Callable[[TrainState, TrainState], TrainState] | None = None
+    phases: tuple[str, ...] = ('train',)
+    source_only_at_zero: bool = True
+    logged_metrics: tuple[str, ...] = ()
+    described_by: Any = None
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The networks that it trains."""
+        return self.modules if self.trains is None else self.trains
+
+    def make(
+        self,
+        nets: Networks,
+        tx: Transform | Mapping[str, Transform],
+        weight: optim.Schedule,
+    ) -> training.Method:
+        """The method with these networks, their optimisers and a weight.
+
+        Args:
+          tx: the optimiser of all networks but those in `optimisers`, or {network:
+            optimiser} with '' for the rest. An optimiser given under a network's name
+            replaces the paper's.
+        """
+        modules = [getattr(nets, name) for name in self.modules]
+        arguments = {self.weight_name: weight} if self.weight_name else {}
+        return self.method(
+            *modules, txs=self._by_network(tx), **arguments, **self.options
+        )
+
+    def schedule(self, weight: float | None, steps: int) -> optim.Schedule:
+        """The given weight, or the recipe's, as a function of the step."""
+        value = self.weight if weight is None else weight
+        if self.ramp:
+            return optim.ganin_strength(steps, value)
+        return optim.constant(value)
+
+    def _by_network(
+        self, tx: Transform | Mapping[str, Transform]
+    ) -> dict[str, Transform]:
+        given = tx if isinstance(tx, Mapping) else {'': tx}
+        known = {**self.optimisers, **given}
+        return {
+            name: known[name] if name in known else known[''] for name in self.trained
+        }

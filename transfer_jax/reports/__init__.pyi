@@ -1,0 +1,15 @@
+from transfer_jax.reports import feature_maps as feature_maps
+from transfer_jax.reports import figures as figures
+from transfer_jax.reports import grids as grids
+from transfer_jax.reports import html_page as html_page
+from transfer_jax.reports import image_grids as image_grids
+from transfer_jax.reports import overlays as overlays
+from transfer_jax.reports import run_report as run_report
+from transfer_jax.reports import sections as sections
+from transfer_jax.reports import selection_cost as selection_cost
+from transfer_jax.reports import study_report as study_report
+from transfer_jax.reports import study_tables as study_tables
+from transfer_jax.reports import sweep_entries as sweep_entries
+from transfer_jax.reports import sweep_figures as sweep_figures
+from transfer_jax.reports import sweep_report as sweep_report
+from transfer_jax.reports import tables as tables
