@@ -67,7 +67,7 @@ for rules in optim.unfreezing(['conv_1', 'conv_2', 'conv_3']):
         logits = stage.predict(state, held_out)['source']['logits']
         return jnp.mean(tj.losses.cross_entropy(logits, valid.label))
 
-    best = stopping.Best(loss, every=10, patience=3)
+    best = stopping.EarlyStopping(loss, every=10, patience=3)
     previous = stopping.fit_until_best(stage, state, target, best, key=key, steps=steps)
     predict = tj.evaluation.bind(stage, previous, 'source')
     test = tj.data.batches(part(digits.test, 5, 10), 50).map(scale)

@@ -223,7 +223,8 @@ def _draw(source: Any, target: Any, seed: int) -> tuple[data.Arrays, ...]:
     for domain in (source, target):
         if domain.name not in DRAWN:
             raise ValueError(
-                f'protocol adda is defined for {", ".join(DRAWN)}, not {domain.name}'
+                f'protocol adda is defined for {", ".join(DRAWN)}, not {domain.name}: '
+                'give --config.protocol full'
             )
     rng = np.random.default_rng([seed, 1])
     count, validation = DRAWN[source.name]

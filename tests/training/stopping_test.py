@@ -34,7 +34,9 @@ METHOD = training.Method(
 def _fit(losses, *, every=2, patience=2, steps=40):
     """Validation losses are read from a list by evaluation."""
     values = iter(losses)
-    best = stopping.Best(lambda state: next(values), every=every, patience=patience)
+    best = stopping.EarlyStopping(
+        lambda state: next(values), every=every, patience=patience
+    )
     state = stopping.fit_until_best(
         METHOD, _init(KEY, {}), Stream(), best, key=KEY, steps=steps
     )
@@ -73,4 +75,4 @@ def test_a_loss_that_is_no_number_is_no_best():
 
 def test_what_is_not_positive_is_refused():
     with pytest.raises(ValueError, match='patience=0'):
-        stopping.Best(lambda state: 0.0, every=1, patience=0)
+        stopping.EarlyStopping(lambda state: 0.0, every=1, patience=0)

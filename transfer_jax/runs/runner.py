@@ -4,7 +4,7 @@ import contextlib
 import json
 import pathlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from transfer_jax.runs import folder, hook, model, result, stages
@@ -42,7 +42,7 @@ def run(
             data = read(experiment, seed, data_dir)
             _run_seed(_Seed(experiment, seed, data, run_dir, rows_dir), stop, hooks)
         if parallel.is_first():
-            finish(experiment, run_dir, data_dir)
+            finish(experiment, run_dir, lambda seed: read(experiment, seed, data_dir))
         parallel.wait()
     return json.loads((run_dir / 'result.json').read_text())
 
@@ -64,12 +64,17 @@ def read(experiment: Experiment, seed: int, data_dir: str | None) -> Any:
         return experiment.data(seed, data_dir)
 
 
-def finish(experiment: Experiment, run_dir: pathlib.Path, data_dir: str | None) -> None:
-    """Writes result.json and, where the experiment says how, model.json."""
+def finish(
+    experiment: Experiment, run_dir: pathlib.Path, data_of: Callable[[int], Any]
+) -> None:
+    """Writes result.json and, if it is missing, model.json.
+
+    Args:
+      data_of: seed -> its data, which model.json is made from.
+    """
     rows = folder.Rows(run_dir / 'history.jsonl').read()
     if experiment.inputs is not None and not (run_dir / model.FILE).exists():
-        seed = experiment.seeds[0]
-        model.write(experiment, run_dir, read(experiment, seed, data_dir))
+        model.write(experiment, run_dir, data_of(experiment.seeds[0]))
     folder.write_json(run_dir / 'result.json', result.summarize(experiment, rows))
 
 

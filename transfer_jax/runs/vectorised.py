@@ -71,7 +71,8 @@ def run(
             for seed in member.experiment.seeds
             if not stages.finished(member.experiment, seed, member.run_dir)
         ]
-        lanes = list(_lanes(waiting, data_dir))
+        data: dict[int, Any] = {}  # of each seed, the same within a group
+        lanes = list(_lanes(waiting, data, data_dir))
         most = most or len(lanes)
         while lanes:
             devices, now = _fit_devices(min(most, len(lanes)))
@@ -92,18 +93,29 @@ def run(
             lanes = rest
         for member in runs:
             if member.run_dir not in failed:
-                runner.finish(member.experiment, member.run_dir, data_dir)
+                runner.finish(
+                    member.experiment,
+                    member.run_dir,
+                    lambda seed: _read(runs[0], seed, data, data_dir),
+                )
     return failed
 
 
-def _lanes(waiting, data_dir):
-    """One lane each; the data of a seed is the same within a group and read once."""
-    read = {}
+def _lanes(waiting, data, data_dir):
+    """One lane each; the data of a seed is read once."""
+    held_out = {}
     for member, seed in waiting:
-        if seed not in read:
-            data = runner.read(member.experiment, seed, data_dir)
-            read[seed] = data, member.experiment.held_out(data)
-        yield _Lane(member, seed, *read[seed])
+        of_seed = _read(member, seed, data, data_dir)
+        if seed not in held_out:
+            held_out[seed] = member.experiment.held_out(of_seed)
+        yield _Lane(member, seed, of_seed, held_out[seed])
+
+
+def _read(member: Run, seed: int, data: dict[int, Any], data_dir: str | None) -> Any:
+    """The data of a seed, from `data` or read into it."""
+    if seed not in data:
+        data[seed] = runner.read(member.experiment, seed, data_dir)
+    return data[seed]
 
 
 def _fit_devices(lanes: int) -> tuple[int, int]:

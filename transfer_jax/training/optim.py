@@ -154,10 +154,10 @@ def accumulate(
 ) -> optax.GradientTransformationExtraArgs:
     """`tx` on the mean gradient of every `steps` steps; between them nothing moves.
 
-    optax.MultiSteps. A batch of n * steps then needs the memory of one of n. Schedules
-    go on by the step of the state, that is by the smaller batches.
+    By optax.MultiSteps: a batch of n * steps needs the memory of a batch of n.
+    Schedules count the steps of the state, that is, the small batches.
 
-    It goes inside of `grouped` and `freeze`, as in
+    It goes inside `grouped` and `freeze`, as in
     `grouped(lambda group: accumulate(sgd(scaled(rate, group.rate)), 4), rules)` or
     `freeze(accumulate(tx, 4), patterns)`. Around them it would compute and store the
     gradients of frozen leaves.

@@ -1,4 +1,4 @@
-"""Early stopping: the best state so far, and when to give up hope of a better one."""
+"""Early stopping on a validation loss."""
 
 from collections.abc import Callable
 
@@ -12,20 +12,19 @@ from transfer_jax.training.state import TrainState
 from transfer_jax.types import Key
 
 
-class Stopped(Exception):
-    """Raised by the hook `Best` when its patience is over."""
+class StopTraining(Exception):
+    """The hook `EarlyStopping` ends the training."""
 
 
-class Best:
+class EarlyStopping:
     """A hook of `fit` that keeps the state of least validation loss on the host.
 
-    Every `every` steps it evaluates; after `patience` evaluations in a row that are
-    not lower than the least so far, it raises Stopped. A loss that is not a number is
-    not lower.
+    It evaluates every `every` steps, and raises StopTraining after `patience`
+    evaluations in a row without a new minimum. NaN is no minimum.
 
     Attributes:
       state: the best state, as NumPy arrays; None before the first evaluation.
-      step, loss: of it.
+      step, loss: step and validation loss of the best state.
       losses: [(step, loss), ...] of all evaluations.
     """
 
@@ -48,26 +47,26 @@ class Best:
             # A copy: the buffers of `state` are given to the next step.
             self.state, self.step, self.loss = jax.tree.map(np.array, state), step, loss
         elif step - self.step >= self._patience * self._every:
-            raise Stopped(f'no loss below {self.loss} since step {self.step}')
+            raise StopTraining(f'no loss below {self.loss} since step {self.step}')
 
 
 def fit_until_best(
     method: Method,
     state: TrainState,
     stream: feed.BatchStream,
-    best: Best,
+    best: EarlyStopping,
     *,
     key: Key,
     steps: int,
 ) -> TrainState:
-    """`fit` for at most `steps`, and the best state that `best` saw, bit for bit.
+    """`fit` for at most `steps`; returns the best state that `best` saw, bit for bit.
 
     Raises:
       ValueError: no evaluation gave a number.
     """
     try:
         fit(method, state, stream, key=key, steps=steps, hooks=[best])
-    except Stopped:
+    except StopTraining:
         pass
     if best.state is None:
         raise ValueError(f'no finite validation loss in {steps} steps')
