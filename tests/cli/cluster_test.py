@@ -19,7 +19,7 @@ FLAGS = (
     *('experiments.adaptation.dann', '--fast'),
     *('--grid', 'config.rate=0.01,0.003', '--grid', 'config.steps=4,6'),
 )
-CODE = 'import sys; from experiments import sweep; {}sweep.main(sys.argv[1:])'
+CODE = 'import sys; from transfer_jax.cli import sweep; {}sweep.main(sys.argv[1:])'
 
 
 def _youngest(pid):
