@@ -83,7 +83,7 @@ class RunHook:
         self._stop, self._on_failure = stop, on_failure
         self._split = split or (lambda tree, number: tree)
         run = next(iter(runs.values()))
-        self._steps, self._numbers = run.stage.steps, run.experiment.rules.values()
+        self._steps, self._rules = run.stage.steps, run.experiment.rules.values()
         self._logged_metrics = run.stage.logged_metrics
         count = max(1, min(run.experiment.evaluations, self._steps))
         self._evaluations = sorted(
@@ -158,7 +158,7 @@ class RunHook:
         self._progress.update(step, latest)
         if evaluates:
             row = _mean([recorder.evaluation for recorder in recorders])
-            shown = {rule.name: row[rule.name] for rule in self._numbers if rule.name}
+            shown = {rule.name: row[rule.name] for rule in self._rules if rule.name}
             logged = {k: latest[k] for k in self._logged_metrics if k in latest}
             self._progress.line(step, {**(shown or row), **logged})
 

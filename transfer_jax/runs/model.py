@@ -37,13 +37,15 @@ class Model(NamedTuple):
     step: int
 
 
-def write(experiment: Experiment, run_dir: pathlib.Path, data: Any) -> None:
-    """Writes model.json; the checkpoints are those that the run has saved.
+def write(experiment: Experiment, run_dir: pathlib.Path, seed: int, data: Any) -> None:
+    """Adds a seed to model.json; the checkpoints are those that the run has saved.
 
     Args:
-      data: of the first seed.
+      data: of the seed. The scale of inputs may depend on it.
     """
-    config = experiment.config
+    config, path = experiment.config, run_dir / FILE
+    inputs = json.loads(path.read_text())['inputs'] if path.exists() else {}
+    inputs[str(seed)] = experiment.inputs(data)._asdict()
     batches, previous = [], stages.starting_point(experiment, data)
     start = None if previous is None else _described(_shapes(previous))
     for stage in experiment.stages:
@@ -56,15 +58,20 @@ def write(experiment: Experiment, run_dir: pathlib.Path, data: Any) -> None:
         'experiment': experiment.name,
         'method': experiment.method,
         'task': experiment.task,
-        'seeds': list(experiment.seeds),
         'rules': [c for c, rule in experiment.rules.items() if not rule.oracle],
         'classes': list(experiment.classes(data)) if experiment.classes else [],
-        'inputs': experiment.inputs(data)._asdict(),
+        'inputs': inputs,  # {seed: ...}
         'batches': batches,
         'start': start,
         **folder.provenance(),
     }
-    folder.write_json(run_dir / FILE, content)
+    folder.write_json(path, content)
+
+
+def has(run_dir: pathlib.Path, seed: int) -> bool:
+    """Whether model.json has a seed."""
+    path = run_dir / FILE
+    return path.exists() and str(seed) in json.loads(path.read_text())['inputs']
 
 
 def load(run_dir: str | pathlib.Path, rule: str = '', seed: int | None = None) -> Model:
@@ -81,13 +88,13 @@ def load(run_dir: str | pathlib.Path, rule: str = '', seed: int | None = None) -
     run_dir = pathlib.Path(run_dir)
     content = _read(run_dir)
     if not rule:
-        rule = next((r for r in ('fixed_validator',) if r in content['rules']), 'last')
+        rule = 'fixed_validator' if 'fixed_validator' in content['rules'] else 'last'
     if rule not in content['rules']:
         raise ValueError(f'no rule {rule!r}; choose from {", ".join(content["rules"])}')
-    seed = content['seeds'][0] if seed is None else seed
-    if seed not in content['seeds']:
-        known = ', '.join(map(str, content['seeds']))
-        raise ValueError(f'no seed {seed}; choose from {known}')
+    seeds = list(map(int, content['inputs']))
+    seed = seeds[0] if seed is None else seed
+    if seed not in seeds:
+        raise ValueError(f'no seed {seed}; choose from {", ".join(map(str, seeds))}')
     experiment = _experiment(content)
     like = jax.eval_shape(lambda: _last_shapes(experiment, content))
     restored = checkpoint.restore(_checkpoints(run_dir, experiment, rule, seed), like)
@@ -95,7 +102,7 @@ def load(run_dir: str | pathlib.Path, rule: str = '', seed: int | None = None) -
         raise ValueError(
             f'{run_dir} has no checkpoint of rule {rule!r}, seed {seed}: train it first'
         )
-    inputs = Inputs(**content['inputs'])
+    inputs = Inputs(**content['inputs'][str(seed)])
     predict = evaluation.bind(
         experiment.stages[-1].method, restored.state, inputs.domain
     )

@@ -50,6 +50,8 @@ class Recorder:
             rows.rewind(run.seed, run.stage.name, run.done)
         events = run.run_dir / 'events' / f'seed_{run.seed}_{run.stage.name}'
         self._events = log.Events(events, run.done + 1)
+        if run.done:  # a crash may have come between a checkpoint and its copies
+            keep_chosen(run, run.done)
         self.latest: Mapping[str, float] = {}
         self.evaluation: Mapping[str, float] | None = None
 
@@ -101,21 +103,8 @@ class Recorder:
     def save(self, step: int, state: TrainState, *, evaluated: bool) -> None:
         """Saves a checkpoint, and again under each rule that picks this evaluation."""
         checkpoint.save(self._run.checkpoint_dir, state, step)
-        if evaluated and self._run.final and parallel.is_first():
-            rows = [
-                row
-                for row in self._history.read()
-                if self._labels(row['step']).items() <= row.items()
-            ]
-            for column, rule in self._run.experiment.rules.items():
-                if rule.name is None or rule.oracle:
-                    continue
-                if selection.choose(rows, rule)['step'] == step:
-                    checkpoint.keep(
-                        self._run.checkpoint_dir,
-                        step,
-                        chosen_dir(self._run.run_dir, self._run.seed, column),
-                    )
+        if evaluated:
+            keep_chosen(self._run, step)
 
     def close(self) -> None:
         """Writes out the events."""
@@ -133,6 +122,23 @@ def bind(
         domain: evaluation.bind(stage.method, state, domain)
         for domain in experiment.domains
     }
+
+
+def keep_chosen(run: StageRun, step: int) -> None:
+    """Keeps the checkpoint of a step under each rule that picks its evaluation."""
+    if not (run.final and parallel.is_first()):
+        return
+    rows = [
+        row
+        for row in folder.Rows(run.run_dir / 'history.jsonl').read()
+        if (row['seed'], row['stage']) == (run.seed, run.stage.name)
+    ]
+    for column, rule in run.experiment.rules.items():
+        if rule.name is None or rule.oracle or not rows:
+            continue
+        if selection.choose(rows, rule)['step'] == step:
+            into = chosen_dir(run.run_dir, run.seed, column)
+            checkpoint.keep(run.checkpoint_dir, step, into)
 
 
 def chosen_dir(run_dir: pathlib.Path, seed: int, column: str) -> pathlib.Path:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from transfer_jax.runs import folder, hook, model, result, stages
 from transfer_jax.runs.experiment import Experiment
-from transfer_jax.runs.recorder import StageRun
+from transfer_jax.runs.recorder import StageRun, keep_chosen
 from transfer_jax.training import Hook, fit, log, parallel
 
 
@@ -67,14 +67,19 @@ def read(experiment: Experiment, seed: int, data_dir: str | None) -> Any:
 def finish(
     experiment: Experiment, run_dir: pathlib.Path, data_of: Callable[[int], Any]
 ) -> None:
-    """Writes result.json and, if it is missing, model.json.
+    """Writes result.json and what model.json lacks.
 
     Args:
       data_of: seed -> its data, which model.json is made from.
     """
     rows = folder.Rows(run_dir / 'history.jsonl').read()
-    if experiment.inputs is not None and not (run_dir / model.FILE).exists():
-        model.write(experiment, run_dir, data_of(experiment.seeds[0]))
+    for seed in experiment.seeds:
+        i, stage = len(experiment.stages) - 1, experiment.stages[-1]
+        saved = stages.checkpoint_dir(run_dir, seed, i, stage)
+        last = StageRun(experiment, stage, seed, None, run_dir, saved)
+        keep_chosen(last, stage.steps)  # should a crash have come before
+        if experiment.inputs is not None and not model.has(run_dir, seed):
+            model.write(experiment, run_dir, seed, data_of(seed))
     folder.write_json(run_dir / 'result.json', result.summarize(experiment, rows))
 
 
@@ -139,4 +144,4 @@ def _run_seed(run: _Seed, stop: hook.StopSignal, hooks: Sequence[Hook]) -> None:
             state = parallel.local(state)
         previous = state
     if experiment.inputs is not None and parallel.is_first():
-        model.write(experiment, run_dir, data)
+        model.write(experiment, run_dir, seed, data)
