@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from experiments import demo
+from experiments.tasks import digit_pairs
 from transfer_jax import data, evaluation, metrics, runs, selection
 from transfer_jax.cli import predict
 
@@ -18,9 +19,16 @@ from transfer_jax.cli import predict
 def run_dir(tmp_path_factory):
     """A finished run of the demo."""
     path = tmp_path_factory.mktemp('demo') / 'run'
-    config = dataclasses.replace(demo.fast(), method='source_only')
+    config = dataclasses.replace(demo.fast(), method='source_only', seeds=2)
     experiment = demo.build(config)
-    runs.run(experiment._replace(evaluations=2, measure=_measure), path)
+
+    def inputs(pair):
+        """As if the scale depended on the images that a seed draws."""
+        scale = digit_pairs.inputs(pair)
+        return scale._replace(std=(1.0 + pair.seed,) * 3)
+
+    changes = {'evaluations': 2, 'measure': _measure, 'inputs': inputs}
+    runs.run(experiment._replace(**changes), path)
     return path
 
 
@@ -68,8 +76,14 @@ def test_the_predictions_are_those_that_the_run_was_scored_by(run_dir, digits):
         answers = predict.predict(run_dir, digits.image, rule=rule)
         labels = np.array([int(one.label) for one in answers])
         accuracy = np.mean(labels == digits.label)
-        assert accuracy == result['scores'][rule]['target_test']['mean']
+        assert accuracy == result['scores'][rule]['target_test']['values'][0]
         np.testing.assert_allclose([p.probabilities.sum() for p in answers], 1, 1e-5)
+
+
+def test_a_seed_has_its_own_scale(run_dir):
+    stds = [runs.load_model(run_dir, seed=seed).inputs.std[0] for seed in (0, 1)]
+    assert stds == [1.0, 2.0]
+    assert runs.load_model(run_dir).seed == 0
 
 
 def test_files_are_classified_in_their_order(run_dir, folder, digits, tmp_path, capsys):
@@ -109,7 +123,7 @@ def test_the_model_needs_no_training_data(run_dir, folder, monkeypatch):
             ['{run}', '{images}', '--rule', 'oracle'],
             "no rule 'oracle'; choose from last",
         ),
-        (['{run}', '{images}', '--seed', '7'], 'no seed 7; choose from 0'),
+        (['{run}', '{images}', '--seed', '7'], 'no seed 7; choose from 0, 1'),
         (['{run}', '{run}/none.png'], 'no such file or folder'),
         (['{run}', '{empty}'], 'holds no images'),
         (['{run}', '{run}/model.json'], 'not a readable image'),

@@ -10,7 +10,6 @@ from transfer_jax import runs, selection
 from transfer_jax.reports import sweep_entries, sweep_figures, sweep_report
 
 RATES, WEIGHTS = (0.001, 0.01), (0.1, 1.0, 10.0)
-NUMBER = runs.scoring.ADAPTATION['target_test']
 
 
 @pytest.fixture
@@ -36,7 +35,10 @@ def members(tiny, tmp_path):
                 'config': {'rate': rate, 'weight': weight, 'seeds': 2, 'steps': 4},
                 'seeds': [0, 1],
                 'examples': 100,
-                'numbers': {'target_test': NUMBER._asdict()},
+                'numbers': {
+                    name: number._asdict()
+                    for name, number in runs.scoring.ADAPTATION.items()
+                },
                 'rules': {k: rule._asdict() for k, rule in selection.RULES.items()},
                 'steps': dict.fromkeys(selection.RULES, [4, 4]),
                 'scores': dict.fromkeys(selection.RULES, {'target_test': column}),
@@ -68,7 +70,7 @@ def test_a_sweep_leaves_tables_and_figures(members, tmp_path):
     figures = {path.stem for path in (sweep_dir / 'figures').iterdir()}
     assert figures == {
         *(f'grid_{rule}' for rule in selection.RULES),
-        *('source_validation', 'target_test'),
+        *runs.scoring.ADAPTATION,
     }
     with open(sweep_dir / 'table.csv') as file:
         rows = list(csv.DictReader(file))

@@ -10,7 +10,13 @@ import pytest
 from matplotlib.figure import Figure
 
 from transfer_jax import runs, selection, training
-from transfer_jax.reports import run_report, sweep_report, tables
+from transfer_jax.reports import (
+    run_report,
+    sweep_entries,
+    sweep_figures,
+    sweep_report,
+    tables,
+)
 from transfer_jax.runs import grouping, vectorised
 from transfer_jax.training import optim
 
@@ -153,5 +159,8 @@ def test_several_train_as_one_program_and_are_compared(tmp_path):
     for a, b in pairs:
         assert a == pytest.approx(b, rel=1e-5)
     page = sweep_report.write(members, tmp_path / 'sweep').read_text()
+    drawn = sweep_figures.draw(sweep_entries.read(members, False))
+    (axes,) = drawn['Learning curves'][1]['distance'].axes
+    assert axes.get_ylabel() == '' and axes.lines[0].get_ydata().max() < 2  # not in %
     assert 'Distance to one, mean ± standard deviation over n seeds' in page
     assert 'oracle' not in page and 'validator' not in page

@@ -248,6 +248,38 @@ def test_a_crash_is_made_up_for(
     assert ours['scores'] == theirs['scores']
 
 
+@pytest.mark.parametrize('step', [4, 6])
+def test_a_crash_before_a_chosen_checkpoint_is_kept_is_made_up_for(
+    tiny, tmp_path, monkeypatch, step
+):
+    """The evaluation before the crash is the best: its checkpoint is there after it."""
+    keep = checkpoint.keep
+
+    class Killed(Exception):
+        pass
+
+    def die(folder, at, into):
+        if at == step:
+            raise Killed
+        keep(folder, at, into)
+
+    scores = iter({4: [0.0, 1.0, 0.5], 6: [0.0, 0.5, 1.0]}[step])
+
+    def score(predicts, held_out, final):
+        names = ('source_validation', selection.FIXED, 'target_test')
+        return dict.fromkeys(names, next(scores)) | {'target_test_images': 8}
+
+    experiment = tiny(measure=score, stages=tiny().stages[:1])
+    monkeypatch.setattr(checkpoint, 'keep', die)
+    with pytest.raises(Killed):
+        runs.run(experiment, tmp_path)
+    monkeypatch.undo()
+    runs.run(experiment, tmp_path)
+    for rule in ('source_validation', 'fixed_validator'):
+        path = tmp_path / 'models' / 'seed_0' / rule
+        assert [p.name for p in path.iterdir()] == [str(step)]
+
+
 def _spoil(batch):
     image = np.full_like(batch['source']['image'], np.nan)
     return {**batch, 'source': {**batch['source'], 'image': image}}

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette: colour-blind readers can distinguish it, also in grey.
+# Okabe and Ito's palette: distinct to colour-blind readers, and in grey.
 COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000')
 DOTS_PER_INCH = 130
 NAMED_CLASSES = 20  # a legend of more is no help
@@ -98,10 +98,9 @@ def bands(
     interval: bool = False,
     logarithmic: bool = False,
     spaced: bool = False,
+    percent: bool = True,
 ) -> 'Figure':
-    """Fractions over x in %, each line the mean of its draws with a band around it.
-
-    Bands end at 0 and 100 %.
+    """Numbers over x, each line the mean of its draws with a band around it.
 
     Args:
       lines: {name: {x: values of the draws}}.
@@ -109,16 +108,18 @@ def bands(
         it is the standard deviation.
       logarithmic: x by its logarithm, such as numbers of images.
       spaced: ticks at some whole numbers, not at every x.
+      percent: fractions, shown in %; bands end at 0 and 100 %.
     """
     figure, axes = blank(5.6, 3.8)
+    scale, limits = (100, (0, 100)) if percent else (1, (-np.inf, np.inf))
     ticks = sorted({x for line in lines.values() for x in line})
     for i, (name, line) in enumerate(lines.items()):
         colour, marker = COLOURS[i % len(COLOURS)], 'osD^vPX*'[i % 8]
         xs = sorted(line)
-        mean = np.array([100 * np.mean(line[x]) for x in xs])
-        wide = np.array([_half_width(line[x], interval) for x in xs])
+        mean = scale * np.array([np.mean(line[x]) for x in xs])
+        wide = scale * np.array([_half_width(line[x], interval) for x in xs])
         axes.plot(xs, mean, color=colour, marker=marker, ms=4.5, lw=1.6, label=name)
-        low, high = np.clip([mean - wide, mean + wide], 0, 100)
+        low, high = np.clip([mean - wide, mean + wide], *limits)
         axes.fill_between(xs, low, high, color=colour, alpha=0.15, lw=0)
     if logarithmic:
         axes.set_xscale('log')
@@ -129,7 +130,7 @@ def bands(
     axes.minorticks_off()
     axes.set_title(title)
     axes.set_xlabel(x_label)
-    axes.set_ylabel('%')
+    axes.set_ylabel('%' if percent else '')
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8, framealpha=0.8)
     return figure
@@ -138,7 +139,7 @@ def bands(
 def _half_width(values: Sequence[float], interval: bool) -> float:
     if len(values) < 2:
         return 0.0
-    std = 100 * float(np.std(values, ddof=1))
+    std = float(np.std(values, ddof=1))
     return 1.96 * std / np.sqrt(len(values)) if interval else std
 
 
@@ -233,9 +234,11 @@ def heat_map(
     row_name: str,
     column_name: str,
     title: str,
+    *,
+    percent: bool = True,
 ) -> 'Figure':
-    """Fractions (r, c) over two quantities, each written in its cell in %."""
-    shown = 100 * values
+    """Numbers (r, c) over two quantities, each in its cell; fractions in %."""
+    shown = 100 * values if percent else values
     figure, axes = blank(1.8 + 0.75 * len(columns), 1.5 + 0.5 * len(rows))
     low, high = np.nanmin(shown), np.nanmax(shown)
     axes.imshow(shown, cmap='Blues', vmin=low, vmax=high, aspect='auto')
@@ -243,10 +246,13 @@ def heat_map(
     axes.set_yticks(range(len(rows)), rows, fontsize=9)
     axes.set_xlabel(column_name)
     axes.set_ylabel(row_name)
-    axes.set_title(f'{title}, %')
+    axes.set_title(f'{title}, %' if percent else title)
     for i, j in np.ndindex(*shown.shape):
         dark = shown[i, j] > low + 0.6 * (high - low)
-        text, shade = f'{shown[i, j]:.1f}', 'white' if dark else '0.15'
+        text, shade = (
+            f'{shown[i, j]:{".1f" if percent else ".2f"}}',
+            'white' if dark else '0.15',
+        )
         axes.text(j, i, text, ha='center', va='center', color=shade, fontsize=9)
     return figure
 

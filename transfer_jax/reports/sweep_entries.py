@@ -61,20 +61,19 @@ def varied(configs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _entry(result, rows, names, bootstrap) -> Entry:
     rows = [row for row in rows if row['stage'] == rows[-1]['stage']]  # the last one
-    number = next(iter(result['numbers']))
+    name = in_table(result)
     curves: dict[str, dict[int, list[float]]] = {}
-    for name in ('source_validation', number):
-        if any(name in row for row in rows):
-            curves[name] = {}
-            for row in rows:
-                curves[name].setdefault(row['step'], []).append(row[name])
+    for described in result['numbers']:
+        curves[described] = {}
+        for row in rows:
+            curves[described].setdefault(row['step'], []).append(row[described])
     last = max((row['step'] for row in rows), default=0)
     fixed = result['rules'].get('fixed_validator')
     scores = [row[fixed['name']] for row in rows if fixed and row['step'] == last]
     return Entry(
         {name: result['config'][name] for name in names},
         {
-            rule: _interval(column[number], bootstrap)
+            rule: _interval(column[name], bootstrap)
             for rule, column in result['scores'].items()
         },
         len(result['seeds']),
@@ -117,9 +116,14 @@ def plain(value: Any) -> str:
     return f'{value:g}' if isinstance(value, float) else str(value)
 
 
+def in_table(result: Mapping[str, Any]) -> str:
+    """The name of the number that the table shows."""
+    return next(n for n, number in result['numbers'].items() if number['in_tables'])
+
+
 def number(entry: Entry) -> Mapping[str, Any]:
     """The description of the number in the table."""
-    return next(iter(entry.result['numbers'].values()))
+    return entry.result['numbers'][in_table(entry.result)]
 
 
 def unit(entry: Entry) -> str:

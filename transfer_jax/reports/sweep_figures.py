@@ -1,7 +1,7 @@
 """The figures of a sweep: learning curves, and heat maps of two-way grids."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +33,7 @@ def draw(entries: Sequence[Entry]) -> dict[str, tuple[str, dict[str, 'Figure']]]
                     _title(name, entries[0]),
                     'step',
                     spaced=True,
+                    percent=_described(name, entries[0])['percent'],
                 )
                 for name in entries[0].curves
             },
@@ -53,11 +54,14 @@ def draw(entries: Sequence[Entry]) -> dict[str, tuple[str, dict[str, 'Figure']]]
 
 def _title(name: str, entry: Entry) -> str:
     """Of a curve; one that is made from target labels says so."""
-    number = entry.result['numbers'].get(name)
-    title = number['title'] if number else name.replace('_', ' ')
+    title = _described(name, entry)['title']
     rules = entry.result['rules'].values()
     oracle = any(rule['oracle'] and rule['name'] == name for rule in rules)
     return f'{title.capitalize()}{" (oracle)" if oracle else ""}'
+
+
+def _described(name: str, entry: Entry) -> Mapping[str, Any]:
+    return entry.result['numbers'][name]
 
 
 def _name(entry: Entry, among: Sequence[Entry]) -> str:
@@ -86,4 +90,5 @@ def _heat_map(entries, rule, title) -> 'Figure | None':
         [sweep_entries.plain(v) for v in rows],
         [sweep_entries.plain(v) for v in columns],
     )
-    return figures.heat_map(values, *labels, *names, title)
+    percent = sweep_entries.number(entries[0])['percent']
+    return figures.heat_map(values, *labels, *names, title, percent=percent)

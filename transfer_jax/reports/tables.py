@@ -62,7 +62,8 @@ def rows(
     results = sorted(results, key=_order)
     answer = []
     for result in results:
-        for name, number in result['numbers'].items():
+        shown_numbers = (n for n in result['numbers'].items() if n[1]['in_tables'])
+        for name, number in shown_numbers:
             scores = {
                 rule: Score(of[name]['mean'], of[name]['std'], number['percent'])
                 for rule, of in result['scores'].items()

@@ -42,7 +42,7 @@ def summarize(experiment: Experiment, history: Sequence[dict]) -> dict:
         'device': device(),
         'seeds': list(experiment.seeds),
         'examples': next((int(last[-1][name]) for name in counts if name), None),
-        'numbers': {name: experiment.numbers[name]._asdict() for name in shown},
+        'numbers': {name: n._asdict() for name, n in experiment.numbers.items()},
         'rules': {column: rule._asdict() for column, rule in experiment.rules.items()},
         'steps': {
             column: [row['step'] for row in rows] for column, rows in chosen.items()
