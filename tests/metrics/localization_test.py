@@ -70,8 +70,28 @@ def test_difficult_instances_are_neither_correct_nor_wrong():
     # Class 0: the first point lies in a difficult box and is left out; then wrong,
     # correct of 2.
     np.testing.assert_allclose(result, [(1 / 2) / 2, 1])
+
+
+def test_a_share_is_over_all_images_with_the_class_whatever_was_predicted():
+    """In image 0, box and point of class 0 hit a difficult object only: a miss."""
+    difficult = [np.array([False, True]), np.array([False]), np.array([False, False])]
+    difficult.append(np.zeros(0, bool))
     rate = metrics.hit_rate(POINTS, BOXES, LABEL, 5, difficult=difficult)
-    np.testing.assert_allclose(rate, [1, 1])
+    np.testing.assert_allclose(rate, [1 / 2, 1 / 2])
+    predicted = found_boxes()
+    predicted[2, 0] = BOXES[2][0]
+    rates = metrics.corloc(predicted, BOXES, LABEL, 2, difficult=difficult)
+    np.testing.assert_allclose(rates, [1 / 2, 1 / 2])
+    # An image whose objects of the class are all difficult does not contain it.
+    difficult[2] = np.array([False, True])
+    rates = metrics.corloc(predicted, BOXES, LABEL, 2, difficult=difficult)
+    np.testing.assert_allclose(rates, [1 / 2, 0])
+    rate = metrics.hit_rate(POINTS, BOXES, LABEL, 5, difficult=difficult)
+    np.testing.assert_allclose(rate, [1 / 2, 1])
+    alone = metrics.corloc(
+        predicted[:1], BOXES[:1], LABEL[:1], 2, difficult=[difficult[0]]
+    )
+    np.testing.assert_allclose(alone, [0, np.nan])
 
 
 def test_hit_rate_by_hand():

@@ -105,6 +105,26 @@ def test_ignored_examples_are_as_if_not_there(points):
     assert without != metrics.voc_average_precision(SCORES, RELEVANT, points=points)
 
 
+@pytest.mark.parametrize(
+    'scores',
+    [
+        np.array([0, 10, 5], np.uint8),
+        np.array([0, 2**64 - 1, 5], np.uint64),
+        np.array([-128, 127, 5], np.int8),
+        np.array([False, True, False]),
+        np.array([0, 10, 5], np.float16),
+    ],
+    ids=lambda scores: str(scores.dtype),
+)
+def test_scores_of_every_type_rank_alike(scores):
+    relevant = np.array([0, 1, 0])
+    assert metrics.voc_average_precision(scores, relevant) == 1
+    assert metrics.voc_mean_average_precision(scores[:, None], relevant[:, None]) == 1
+    first = np.array([1, 0, 0])  # ranked last, or behind `5` where there are only two
+    last = 1 / 2 if scores.dtype == bool else 1 / 3
+    assert metrics.voc_average_precision(scores, first) == pytest.approx(last)
+
+
 def test_equal_scores_rank_in_the_order_of_the_examples():
     tied = np.zeros(2)
     assert metrics.voc_average_precision(tied, np.array([1, 0])) == 1

@@ -114,6 +114,11 @@ def test_dev_of_equal_weights_is_the_weighted_error(weight):
     assert result == pytest.approx(-weight / 2)
 
 
+@pytest.mark.parametrize('name', ['iwcv', 'dev'])
+def test_weights_that_are_all_zero_are_no_evidence(name):
+    assert np.isnan(_score(name, _evidence(source_weight=[0.0, 0.0])))
+
+
 def test_entropy_is_highest_for_confident_predictions():
     even = _score('entropy', _evidence(target_logits=np.zeros((3, 4), np.float32)))
     assert even == pytest.approx(-np.log(4), rel=1e-6)

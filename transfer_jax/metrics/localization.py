@@ -5,10 +5,11 @@ Boxes are (k, 4) x0, y0, x1, y1 in pixels, the edges of the area they cover: pix
 is ever added; the readers convert VOC's inclusive corners, which are counted from 1.
 Points are (x, y). `boxes` and `label` hold an array (k, 4) and (k,) for each image.
 
-With `difficult`, (k,) for each image, a prediction that hits only difficult boxes is
-neither correct nor wrong, as in VOC, and an image counts as containing a class if one
-of its boxes of that class is not difficult. Per-class measures are NaN for a class that
-no image contains.
+With `difficult`, (k,) for each image, an image counts as containing a class if one of
+its boxes of that class is not difficult. A prediction that hits only difficult boxes is
+never correct. In an average precision it is not wrong either, as in VOC; a share is
+over all images that contain the class, so there it is a miss. Per-class measures are
+NaN for a class that no image contains.
 """
 
 from collections.abc import Sequence
@@ -98,13 +99,14 @@ def hit_rate(
     """(n, c, 2) -> (c,): share of a class's images whose point lies in a box of it.
 
     The pointing game (Zhang et al., ECCV 2016, with a tolerance of 15 pixels). The
-    classes of an image are given, so scores play no part.
+    classes of an image are given, so scores play no part. Difficult boxes are as if not
+    there.
     """
     points = np.asarray(points, np.float64)
     n, classes = points.shape[:2]
     _check(boxes, label, difficult, classes, n)
     hit = _near(points, tolerance)
-    return _share(*_judge(hit, boxes, label, difficult, n, classes))
+    return _share(*_judge(hit, boxes, label, difficult, n, classes)[:2])
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -182,13 +184,15 @@ def corloc(
 
     CorLoc (Deselaers et al., IJCV 2012): the share of the images containing the class
     whose one predicted box has an IoU of 0.5 or more with any true box of the class.
+    Difficult boxes are as if not there, so a box that hits only them is a miss.
     """
     predicted = np.asarray(predicted, np.float64)
     _check(boxes, label, difficult, classes, len(predicted))
     if predicted.shape[1:] != (classes, 4):
         raise ValueError(f'predicted {predicted.shape}: not (n, {classes}, 4)')
     hit = _overlapping(predicted, overlap)
-    return _share(*_judge(hit, boxes, label, difficult, len(predicted), classes))
+    judged = _judge(hit, boxes, label, difficult, len(predicted), classes)
+    return _share(*judged[:2])
 
 
 def top1_localization(
@@ -249,11 +253,10 @@ def _judge(hit, boxes, label, difficult, n, classes):
     return correct, present, ignored
 
 
-def _share(correct, present, ignored):
-    """(n, c) -> (c,), over the images that contain a class and are not ignored."""
-    counted = present & ~ignored
-    count = counted.sum(0)
-    share = (correct & counted).sum(0) / np.maximum(count, 1)
+def _share(correct, present):
+    """(n, c) -> (c,), of the images that contain a class."""
+    count = present.sum(0)
+    share = (correct & present).sum(0) / np.maximum(count, 1)
     return np.where(count > 0, share, np.nan)
 
 

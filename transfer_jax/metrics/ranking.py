@@ -63,8 +63,9 @@ def voc_average_precision(
 
     The precision is replaced by its envelope, p(r) = max over r' >= r of p(r'), and
     averaged over the recall r: over all of [0, 1] ('all', VOC 2010 and later), or at
-    r = 0, 0.1, ..., 1 (11, VOC 2007; Everingham et al., IJCV 2010, section 4.2). Equal
-    scores are ranked in the order of the examples. NaN without a positive.
+    r = 0, 0.1, ..., 1 (11, VOC 2007; Everingham et al., IJCV 2010, section 4.2). Scores
+    are real numbers of any type. Equal scores are ranked in the order of the examples.
+    NaN without a positive.
 
     Args:
       relevant: 1 or 0; a negative number leaves the example out, as `ignored` does.
@@ -94,7 +95,7 @@ def voc_average_precision(
         raise ValueError(f'total {total}: there are {positives} positives in the list')
     if not total:
         return float('nan')
-    retrieved = np.cumsum(correct[np.argsort(-scores, kind='stable')])
+    retrieved = np.cumsum(correct[_descending(scores)])
     precision = retrieved / np.arange(1, len(retrieved) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     if points == 'all':
@@ -128,6 +129,16 @@ def voc_mean_average_precision(
     ]
     each = [value for value in each if not np.isnan(value)]
     return float(np.mean(each)) if each else float('nan')
+
+
+def _descending(scores: np.ndarray) -> np.ndarray:
+    """(n,) -> (n,), indices from the highest score; equal ones in their order.
+
+    Scores are compared and never negated: unsigned integers, the least signed one and
+    booleans have no negative.
+    """
+    ascending = np.argsort(scores[::-1], kind='stable')
+    return len(scores) - 1 - ascending[::-1]
 
 
 def _numbers(relevant: Array) -> Array:

@@ -46,9 +46,13 @@ def iwcv(evidence: Evidence) -> float:
 
     Deviation: the paper divides by n, which for the true ratio is the same in the
     limit. A fitted ratio does not average to 1, and it approaches 0 where the domains
-    are separable. Divided by n, that alone would decide between models.
+    are separable. Divided by n, that alone would decide between models. NaN where all
+    weights are 0.
     """
-    return float(np.average(_correct(evidence), weights=evidence.source_weight))
+    weight = evidence.source_weight
+    if not np.any(weight):
+        return float('nan')
+    return float(np.average(_correct(evidence), weights=weight))
 
 
 def dev(evidence: Evidence) -> float:
@@ -56,9 +60,12 @@ def dev(evidence: Evidence) -> float:
 
     -(mean(w l) + eta mean(w) - eta), eta = -cov(w l, w) / var(w), with the 0-1 loss l
     and the density ratio w, whose mean is 1 (You et al., ICML 2019; sample covariance
-    and variance as in their code). With equal weights eta is 0.
+    and variance as in their code). With equal weights eta is 0. NaN where all weights
+    are 0: there is no evidence, and 0 would be the best score.
     """
     weight = evidence.source_weight
+    if not np.any(weight):
+        return float('nan')
     weighted = weight * ~_correct(evidence)
     eta = 0.0
     if np.ptp(weight) > 1e-9 * np.max(weight):
