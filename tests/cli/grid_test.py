@@ -93,6 +93,20 @@ def test_an_axis_given_twice_is_refused():
         grid.configs(Config(), ['rate=1', 'config.rate=2'])
 
 
+def test_only_the_configs_with_one_of_the_values_are_left():
+    made = grid.configs(Config(), ['method=dann,mcc', 'weight=None,0.5', 'batch=8,16'])
+    left = grid.only(made, ['config.method=mcc', 'weight=default'])
+    assert [(c.method, c.weight, c.batch) for c in left] == [
+        ('mcc', None, 8),
+        ('mcc', None, 16),
+    ]
+    assert grid.only(made, ['batch=16,8']) == made and grid.only(made, []) == made
+    with pytest.raises(ValueError, match="leaves no config; .*there are: 'mcc'"):
+        grid.only(left, ['method=dann'])
+    with pytest.raises(ValueError, match="no field 'lr'"):
+        grid.only(made, ['lr=1'])
+
+
 def test_configs_that_differ_in_traced_numbers_are_a_group():
     made = grid.configs(
         Config(), ['method=dann,mcc', 'rate=1,2', 'weight=None,0.5,1', 'batch=8,16']

@@ -170,6 +170,15 @@ def test_a_grid_takes_the_place_of_the_sweep(module, tmp_path, capsys):
     assert "error: no field 'speed'; there are: rate" in capsys.readouterr().err
 
 
+def test_a_sweep_can_be_limited_and_says_what_it_leaves_out(module, tmp_path, capsys):
+    module.left_out = lambda: ['rate 0.9, which is not known yet']
+    assert call(tmp_path, '--only', 'rate=0.4,0.1') == 0
+    assert module.ran == [0.1, 0.4]
+    assert 'left out: rate 0.9, which is not known yet' in capsys.readouterr().out
+    assert call(tmp_path, '--only', 'rate=5') == 2
+    assert 'there are: 0.1, 0.2, 0.3, 0.4' in capsys.readouterr().err
+
+
 def test_groups_are_tasks_of_a_cluster(module, tmp_path):
     """In this process (submitit's debugging executor)."""
     assert call(tmp_path, '--cluster', 'debug') == 1

@@ -42,6 +42,25 @@ def configs(config: Any, axes: Sequence[str]) -> list[Any]:
     return list(dict.fromkeys(configs))
 
 
+def only(configs: Sequence[Any], axes: Sequence[str]) -> list[Any]:
+    """The configs with one of the values of every axis, see `configs`.
+
+    Raises:
+      ValueError: no such field, a value of another type, or no config is left.
+    """
+    left = list(configs)
+    for axis in axes if left else ():
+        name, values = _axis(left[0], axis)
+        found = {repr(getattr(config, name)): None for config in left}
+        left = [config for config in left if getattr(config, name) in values]
+        if not left:
+            raise ValueError(
+                f'--only {axis!r} leaves no config; of field {name!r} there are: '
+                f'{", ".join(found)}'
+            )
+    return left
+
+
 def groups(configs: Sequence[Any], traced: Sequence[str]) -> list[list[Any]]:
     """Lists of configs that differ only in the traced numbers, in their first order.
 

@@ -3,6 +3,8 @@
     python -m experiments.sweep experiments.adaptation.dann
     python -m experiments.sweep experiments.adaptation.digits \
         --grid config.method=dann,mcc --grid config.rate=3e-4,1e-3,3e-3
+    python -m experiments.sweep experiments.adaptation.digits \
+        --only config.protocol=adda
 
 Configs that differ only in traced numbers (the experiment's TRACED: rates, weights)
 share one compiled program. On an accelerator they train at the same time, on CPU one
@@ -14,10 +16,9 @@ table.tex, figures/.
 import dataclasses
 import hashlib
 import importlib
-import json
 import pathlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Annotated
 
@@ -25,12 +26,17 @@ import jax
 import tyro
 
 from transfer_jax import runs
-from transfer_jax.cli import allocator, cluster, compilation_cache, grid, launch
-from transfer_jax.reports import run_report, study_tables, sweep_report
+from transfer_jax.cli import (
+    allocator,
+    cluster,
+    compilation_cache,
+    grid,
+    launch,
+    sweep_state,
+)
+from transfer_jax.reports import run_report, sweep_report
 from transfer_jax.runs import folder, grouping, vectorised
 from transfer_jax.training import parallel
-
-Work = runs.Experiment | runs.Study
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +49,9 @@ class Command:
     grid: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """FIELD=VALUE,VALUE: an axis of a grid, or with one value a setting. May be given
     several times; in place of the experiment's sweep()."""
+    only: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """FIELD=VALUE,VALUE: of the experiment's sweep(), or of the grid, the configs with
+    one of these values. May be given several times."""
     fast: bool = False
     """The grid starts from fast(), a run of seconds on generated data."""
     traced: tuple[str, ...] = ()
@@ -87,8 +96,11 @@ def main(args: Sequence[str] | None = None, known: Sequence[str] = ()) -> None:
         allocator.retain_freed()
         module = load(command.experiment, known)
         plan = groups(module, command)
+        if not command.grid:
+            for line in getattr(module, 'left_out', tuple)():
+                _say(f'left out: {line}')
         if command.list:
-            _say(listed(plan))
+            _say(sweep_state.listed(plan))
             return
         compilation_cache.enable()
         sweep_dir = folder_of(plan, command.run_root)
@@ -105,7 +117,7 @@ def main(args: Sequence[str] | None = None, known: Sequence[str] = ()) -> None:
             else:
                 failed = run(plan, command)
             members = [member for group in plan for member in group]
-            _say(summary(member.run_dir for member in members))
+            _say(sweep_state.summary(member.run_dir for member in members))
             for run_folder, reason in failed.items():
                 _say(f'failed: {run_folder}: {reason}')
             written = sweep_report.write(
@@ -174,6 +186,7 @@ def groups(module: ModuleType, command: Command) -> list[Group]:
         configs = grid.configs(start, command.grid)
     else:
         configs = list(module.sweep())
+    configs = grid.only(configs, command.only)
     for config in configs:
         launch.check_config(config)
     traced = (*getattr(module, 'TRACED', ()), *command.traced)
@@ -192,20 +205,6 @@ def groups(module: ModuleType, command: Command) -> list[Group]:
     return made
 
 
-def listed(plan: Sequence[Group]) -> str:
-    """A line for each run."""
-    lines = []
-    for number, group in enumerate(plan, 1):
-        for experiment, run_dir in group:
-            state = 'finished' if finished(experiment, run_dir) else 'to run'
-            method = getattr(experiment, 'method', '')
-            lines.append(
-                f'{state:<9} group {number:<4} {method:<16} {experiment.task:<32} '
-                f'{run_dir}'
-            )
-    return '\n'.join(lines)
-
-
 def run(plan: Sequence[Group], command: Command) -> dict[pathlib.Path, str]:
     """{run folder: reason} of failed runs. A stop from outside ends the sweep."""
     failed: dict[pathlib.Path, str] = {}
@@ -213,7 +212,7 @@ def run(plan: Sequence[Group], command: Command) -> dict[pathlib.Path, str]:
     if most is None:
         most = 1 if jax.default_backend() == 'cpu' else 0
     for group in plan:
-        left = [member for member in group if not finished(*member)]
+        left = [member for member in group if not sweep_state.finished(*member)]
         if most != 1 and len(group) > 1 and left:
             failed |= _attempt(left, command, most)
         else:
@@ -226,7 +225,11 @@ def run(plan: Sequence[Group], command: Command) -> dict[pathlib.Path, str]:
 
 def _unfinished(plan: Sequence[Group]) -> list[int]:
     """The numbers of groups in which a run is left."""
-    return [n for n, group in enumerate(plan) if not all(finished(*r) for r in group)]
+    return [
+        n
+        for n, group in enumerate(plan)
+        if not all(sweep_state.finished(*r) for r in group)
+    ]
 
 
 def _attempt(group: Group, command: Command, most: int) -> dict:
@@ -255,40 +258,12 @@ def _attempt(group: Group, command: Command, most: int) -> dict:
         return {member.run_dir: reason for member in group}
 
 
-def finished(experiment: Work, run_dir: pathlib.Path) -> bool:
-    """Whether the folder holds the result of this config."""
-    result = _result(run_dir)
-    fields = folder.plain(experiment.config)
-    return result is not None and result['config'] == fields
-
-
-def summary(run_dirs: Iterable[pathlib.Path]) -> str:
-    """The tables of the finished runs, one for each task."""
-    tasks: dict[str, list[dict]] = {}
-    studies = []
-    for result in filter(None, map(_result, run_dirs)):
-        if 'rows' in result:
-            studies.append(study_tables.text(result))
-        else:
-            tasks.setdefault(result['task'], []).append(result)
-    return '\n\n'.join([*map(run_report.text_table, tasks.values()), *studies])
-
-
 def folder_of(plan: Sequence[Group], root: pathlib.Path) -> pathlib.Path:
     """The folder of a sweep's report: the same for the same runs."""
     members = [member for group in plan for member in group]
     names = sorted(str(member.run_dir.relative_to(root)) for member in members)
     digest = hashlib.sha256('\n'.join(names).encode()).hexdigest()[:8]
     return root / members[0].experiment.name / f'sweep-{digest}'
-
-
-def _result(run_dir: pathlib.Path) -> dict | None:
-    """The result of a finished run. One of another format is made anew by the run."""
-    path = run_dir / 'result.json'
-    if not path.exists():
-        return None
-    result = json.loads(path.read_text())
-    return result if result.get('format') == folder.FORMAT else None
 
 
 def _say(text: str) -> None:
