@@ -1,6 +1,5 @@
 """The list of the deep methods, and what reads it: experiments, tables, docs."""
 
-import json
 import pathlib
 
 import jax.numpy as jnp
@@ -12,14 +11,6 @@ from transfer_jax.recipes import networks
 from transfer_jax.training import optim
 
 ROOT = pathlib.Path(__file__).parents[2]
-TUNED = {name: recipe for name, recipe in recipes.RECIPES.items() if recipe.tried}
-
-
-@pytest.mark.parametrize('name', TUNED)
-def test_a_weight_is_the_one_that_the_validator_chose(name):
-    scores = json.loads((ROOT / 'results' / 'digits_tuning.json').read_text())[name]
-    tried = {weight: scores[str(weight)] for weight in TUNED[name].tried}
-    assert recipes.RECIPES[name].weight == max(tried, key=tried.get)
 
 
 def test_every_file_of_an_adaptation_method_has_a_recipe():
