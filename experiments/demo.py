@@ -38,6 +38,14 @@ from transfer_jax.training import log, optim
 Name = Literal['source_only', 'adabn', 'dann', 'train_on_target']
 METHODS: tuple[Name, ...] = ('source_only', 'adabn', 'dann', 'train_on_target')
 TWO_DOMAINS = ('adabn', 'dann')  # methods whose batches have a target part
+# What a gain is over. Trained and tested on one domain, train on target has the
+# statistics of that domain, as the networks with separate ones do on the target.
+COMPARED = {
+    'source_only': runs.Compared('joint', 'joint', baseline=True),
+    'adabn': runs.Compared('separate', 'separate', baseline=True),
+    'dann': runs.Compared('separate', 'separate'),
+    'train_on_target': runs.Compared('joint', 'separate'),
+}
 SIZE = 16
 
 
@@ -98,6 +106,7 @@ def build(config: Config) -> runs.Experiment:
         ),
         classes=lambda pair: pair.classes,
         evaluations=20,
+        compared=COMPARED[config.method],
         fast=config == fast(),
         samples=digit_pairs.samples,
         inputs=digit_pairs.inputs,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from experiments.adaptation import deep_features, photos
 from experiments.tasks import digit_pairs
 from transfer_jax import recipes, runs, selection
+from transfer_jax.reports import gains
 
 EXPERIMENTS = 'python -m experiments.adaptation.'
 
@@ -183,6 +184,22 @@ NAMED: dict[str, Callable[[], list[Block]]] = {
     'selection_cost': _selection_cost,
     'photos': _photos,
 }
+
+
+def belongs(result: dict, block: Block) -> bool:
+    """Whether a result is in the rows of a block."""
+    if (result['experiment'] == DIGITS) != (block.experiment == DIGITS):
+        return False
+    if result['method'] == gains.CEILING and block.ceiling != ('', ''):
+        # Its task is the name of the target only; several networks may share it.
+        return (result['task'], _network(result['config'])) == block.ceiling
+    return result['task'] == block.task
+
+
+def _network(config: dict) -> str:
+    pair = '' if config.get('source') else config.get('pair', '')
+    default = digit_pairs.PAIRS[pair][2] if pair in digit_pairs.PAIRS else 'mnist'
+    return config.get('network') or default
 
 
 def of_deep_features(studies: Sequence[dict]) -> list[dict]:

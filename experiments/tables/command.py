@@ -16,17 +16,20 @@ import tyro
 
 from experiments.tables import (
     adaptation,
+    baselines,
     benchmarks,
+    content,
+    digit_rows,
     methods,
     result_files,
     studies,
     summary,
 )
 from experiments.tables import shallow as shallow_tables
-from experiments.tables.adaptation import DIGITS, NAMED, Block
-from experiments.tasks import digit_pairs
+from experiments.tables.adaptation import NAMED, Block
+from experiments.tasks import tuned_weights
 from transfer_jax import cli
-from transfer_jax.reports import selection_cost, tables
+from transfer_jax.reports import tables
 
 ROOTS = (pathlib.Path('results'), pathlib.Path('runs'))
 MARKED = r'<!-- table:([\w.]+) -->\n.*?<!-- /table -->'
@@ -80,9 +83,9 @@ def main(args: Sequence[str] | None = None) -> None:
         blocks = named(command.name)
         lines, missing = build(blocks, results)
         form = 'json' if command.json else 'text'
-        content = _content(command.name, lines, results, form)
+        made = content.made(command.name, lines, results, form)
         show = _as_json if command.json else _as_text
-        _say(show(command.name, content, missing, left_out))
+        _say(show(command.name, made, missing, left_out))
 
 
 def named(name: str) -> list[Block]:
@@ -102,13 +105,19 @@ def build(
 ) -> tuple[list[tables.Row], list[dict[str, str]]]:
     """(rows of the table, missing results with the commands that make them)."""
     lines, missing = [], []
+    notes = digit_rows.notes(tuned_weights.read())
+    results = [baselines.completed(result) for result in results]
     for block in blocks:
-        selected = [result for result in results if _belongs(result, block)]
+        selected = [result for result in results if adaptation.belongs(result, block)]
         whole = [r for r in selected if r['examples'] >= block.images]
-        lines += tables.rows(whole, task=block.task, published=block.published)
+        of_whole = tables.rows(
+            whole, task=block.task, published=block.published, notes=notes
+        )
+        not_run = digit_rows.not_run(block, selected, notes)
+        lines += tables.in_order([*of_whole, *not_run])
         # Rows of a subset of the test set are labelled and have no published numbers.
         subset = [result for result in selected if result not in whole]
-        lines += tables.rows(subset, task=f'{block.task}, subset')
+        lines += tables.rows(subset, task=f'{block.task}, subset', notes=notes)
         present = {result['method'] for result in selected}
         missing += [
             {'task': block.task, 'method': method, 'command': command}
@@ -127,7 +136,7 @@ def rewrite(
     """The page with the content of its table markers generated again."""
     explained = False
 
-    def content(marker):
+    def of(marker):
         nonlocal explained
         name, _, part = marker.partition('.')
         if name == SUMMARY:
@@ -142,12 +151,12 @@ def rewrite(
             return studies.markdown(of_studies, name, marker if part else '')
         lines, _ = build(named(marker), results)
         form = 'markdown' if explained else 'explained'
-        made = _content(marker, lines, results, form)
+        made = content.made(marker, lines, results, form)
         explained = explained or bool(made)
         return made
 
     def table(match):
-        made = content(match[1]) or 'No result files yet.'
+        made = of(match[1]) or 'No result files yet.'
         return f'<!-- table:{match[1]} -->\n{made}\n<!-- /table -->'
 
     return re.sub(MARKED, table, page, flags=re.DOTALL)
@@ -171,9 +180,9 @@ def _studies(command: Command) -> None:
         rows = shallow_tables.of(of_studies, experiment)
         text = shallow_tables.text(of_studies, experiment)
         missing = shallow_tables.missing(of_studies, experiment)
-    content = rows if command.json else text
+    made = rows if command.json else text
     show = _as_json if command.json else _as_text
-    _say(show(name, content, missing, left_out))
+    _say(show(name, made, missing, left_out))
 
 
 def _results(roots: Iterable[pathlib.Path]) -> tuple[list[dict], list[pathlib.Path]]:
@@ -182,68 +191,6 @@ def _results(roots: Iterable[pathlib.Path]) -> tuple[list[dict], list[pathlib.Pa
     of_studies, left_out_too = result_files.find(roots, 'rows')
     results += adaptation.of_deep_features(of_studies)
     return results, left_out + left_out_too
-
-
-def _with_cost(results: Sequence[dict]) -> list[dict]:
-    """The results in the table of the cost of selection."""
-    return [
-        result
-        for block in named('selection_cost')
-        for result in results
-        if _belongs(result, block) and result['method'] in block.commands
-    ]
-
-
-def _belongs(result: dict, block: Block) -> bool:
-    if (result['experiment'] == DIGITS) != (block.experiment == DIGITS):
-        return False
-    if result['method'] == tables.CEILING and block.ceiling != ('', ''):
-        # Its task is the name of the target only; several networks may share it.
-        return (result['task'], _network(result['config'])) == block.ceiling
-    return result['task'] == block.task
-
-
-def _network(config: dict) -> str:
-    pair = '' if config.get('source') else config.get('pair', '')
-    default = digit_pairs.PAIRS[pair][2] if pair in digit_pairs.PAIRS else 'mnist'
-    return config.get('network') or default
-
-
-def _content(
-    name: str, lines: Sequence[tables.Row], results: Sequence[dict], form: str
-):
-    """A table as text, markdown (explained or not) or JSON; empty without results."""
-    if name == 'selection_cost':
-        chosen = _with_cost(results)
-        if form == 'json':
-            return selection_cost.rows(chosen)
-        return chosen and selection_cost.table(chosen, markdown=form != 'text')
-    if form == 'json':
-        return tables.as_json(lines)
-    if not lines:
-        return ''
-    if form == 'text':
-        table = tables.text(lines)
-    else:
-        table = tables.markdown(lines, explain=form == 'explained')
-    return table + _ranked(results) if name == 'digits' else table
-
-
-def _ranked(results) -> str:
-    """The methods ordered by the fixed validator, under protocol skada."""
-    tasks = ('mnist_to_usps, skada', 'usps_to_mnist, skada')
-    of_digits = [r for r in results if r['experiment'] == DIGITS]
-    ranked = [
-        f'{name.replace("_", " ")}{f" (norm {norm})" if norm else ""} {100 * value:.1f}'
-        for name, norm, _, value in selection_cost.ranking(of_digits, tasks)
-        if name != tables.CEILING
-    ]
-    if not ranked:
-        return ''
-    return (
-        '\n\nBy the fixed validator on skada, the highest score first, with the mean '
-        f'accuracy of both directions: {", ".join(ranked)}.'
-    )
 
 
 def _as_text(name, content, missing, left_out) -> str:

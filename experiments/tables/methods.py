@@ -19,7 +19,10 @@ def markdown(results: Sequence[dict]) -> str:
     scores = {
         (result['method'], result['task']): result['scores']['fixed_validator']
         for result in results
-        if result['experiment'] == 'adaptation.digits' and not result['config']['norm']
+        if result['experiment'] == 'adaptation.digits'
+        and not result['config']['norm']
+        and result['config'].get('weight') is None
+        and 'fixed_validator' in result['scores']
     }
     head = ['method', 'paper', 'objective', 'file', 'run', *TASKS.values()]
     body = []

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.shallow import published, trials
 from experiments.tables import studies
-from transfer_jax.reports import grids, study_tables, tables
+from transfer_jax.reports import averages, grids, study_tables
 
 MEAN = 'mean'
 CHOSEN = 'chosen'
@@ -104,15 +104,15 @@ def legend(result: Mapping[str, Any]) -> str:
 def _by_pair(result):
     groups = study_tables.groups(result)
     names = list(dict.fromkeys(group.keys['pair'] for group in groups))
-    lines: dict[str, dict[str, tables.Score]] = {}
+    lines: dict[str, dict[str, averages.Score]] = {}
     for group in groups:
         line = lines.setdefault(group.keys['method'], {})
         line[group.keys['pair']] = group.score('accuracy')
     body = []
     for method, line in lines.items():
-        mean = tables.Score(float(np.mean([line[n].mean for n in names])), None)
-        entries = [tables.shown(line[name]) for name in names]
-        body.append([_name(method), *entries, tables.shown(mean)])
+        mean = averages.Score(float(np.mean([line[n].mean for n in names])), None)
+        entries = [averages.shown(line[name]) for name in names]
+        body.append([_name(method), *entries, averages.shown(mean)])
         for paper in _published(result):
             if paper.method == method:
                 pairs = published.PAIRS[result['experiment']]
@@ -132,7 +132,7 @@ def _chosen(result):
     body = [
         [
             _name(method),
-            *(tables.shown(tables.Score(float(np.mean(v)), None))
+            *(averages.shown(averages.Score(float(np.mean(v)), None))
               for v in line.values()),
         ]
         for method, line in means.items()

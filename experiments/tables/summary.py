@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from transfer_jax.reports import grids, tables
+from transfer_jax.reports import averages, grids, tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,12 +27,12 @@ LINES = (
     Line('digits', 'usps_to_mnist, adda', 'source_only', _MNIST),
     Line('digits', 'usps_to_mnist, adda', 'adda', _MNIST),
 )
-# Of rows that differ in their norm layers, the ones of the papers' networks.
-OTHER_NORM = 'separate'
+NORMS = ('', 'none')  # of the papers' networks
 TITLES = {'dann': 'DANN', 'adda': 'ADDA'}
-HEAD = ('task', 'method', 'ours', 'published', 'n')
+HEAD = ('task', 'method', 'ours', 'interval', 'published', 'n')
 LEGEND = (
-    'Target accuracy in %, at the last step: mean ± standard deviation over n seeds.'
+    'Target accuracy in %, at the last step: mean ± standard deviation over n seeds, '
+    "and the 95 % interval of the mean by Student's t."
 )
 
 # The rows of a named table: command.build on the result files.
@@ -47,7 +47,9 @@ def rows(of: Rows) -> list[list[str]]:
         for line in LINES
         for row in by_table[line.table]
         if (row.task, row.method) == (line.task, line.method)
-        and OTHER_NORM not in row.differs
+        and row.seeds
+        and row.norm in NORMS
+        and 'weight' not in row.differs  # another than the published one
     ]
 
 
@@ -70,6 +72,7 @@ def as_json(of: Rows) -> list[dict[str, str]]:
 
 def _cells(line: Line, row: tables.Row) -> list[str]:
     published = '' if row.published is None else f'{100 * row.published:.1f}'
-    ours = tables.shown(row.scores['last'])
+    last = row.scores['last']
+    ours, interval = averages.shown(last), averages.shown_interval(last)
     title = TITLES.get(line.method, line.method.replace('_', ' '))
-    return [line.title, title, ours, published, str(row.seeds)]
+    return [line.title, title, ours, interval, published, str(row.seeds)]

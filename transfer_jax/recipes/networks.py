@@ -84,7 +84,19 @@ NORMS: dict[str, Norm] = {
     'dsbn': functools.partial(models.BatchNorm, domains=2, separate_affine=True),
     'autodial': models.AutoDial,
 }
+# Policies whose networks are compared with one another, {policy: the one it is compared
+# under}: each domain has its statistics, whatever else a policy separates or mixes.
+_COMPARED = dict.fromkeys(('adabn', 'dsbn', 'autodial'), 'separate')
 DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
+
+
+def compared_as(norm: str) -> str:
+    """The policy under whose baseline a gain is measured: 'separate' for 'dsbn'.
+
+    Results with the same one may be compared. The baseline of 'separate' is AdaBN, that
+    of 'none' source only.
+    """
+    return _COMPARED.get(norm, norm)
 
 
 def build(

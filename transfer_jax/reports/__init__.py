@@ -7,8 +7,10 @@ import importlib
 
 # __init__.pyi has the same names, for editors and type checkers.
 __all__ = [
+    'averages',
     'feature_maps',
     'figures',
+    'gains',
     'grids',
     'html_page',
     'image_grids',

@@ -1,5 +1,7 @@
+from transfer_jax.reports import averages as averages
 from transfer_jax.reports import feature_maps as feature_maps
 from transfer_jax.reports import figures as figures
+from transfer_jax.reports import gains as gains
 from transfer_jax.reports import grids as grids
 from transfer_jax.reports import html_page as html_page
 from transfer_jax.reports import image_grids as image_grids

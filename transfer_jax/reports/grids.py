@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 # Columns of words, aligned to the left.
 LEFT = (
-    *('task', 'method', 'number', 'config', 'chosen by'),
+    *('task', 'method', 'norm', 'number', 'config'),
     *('paper', 'objective', 'file', 'run'),
 )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from transfer_jax import evaluation, runs, selection
-from transfer_jax.reports import feature_maps, figures, image_grids, tables
+from transfer_jax.reports import feature_maps, figures, gains, image_grids
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +67,7 @@ def sections(finished: Sequence[Finished], data_dir: str | None) -> list[Section
         data = experiment.data(experiment.seeds[0], data_dir)
         classes = experiment.classes(data) if experiment.classes else ()
         loaded = _Loaded(run, data, experiment.held_out(data), classes)
-        if experiment.samples and (not grids or experiment.method in tables.BASELINES):
+        if experiment.samples and (not grids or experiment.method in gains.BASELINES):
             grids = _grids(experiment.samples(data), classes)
         try:
             if experiment.pictures is not None:
@@ -202,10 +202,10 @@ def _maps(loaded: _Loaded, several: bool) -> dict[str, 'Figure']:
     """Features in the plane. With several methods, source only is 'before'."""
     run, experiment = loaded.run, loaded.run.experiment
     count = len(experiment.stages)
-    if several and experiment.method == tables.CEILING:
+    if several and experiment.method == gains.CEILING:
         return {}
     if several:
-        before = experiment.method in tables.BASELINES
+        before = experiment.method in gains.BASELINES
         views = {f'before adaptation ({run.name})' if before else run.name: count}
     elif count > 1:
         views = {'before adaptation': count - 1, 'after adaptation': count}

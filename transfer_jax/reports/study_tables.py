@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from transfer_jax.reports import grids, tables
+from transfer_jax.reports import averages, grids
 
 
 class Group(NamedTuple):
@@ -14,11 +14,11 @@ class Group(NamedTuple):
     keys: dict[str, Any]  # what they share
     rows: list[dict]
 
-    def score(self, value: str) -> tables.Score:
+    def score(self, value: str) -> averages.Score:
         """Mean and standard deviation of a number over the rows."""
         numbers = [row[value] for row in self.rows]
         std = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
-        return tables.Score(float(np.mean(numbers)), std)
+        return averages.Score(float(np.mean(numbers)), std)
 
 
 def groups(result: Mapping[str, Any]) -> list[Group]:
@@ -56,7 +56,7 @@ def grid(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
                 continue
             column = _column(across, group.keys.get(across), value, values)
             columns[column] = None
-            line[column] = tables.shown(group.score(value))
+            line[column] = averages.shown(group.score(value))
     count = {len(group.rows) for group in averaged}
     head = [*(n.replace('_', ' ') for n in varied), *columns]
     body = [[*at, *(line.get(c, '') for c in columns)] for at, line in lines.items()]

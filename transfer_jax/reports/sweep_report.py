@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from transfer_jax import runs
 from transfer_jax.reports import (
+    averages,
     grids,
     html_page,
     sweep_entries,
@@ -98,7 +99,7 @@ def _shown(entry: Entry, rule: str, bootstrap: bool) -> str:
         ends = f'{factor * low:.{digits}f}, {factor * high:.{digits}f}'
         return f'{factor * mean:.{digits}f} [{ends}]'
     std = None if low is None else high - mean
-    return tables.shown(tables.Score(mean, std, percent))
+    return averages.shown(averages.Score(mean, std, percent))
 
 
 def legend(entries: Sequence[Entry], bootstrap: bool) -> str:

@@ -1,17 +1,16 @@
 """Tables of results, as text, markdown, HTML cells and JSON, from result files only.
 
 A result is the content of a result.json. The results of one call of `rows` are of one
-task, so that the methods can be compared. With source only and train on target among
-them, every other method gets the share of the gap between the two that it covers.
+task, so that the methods can be compared. `gains` says what each is compared with: a
+method gets its gain over the same network without its loss, and, with train on target
+among the results, the share of the gap between the two that it covers.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from transfer_jax.reports import grids
+from transfer_jax.reports import averages, gains, grids
 
-# Methods that the others lie between.
-BASELINES, CEILING = ('source_only', 'none'), 'train_on_target'
 # What each rule of adaptation picks, for the legend.
 EXPLAINED = {
     'last': 'the last step',
@@ -19,14 +18,10 @@ EXPLAINED = {
     'fixed_validator': 'the step best by {validator}, fixed in advance',
     'oracle': 'the step best on the target test labels, which no other column looks at',
 }
-
-
-class Score(NamedTuple):
-    """Mean and standard deviation over seeds; one seed has no `std`."""
-
-    mean: float
-    std: float | None
-    percent: bool = True  # a fraction, shown in %
+FEW = 3  # seeds; with fewer the legend warns
+NOT_RUN = 'not run'
+# {config field: what a table says of it instead of its value; '' says nothing}
+Notes = Callable[[dict], Mapping[str, str]]
 
 
 class Row(NamedTuple):
@@ -37,14 +32,16 @@ class Row(NamedTuple):
     experiment: str
     number: str  # the title of what the scores are: 'target test accuracy'
     steps: int  # of the last stage
-    seeds: int
+    seeds: int  # 0: not run
     examples: int | None  # that the number is over, such as target test images
-    scores: Mapping[str, Score]  # {rule: ...}
+    scores: Mapping[str, averages.Score]  # {rule: ...}; empty: not run
     rules: Mapping[str, Mapping]  # {rule: its name, best, oracle}
-    gain: float | None  # over source only at the last step
+    gain: float | None  # over the baseline at the last step
     share: float | None  # of the gap, at the last step
     differs: str  # config fields in which it differs from rows like it
     published: float | None
+    norm: str = ''  # the batch-norm policy in effect
+    baseline: Mapping[str, float] = {}  # {rule: mean of the baseline}
 
 
 def rows(
@@ -52,52 +49,79 @@ def rows(
     *,
     task: str | None = None,
     published: Mapping[str, float] | None = None,
+    notes: Notes = lambda result: {},
 ) -> list[Row]:
     """Lines for the results of one task: source only first, train on target last.
 
     Args:
       task: what to call it; by default each result's own name for it.
       published: {method: accuracy}.
+      notes: see Notes.
     """
-    results = sorted(results, key=_order)
+    results = list(results)
     answer = []
     for result in results:
         shown_numbers = (n for n in result['numbers'].items() if n[1]['in_tables'])
         for name, number in shown_numbers:
             scores = {
-                rule: Score(of[name]['mean'], of[name]['std'], number['percent'])
+                rule: averages.of(of[name], len(result['seeds']), number['percent'])
                 for rule, of in result['scores'].items()
             }
-            gain, share = _gain(result, results, name)
+            gain = gains.of(result, results, name)
             answer.append(
                 Row(
                     task=task or result['task'],
                     method=result['method'],
                     experiment=result['experiment'],
                     number=number['title'],
-                    steps=_steps(result),
+                    steps=gains.steps(result),
                     seeds=len(result['seeds']),
                     examples=result['examples'],
                     scores=scores,
                     rules=result['rules'],
-                    gain=gain,
-                    share=share,
-                    differs=_differences(result, results),
+                    gain=gain.points,
+                    share=gain.share,
+                    differs=differences(result, results, notes),
                     published=(published or {}).get(result['method']),
+                    norm=gains.compared(result).norm,
+                    baseline=gain.baseline,
                 )
             )
-    return answer
+    return in_order(answer)
+
+
+def in_order(lines: Iterable[Row]) -> list[Row]:
+    """Source only first and train on target last; of a method, no batch norm first."""
+
+    def key(line):
+        last = line.method == gains.CEILING
+        rank = 0 if line.method in gains.BASELINES else 1 + last
+        norm = '' if line.norm == 'none' else line.norm
+        made = line.seeds == 0, line.experiment, line.steps, line.seeds
+        return rank, line.method, norm, *made
+
+    return sorted(lines, key=key)
 
 
 def cells(lines: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """(headings, rows) of strings; columns that would be empty or constant are out."""
+    rules = list(dict.fromkeys(rule for line in lines for rule in line.scores))
     columns = {
         'task': [line.task for line in lines],
         'method': [line.method.replace('_', ' ') for line in lines],
+        'norm': [line.norm for line in lines],
         'number': [line.number for line in lines],
     }
-    for rule in dict.fromkeys(rule for line in lines for rule in line.scores):
-        columns[title(rule)] = [shown(line.scores.get(rule)) for line in lines]
+    for rule in rules:
+        columns[title(rule)] = [averages.shown(line.scores.get(rule)) for line in lines]
+        if rule == rules[0]:
+            columns['interval'] = [
+                averages.shown_interval(line.scores.get(rule)) for line in lines
+            ]
+            columns[title(rule)] = [
+                value or ('' if line.seeds else NOT_RUN)
+                for value, line in zip(columns[title(rule)], lines, strict=True)
+            ]
     columns['gain'] = [
         '' if line.gain is None else f'{100 * line.gain:+.1f}' for line in lines
     ]
@@ -107,7 +131,7 @@ def cells(lines: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         '' if line.published is None else f'{100 * line.published:.1f}'
         for line in lines
     ]
-    columns['n'] = [str(line.seeds) for line in lines]
+    columns['n'] = [str(line.seeds) if line.seeds else '' for line in lines]
     columns['steps'] = [f'{line.steps:,}' if line.steps else '' for line in lines]
     columns['images'] = [
         f'{line.examples:,}' if line.examples else '' for line in lines
@@ -116,7 +140,9 @@ def cells(lines: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     names = [
         name
         for name, values in columns.items()
-        if any(values) and not (name in ('task', 'number') and len(set(values)) == 1)
+        if any(values)
+        and not (name in ('task', 'number') and len(set(values)) == 1)
+        and not (name == 'norm' and set(values) <= {'', 'none'})
     ]
     return names, [list(row) for row in zip(*(columns[n] for n in names), strict=True)]
 
@@ -128,7 +154,7 @@ def title(rule: str) -> str:
 
 def legend(lines: Sequence[Row]) -> list[str]:
     """What the columns are, a sentence each."""
-    numbers = {line.number: line.scores for line in lines}
+    numbers = {line.number: line.scores for line in lines if line.scores}
     percent = [any(s.percent for s in of.values()) for of in numbers.values()]
     sentences = [
         f'{" and ".join(numbers).capitalize()}'
@@ -148,22 +174,32 @@ def legend(lines: Sequence[Row]) -> list[str]:
         what = what.format(validator=' or '.join(sorted(validators)))
         picked.append(f'{title(rule).capitalize()}: {what}.')
     sentences.append(' '.join(picked))
+    first = next(iter(rules), '')
+    if any(first in line.scores and line.scores[first].interval for line in lines):
+        sentences.append(
+            f"Interval: of the mean in column {title(first)}, by Student's t over the "
+            f'seeds at level {averages.LEVEL}.'
+        )
+    if any(0 < line.seeds < FEW for line in lines):
+        sentences.append(
+            f'n below {FEW}: the standard deviation says little, and one seed has none.'
+        )
     if any(line.share is not None for line in lines):
         sentences.append(
-            'Gap covered: (method - source only) / (train on target - source only), at '
-            'the last step.'
+            'Gap covered: (method - baseline) / (train on target - baseline), of one '
+            'network, at the last step.'
         )
     if any(line.gain is not None for line in lines):
         sentences.append(
-            'Gain: points over the method without adaptation, at the last step.'
+            'Gain: points over the baseline, the same network without a loss on the '
+            'target, at the last step; empty without a baseline.'
         )
     if any(line.published is not None for line in lines):
         sentences.append('Published: by the paper that the experiment names.')
     below = _below(lines)
     if below:
         sentences.append(
-            'Below the method without adaptation under the fixed validator: '
-            f'{"; ".join(below)}.'
+            f'Below their baseline under the fixed validator: {"; ".join(below)}.'
         )
     return sentences
 
@@ -193,16 +229,13 @@ def as_json(lines: Sequence[Row]) -> list[dict]:
 
 
 def _below(lines: Sequence[Row]) -> list[str]:
-    """Methods below the baseline of their task in the column of the fixed validator."""
+    """Methods below their baseline in the column of the fixed validator."""
     rule = 'fixed_validator'
-    judged = [line for line in lines if rule in line.scores]
-    low = {
-        line.task: line.scores[rule].mean for line in judged if line.method in BASELINES
-    }
     return [
         f'{line.method.replace("_", " ")} on {line.task}'
-        for line in judged
-        if line.scores[rule].mean < low.get(line.task, -1)
+        for line in lines
+        if rule in line.scores
+        and line.scores[rule].mean < line.baseline.get(rule, float('-inf'))
     ]
 
 
@@ -212,77 +245,18 @@ def _heading(lines: Sequence[Row]) -> list[str]:
     return [f'{tasks.pop()}:', ''] if len(tasks) == 1 else []
 
 
-def shown(score: Score | None) -> str:
-    """'91.1 ± 1.2' in % for fractions, else '3.21 ± 0.10'; '' for none."""
-    if score is None:
-        return ''
-    factor, digits = (100, 1) if score.percent else (1, 2)
-    std = '' if score.std is None else f' ± {factor * score.std:.{digits}f}'
-    return f'{factor * score.mean:.{digits}f}{std}'
-
-
-def _gain(result, results, name) -> tuple[float | None, float | None]:
-    """(points over source only, share of the gap) of a number at the last step."""
-    if 'last' not in result['scores'] or result['method'] in (*BASELINES, CEILING):
-        return None, None
-    low = _partner(result, results, BASELINES, name)
-    high = _partner(result, results, (CEILING,), name)
-    if low is None or not result['numbers'][name]['percent']:
-        return None, None
-    gain = result['scores']['last'][name]['mean'] - low
-    covers = high is not None and high > low
-    return gain, gain / (high - low) if covers else None
-
-
-def _steps(result: dict) -> int:
-    return max(max(steps) for steps in result['steps'].values())
-
-
-def _order(result: dict) -> tuple:
-    method = result['method']
-    rank = 0 if method in BASELINES else 1 + (method == CEILING)
-    return rank, method, result['experiment'], _steps(result), result['seeds']
-
-
-def _partner(
-    result: dict, results: Sequence[dict], methods: Sequence[str], name: str
-) -> float | None:
-    """The last number of the one result of `methods` to compare with.
-
-    Of several results, those of the same steps, then of the same seeds, then of the
-    same experiment. None where it stays unclear.
-    """
-    candidates = [
-        other
-        for other in results
-        if other['method'] in methods and name in other['numbers']
-    ]
-    for view in (_steps, lambda r: r['seeds'], lambda r: r['experiment']):
-        same = [other for other in candidates if view(other) == view(result)]
-        candidates = same if len(candidates) > 1 and same else candidates
-    if len(candidates) != 1:
-        return None
-    return candidates[0]['scores']['last'][name]['mean']
-
-
-def _always_shown(name: str, value) -> bool:
-    """Whether a field is shown even where nothing differs from it: another network."""
-    return name == 'norm' and value != ''
-
-
-def _differences(result: dict, results: Sequence[dict]) -> str:
-    """Config fields, but steps and seeds, that differ from results like it."""
+def differences(result: dict, results: Iterable[dict], notes: Notes) -> str:
+    """Config fields, but norm, steps and seeds, that differ from results like it."""
     alike = [
         other['config']
         for other in results
         if all(other[key] == result[key] for key in ('method', 'experiment', 'task'))
     ]
-    return ', '.join(
-        f'{name} {"default" if value in ("", None) else value}'
+    noted = notes(result)
+    values = {
+        name: f'{name} {"default" if value in ("", None) else value}'
         for name, value in result['config'].items()
-        if name not in ('steps', 'seeds')
-        and (
-            any(other.get(name) != value for other in alike)
-            or _always_shown(name, value)
-        )
-    )
+        if name not in ('norm', 'steps', 'seeds', *noted)
+        and any(other.get(name) != value for other in alike)
+    }
+    return ', '.join(filter(None, [*noted.values(), *values.values()]))

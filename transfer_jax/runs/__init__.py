@@ -13,7 +13,7 @@ from transfer_jax.runs import (
     study,
     vectorised,
 )
-from transfer_jax.runs.experiment import Experiment, Inputs, Stage
+from transfer_jax.runs.experiment import Compared, Experiment, Inputs, Stage
 from transfer_jax.runs.folder import FolderError
 from transfer_jax.runs.hook import Interrupted
 from transfer_jax.runs.model import Model
@@ -26,6 +26,7 @@ from transfer_jax.runs.study import Study
 from transfer_jax.runs.study import run as run_study
 
 __all__ = [
+    'Compared',
     'Experiment',
     'FolderError',
     'HeldOut',

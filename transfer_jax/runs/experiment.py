@@ -40,6 +40,17 @@ class Inputs(NamedTuple):
     domain: str = 'target'  # under which the model is asked to predict
 
 
+class Compared(NamedTuple):
+    """What tables must know to compare a result with others of its task.
+
+    A gain is over a result of the same network whose method is a baseline.
+    """
+
+    norm: str = ''  # the batch-norm policy in effect, a column of tables
+    network: str = ''  # the same for results whose networks may be compared
+    baseline: bool = False  # whether the method puts no loss on the target
+
+
 class Experiment(NamedTuple):
     """A training run, but for its folder. Building one loads no data."""
 
@@ -70,4 +81,5 @@ class Experiment(NamedTuple):
     # data of the seed -> {domain: .image (n, h, w, c) uint8, .label (n,)} for a figure
     samples: Callable[[Any], Mapping[str, Any]] | None = None
     inputs: Callable[[Any], Inputs] | None = None  # for model.json; None: no predict
+    compared: Compared | None = None  # None: by its method and its config's `norm`
     fast: bool = False  # a run of seconds for tests; tables refuse it

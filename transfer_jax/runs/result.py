@@ -15,7 +15,8 @@ def summarize(experiment: Experiment, history: Sequence[dict]) -> dict:
     """The content of result.json, from the rows of history.jsonl.
 
     'scores' are {rule: {number: mean, std and values over seeds}} of the rows that the
-    rules pick, 'steps' the steps of these rows. 'validators' are the same numbers of
+    rules pick, 'steps' the steps of these rows. 'compared' says which results of the
+    task have the same network, see Compared. 'validators' are the same numbers of
     the row that each validator would pick, with its own scores; 'diagnostics' are of
     the last row. Validators that not every row has are left out.
     """
@@ -38,6 +39,7 @@ def summarize(experiment: Experiment, history: Sequence[dict]) -> dict:
         'task': experiment.task,
         'fast': experiment.fast,
         'config': folder.plain(experiment.config),
+        'compared': experiment.compared and experiment.compared._asdict(),
         **folder.provenance(),
         'device': device(),
         'seeds': list(experiment.seeds),

@@ -1,16 +1,18 @@
 """The README's one table: which rows it takes, and which pages are rewritten."""
 
+import functools
 import pathlib
 import re
 
 from experiments.tables import adaptation, command, summary
-from transfer_jax.reports import tables
+from transfer_jax.reports import averages, tables
 
 ROOT = pathlib.Path(__file__).parents[3]
 
 
-def _row(task, method, last, *, differs='', published=None):
-    scores = {'last': tables.Score(last, 0.01)}
+def _row(task, method, last, *, norm='', differs='', published=None):
+    column = {'mean': last, 'std': 0.01}
+    scores = {'last': averages.of(column, seeds=2)}
     return tables.Row(
         task=task,
         method=method,
@@ -25,6 +27,7 @@ def _row(task, method, last, *, differs='', published=None):
         share=None,
         differs=differs,
         published=published,
+        norm=norm,
     )
 
 
@@ -35,20 +38,25 @@ def _of(made):
 def test_a_row_has_the_published_number_beside_ours():
     made = {'ganin': [_row('mnist_to_mnist_m, full', 'dann', 0.77, published=0.7666)]}
     assert summary.rows(_of(made)) == [
-        ['MNIST -> MNIST-M', 'DANN', '77.0 ± 1.0', '76.7', '2']
+        ['MNIST -> MNIST-M', 'DANN', '77.0 ± 1.0', '68.0 to 86.0', '76.7', '2']
     ]
     page = summary.markdown(_of(made))
-    assert '| MNIST -> MNIST-M | DANN | 77.0 ± 1.0 | 76.7 | 2 |' in page
+    row = '| MNIST -> MNIST-M | DANN | 77.0 ± 1.0 | 68.0 to 86.0 | 76.7 | 2 |'
+    assert row in page
     assert summary.LEGEND in page
     assert summary.as_json(_of(made))[0]['published'] == '76.7'
 
 
-def test_of_two_networks_the_one_of_the_paper_is_taken():
+def test_of_several_rows_the_one_of_the_paper_is_taken():
+    """Its network, its weight, and a run."""
     task = 'usps_to_mnist, adda'
+    row = functools.partial(_row, task, 'adda', published=0.901)
     made = {
         'digits': [
-            _row(task, 'adda', 0.94, differs='norm separate', published=0.901),
-            _row(task, 'adda', 0.81, differs='norm default', published=0.901),
+            row(0.94, norm='separate'),
+            row(0.81, norm='none', differs='tuned = published'),
+            row(0.85, norm='none', differs='tuned, weight 0.3'),
+            row(0.0, norm='none')._replace(scores={}, seeds=0),
         ]
     }
     assert [row[2] for row in summary.rows(_of(made))] == ['81.0 ± 1.0']
