@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from experiments.tables import adaptation, baselines, digit_rows
 from experiments.tasks import tuned_weights
-from transfer_jax import selection
-from transfer_jax.reports import selection_cost, tables
+from transfer_jax import recipes, selection
+from transfer_jax.reports import gains, selection_cost, tables
 
 
 def made(name: str, lines: Sequence[tables.Row], results: Sequence[dict], form: str):
@@ -35,11 +35,11 @@ def made(name: str, lines: Sequence[tables.Row], results: Sequence[dict], form: 
 
 
 def with_cost(results: Sequence[dict]) -> list[dict]:
-    """The results in the table of the cost of selection."""
+    """The results in the table of the cost of selection, by task, method and norm."""
     return [
         result
         for block in adaptation.NAMED['selection_cost']()
-        for result in results
+        for result in sorted(results, key=_of_method)
         if adaptation.belongs(result, block) and result['method'] in block.commands
     ]
 
@@ -60,13 +60,17 @@ def ranked(results: Sequence[dict]) -> str:
             f'\n\nBy the fixed validator on {protocol}, the highest score first, with '
             f'the mean accuracy of both directions: {listed}. The rank correlation of '
             f'its score with accuracy is {correlation:.2f} (Spearman, over '
-            f'{len(rows)} rows of {len({row.method for row in rows})} methods); it '
-            'orders methods no better than that.'
+            f'{len(rows)} rows of {len({row.method for row in rows})} methods).'
         )
     return ''.join(parts)
 
 
+def _of_method(result: dict) -> tuple[str, bool, str]:
+    norm = gains.compared(result).norm
+    return result['method'], norm != 'none', norm
+
+
 def _label(row: selection_cost.Ranked) -> str:
-    norm = f'norm {row.norm}' if row.norm not in ('', 'none') else ''
+    norm = f'norm {row.norm}' if row.norm != recipes.get(row.method).norm else ''
     about = ', '.join(filter(None, [norm, row.config]))
     return row.method.replace('_', ' ') + (f' ({about})' if about else '')
