@@ -17,7 +17,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator
 
-from experiments.tasks import digit_pairs
+from experiments.tasks import digit_pairs, golden
 from transfer_jax import cli, methods, recipes, runs
 from transfer_jax.recipes import networks
 from transfer_jax.training import optim
@@ -129,6 +129,7 @@ def build(config: Config) -> runs.Experiment:
             runs.measure_adaptation, validate_as='target' if recipe.start else 'source'
         ),
         evaluations=config.evaluations,
+        golden=golden.digest(config.method),
         fast=cli.configs_equal(config, fast()),
         samples=digit_pairs.samples,
         inputs=digit_pairs.inputs,

@@ -40,15 +40,19 @@ Rows = Callable[[str], Sequence[tables.Row]]
 
 
 def rows(of: Rows) -> list[list[str]]:
-    """The cells of each line that has a result; see HEAD."""
+    """The cells of each line; see HEAD. Empty where no line has a result."""
     by_table = {name: of(name) for name in {line.table for line in LINES}}
-    return [
-        _cells(line, row)
-        for line in LINES
-        for row in by_table[line.table]
-        if (row.task, row.method) == (line.task, line.method)
-        and OTHER_NORM not in row.differs
-    ]
+    made, body = False, []
+    for line in LINES:
+        found = [
+            row
+            for row in by_table[line.table]
+            if (row.task, row.method) == (line.task, line.method)
+            and OTHER_NORM not in row.differs
+        ]
+        made = made or bool(found)
+        body += [_cells(line, row) for row in found or [None]]
+    return body if made else []
 
 
 def markdown(of: Rows) -> str:
@@ -68,8 +72,10 @@ def as_json(of: Rows) -> list[dict[str, str]]:
     return [dict(zip(HEAD, row, strict=True)) for row in rows(of)]
 
 
-def _cells(line: Line, row: tables.Row) -> list[str]:
+def _cells(line: Line, row: tables.Row | None) -> list[str]:
+    title = TITLES.get(line.method, line.method.replace('_', ' '))
+    if row is None:
+        return [line.title, title, 'not run', '', '']
     published = '' if row.published is None else f'{100 * row.published:.1f}'
     ours = tables.shown(row.scores['last'])
-    title = TITLES.get(line.method, line.method.replace('_', ' '))
     return [line.title, title, ours, published, str(row.seeds)]

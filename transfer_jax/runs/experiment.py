@@ -70,4 +70,5 @@ class Experiment(NamedTuple):
     # data of the seed -> {domain: .image (n, h, w, c) uint8, .label (n,)} for a figure
     samples: Callable[[Any], Mapping[str, Any]] | None = None
     inputs: Callable[[Any], Inputs] | None = None  # for model.json; None: no predict
+    golden: str | None = None  # digest of the golden run of its method
     fast: bool = False  # a run of seconds for tests; tables refuse it
