@@ -21,6 +21,7 @@ NAMES = (
     'hidden_input',
     'scaling',
     'compilation',
+    'costs',
 )
 
 if __name__ == '__main__':

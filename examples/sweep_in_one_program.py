@@ -3,7 +3,7 @@
     python -m examples.sweep_in_one_program
 
 Minimum class confusion with three weights, side by side (`parallel.over_runs`).
-Information maximisation, a validator that reads predictions on unlabelled target images
+Soft neighbourhood density, a validator that reads predictions on unlabelled target images
 only, picks one of them. The target accuracy is printed for comparison.
 """
 
@@ -60,10 +60,10 @@ def logits(images):
 
 
 def score(target_logits):
-    """The validator that is fixed in advance; of the evidence it reads one field."""
+    """Soft neighbourhood density; of the evidence it reads one field."""
     none = np.zeros(0)
     evidence = tj.selection.Evidence(none, none, none, target_logits, none, none, none)
-    return tj.selection.VALIDATORS[tj.selection.FIXED](evidence)
+    return tj.selection.VALIDATORS['snd'](evidence)
 
 
 scores = [score(run) for run in logits(target.train.image)]

@@ -28,7 +28,7 @@ from typing import Literal
 
 import tyro
 
-from experiments.tasks import digit_pairs
+from experiments.tasks import digit_pairs, golden
 from transfer_jax import cli, data, methods, models, runs
 from transfer_jax.cli import allocator, compilation_cache
 from transfer_jax.data import digits, transforms
@@ -107,6 +107,7 @@ def build(config: Config) -> runs.Experiment:
         classes=lambda pair: pair.classes,
         evaluations=20,
         compared=COMPARED[config.method],
+        golden=golden.digest(config.method),
         fast=config == fast(),
         samples=digit_pairs.samples,
         inputs=digit_pairs.inputs,

@@ -4,8 +4,8 @@
     python -m tools.golden_runs --write               # record it anew; say why
     python -m tools.golden_runs --against REVISION    # compare two trees, bit for bit
 
-The recorded file, tests/golden_runs.json, holds for each stage the losses of its first
-five steps and the sum of squares of all parameters after them. The test
+The recorded file, experiments/tasks/golden_runs.json, holds for each stage the losses
+of its first five steps and the sum of squares of all parameters after them. The test
 tests/golden_runs_test.py compares with it on every machine. After 60 steps two
 processors differ in the third digit, so longer runs are compared on one machine only:
 `--against` runs both trees with the same libraries and cores and compares digests of
@@ -26,7 +26,7 @@ SCHEDULED = 60  # steps over which rates and weights are scheduled
 FEW = 5  # steps in the recorded file
 LOSSES, SQUARES = 1e-5, 1e-4  # relative differences that are rounding
 ROOT = pathlib.Path(__file__).parents[1]
-FILE = ROOT / 'tests' / 'golden_runs.json'
+FILE = ROOT / 'experiments' / 'tasks' / 'golden_runs.json'
 
 
 def record(method: str, steps: int = FEW) -> dict:
@@ -146,8 +146,9 @@ def main() -> None:
     elif flags.against:
         sys.exit(0 if against(flags.against, flags.methods) else 1)
     elif flags.write:
-        runs = {name: _without_digests(record(name)) for name in METHODS}
-        FILE.write_text(json.dumps(runs, indent=1) + '\n')
+        recorded = json.loads(FILE.read_text()) if FILE.exists() else {}
+        recorded |= {name: _without_digests(record(name)) for name in flags.methods}
+        FILE.write_text(json.dumps(recorded, indent=1) + '\n')
     else:
         recorded = json.loads(FILE.read_text())
         worst = {

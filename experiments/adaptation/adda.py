@@ -16,7 +16,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator
 
-from experiments.tasks import digit_pairs
+from experiments.tasks import digit_pairs, golden
 from transfer_jax import cli, methods, models, runs
 from transfer_jax.training import optim
 
@@ -90,10 +90,11 @@ def build(config: Config) -> runs.Experiment:
         ),
         methods.start_from_source,
     )
+    name = 'adda' if config.adapt_steps else 'source_only'
     return runs.Experiment(
         name='adaptation.adda',
         config=config,
-        method='adda' if config.adapt_steps else 'source_only',
+        method=name,
         task=str(task),
         seeds=tuple(range(config.seeds)),
         data=lambda seed, data_dir: digit_pairs.load_pair(task, seed, data_dir),
@@ -102,6 +103,7 @@ def build(config: Config) -> runs.Experiment:
         # Validators score the target encoder, on source images too.
         measure=functools.partial(runs.measure_adaptation, validate_as='target'),
         classes=lambda pair: pair.classes,
+        golden=golden.digest(name),
         fast=cli.configs_equal(config, fast()),
         samples=digit_pairs.samples,
         inputs=digit_pairs.inputs,

@@ -16,7 +16,7 @@ and half target, the mean of both domains subtracted.
 import dataclasses
 from collections.abc import Iterator
 
-from experiments.tasks import digit_pairs
+from experiments.tasks import digit_pairs, golden
 from transfer_jax import cli, methods, runs
 from transfer_jax.recipes import networks
 from transfer_jax.training import optim
@@ -89,6 +89,7 @@ def build(config: Config) -> runs.Experiment:
         held_out=digit_pairs.held_out,
         stages=(runs.Stage('train', config.steps, method, stream),),
         classes=lambda pair: pair.classes,
+        golden=golden.digest('dann'),
         fast=cli.configs_equal(config, fast()),
         samples=digit_pairs.samples,
         inputs=digit_pairs.inputs,

@@ -18,7 +18,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator
 
-from experiments.tasks import digit_pairs, tuned_weights
+from experiments.tasks import digit_pairs, golden, tuned_weights
 from transfer_jax import cli, methods, recipes, runs
 from transfer_jax.recipes import networks
 from transfer_jax.training import optim
@@ -134,6 +134,7 @@ def build(config: Config) -> runs.Experiment:
         ),
         evaluations=config.evaluations,
         compared=compared(config.method, config.norm),
+        golden=golden.digest(config.method),
         fast=cli.configs_equal(config, fast()),
         samples=digit_pairs.samples,
         inputs=digit_pairs.inputs,
@@ -181,7 +182,8 @@ def left_out() -> list[str]:
     if not missing:
         return []
     return [
-        f'the tuned weight of {", ".join(missing)}, which {tuned_weights.PATH} lacks; '
+        f'the tuned weight of {", ".join(missing)}: {tuned_weights.PATH} has none that '
+        'was chosen by committed code; '
         f'python -m experiments.adaptation.tuning --methods {" ".join(missing)}'
     ]
 

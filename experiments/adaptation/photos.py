@@ -22,7 +22,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator
 
-from experiments.tasks import choices, encoders, photo_pairs
+from experiments.tasks import choices, encoders, golden, photo_pairs
 from transfer_jax import cli, methods, models, recipes, runs
 from transfer_jax.recipes import networks
 from transfer_jax.training import optim
@@ -110,6 +110,7 @@ def build(config: Config) -> runs.Experiment:
         before=photo_pairs.before,
         classes=lambda pair: pair.classes,
         evaluations=config.evaluations,
+        golden=golden.digest(config.method),
         fast=cli.configs_equal(config, fast()),
         samples=lambda pair: {'source': pair.source, 'target': pair.target_test},
         inputs=functools.partial(photo_pairs.inputs, pair_task),

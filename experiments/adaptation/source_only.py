@@ -15,7 +15,7 @@ experiments.adaptation.dann.
 import dataclasses
 from collections.abc import Iterator
 
-from experiments.tasks import digit_pairs
+from experiments.tasks import digit_pairs, golden
 from transfer_jax import cli, methods, runs
 from transfer_jax.recipes import networks
 from transfer_jax.training import optim
@@ -66,10 +66,11 @@ def build(config: Config) -> runs.Experiment:
     method = methods.supervised(
         nets.encoder, nets.classifier, txs={'encoder': tx, 'classifier': tx}
     )
+    name = 'train_on_target' if task.source == task.target else 'source_only'
     return runs.Experiment(
         name='adaptation.source_only',
         config=config,
-        method='train_on_target' if task.source == task.target else 'source_only',
+        method=name,
         task=str(task),
         seeds=tuple(range(config.seeds)),
         data=lambda seed, data_dir: digit_pairs.load_pair(task, seed, data_dir),
@@ -85,6 +86,7 @@ def build(config: Config) -> runs.Experiment:
             ),
         ),
         classes=lambda pair: pair.classes,
+        golden=golden.digest(name),
         fast=cli.configs_equal(config, fast()),
         samples=digit_pairs.samples,
         inputs=digit_pairs.inputs,

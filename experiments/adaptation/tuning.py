@@ -234,7 +234,11 @@ def save(
 
 
 def _plain(name: str, outcome: weight_search.Tuned) -> dict:
-    starts = [start for of in outcome.by_weight.values() for start in of.starts]
+    starts = [  # the same for every weight, but for the time
+        {key: value for key, value in start.items() if key != 'time'}
+        for of in outcome.by_weight.values()
+        for start in of.starts
+    ]
     return {
         'published': recipes.get(name).weight,
         'chosen': outcome.chosen,

@@ -170,12 +170,15 @@ def markdown(contents: Mapping[str, dict], part: str = '') -> str:
     Args:
       contents: {benchmark: content of its result file}.
       part: 'curves' for the curves of benchmarks.scaling instead; 'visda' for the hours
-        that VisDA's images take at the rate of benchmarks.resnet50.
+        that VisDA's images take at the rate of benchmarks.resnet50; 'costs' for time
+        and memory of whole runs.
     """
     if part == 'curves':
         return _curves(contents['scaling']) if 'scaling' in contents else ''
     if part == 'visda':
         return _visda(contents['resnet50']) if 'resnet50' in contents else ''
+    if part == 'costs':
+        return _costs(contents['costs']) if 'costs' in contents else ''
     rows = []
     for line in LINES:
         content = contents.get(line.benchmark)
@@ -184,6 +187,23 @@ def markdown(contents: Mapping[str, dict], part: str = '') -> str:
         rows.append((line.question, command, number, line.goal, _machine(content)))
     head = ('question', 'command', 'here', 'goal', 'on')
     return '\n'.join(grids.markdown(head, rows, head))
+
+
+def _costs(content: Mapping[str, Any]) -> str:
+    """Time and memory of each command of benchmarks.costs."""
+    head = ('for', 'python -m experiments. ...', 'steps', 'time', 'memory')
+    rows = [
+        (
+            row['purpose'],
+            f'`{row["command"]}`',
+            f'{row["steps"]:,}',
+            f'{max(1, round(row["seconds"] / 60))} min',
+            f'{row["gigabytes"]:.1f} GB',
+        )
+        for row in sorted(content['costs'].values(), key=lambda row: row['seconds'])
+    ]
+    note = f'One seed, with its report. {_machine(content)}.'
+    return '\n'.join([*grids.markdown(head, rows, head[:2]), '', note])
 
 
 def _curves(scaling: Mapping[str, Any]) -> str:

@@ -3,10 +3,11 @@
 python -m experiments.table NAME [--json]     one table; an unknown NAME lists them
 python -m experiments.table readme [--check]  rewrites, or checks, those of README.md
                                               and of docs/
+python -m experiments.table stale             results that the tables refuse, or that
+                                              today's code or data may not give again
 """
 
 import dataclasses
-import json
 import pathlib
 import re
 import sys
@@ -21,7 +22,9 @@ from experiments.tables import (
     content,
     digit_rows,
     methods,
+    output,
     result_files,
+    stale,
     studies,
     summary,
 )
@@ -47,13 +50,16 @@ class Command:
 
     name: tyro.conf.Positional[str]
     """summary, demo, ganin, adda, digits, selection_cost, photos, transfer,
-    localization, office_caltech, shallow_digits; or readme, to rewrite README.md and
-    docs/."""
+    localization, office_caltech, shallow_digits; readme, to rewrite README.md and
+    docs/; or stale."""
     json: bool = False
     """Print JSON."""
     runs: tuple[pathlib.Path, ...] | None = None
     """Folders to search for result files. Default: results and runs; for the README
     results alone."""
+    data_dir: str | None = None
+    """With stale: data folder(s), separated by ':'. Default: $TRANSFER_JAX_DATA, else
+    ~/tensorflow_datasets."""
     check: bool = False
     """With readme: change nothing, and fail if it is not up to date."""
     readme: pathlib.Path = pathlib.Path('README.md')
@@ -71,20 +77,24 @@ def main(args: Sequence[str] | None = None) -> None:
         if command.name == 'readme':
             _readme(command)
             return
+        if command.name == 'stale':
+            found = stale.check(command.runs or ROOTS[:1], command.data_dir)
+            _say(stale.as_json(found) if command.json else stale.text(found))
+            return
         if command.name in (*studies.TABLES, *SHALLOW):
             _studies(command)
             return
         results, left_out = _results(command.runs or ROOTS)
         if command.name == SUMMARY:
             made = summary.as_json if command.json else summary.text
-            show = _as_json if command.json else _as_text
+            show = output.as_json if command.json else output.text
             _say(show(SUMMARY, made(_rows_of(results)), [], left_out))
             return
         blocks = named(command.name)
         lines, missing = build(blocks, results)
         form = 'json' if command.json else 'text'
         made = content.made(command.name, lines, results, form)
-        show = _as_json if command.json else _as_text
+        show = output.as_json if command.json else output.text
         _say(show(command.name, made, missing, left_out))
 
 
@@ -95,7 +105,9 @@ def named(name: str) -> list[Block]:
       ValueError: there is no such table.
     """
     if name not in NAMED:
-        choices = ', '.join((SUMMARY, *NAMED, *studies.TABLES, *SHALLOW, 'readme'))
+        choices = ', '.join(
+            (SUMMARY, *NAMED, *studies.TABLES, *SHALLOW, 'readme', 'stale')
+        )
         raise ValueError(f'no table {name!r}; there are: {choices}')
     return NAMED[name]()
 
@@ -181,37 +193,18 @@ def _studies(command: Command) -> None:
         text = shallow_tables.text(of_studies, experiment)
         missing = shallow_tables.missing(of_studies, experiment)
     made = rows if command.json else text
-    show = _as_json if command.json else _as_text
+    show = output.as_json if command.json else output.text
     _say(show(name, made, missing, left_out))
 
 
-def _results(roots: Iterable[pathlib.Path]) -> tuple[list[dict], list[pathlib.Path]]:
-    """(results of runs and of deep_features, files of fast runs, left out)."""
+def _results(
+    roots: Iterable[pathlib.Path],
+) -> tuple[list[dict], list[result_files.LeftOut]]:
+    """(results of runs and of deep_features, files that are left out)."""
     results, left_out = result_files.find(roots)
     of_studies, left_out_too = result_files.find(roots, 'rows')
     results += adaptation.of_deep_features(of_studies)
     return results, left_out + left_out_too
-
-
-def _as_text(name, content, missing, left_out) -> str:
-    parts = [content or f'{name}: no result files found.']
-    if missing:
-        parts += ['', 'No result yet for these; the command makes it:']
-        parts += [f'  {m["task"]}, {m["method"]}: {m["command"]}' for m in missing]
-    if left_out:
-        parts += ['', 'Left out, since they are runs of seconds for tests (fast):']
-        parts += [f'  {path}' for path in left_out]
-    return '\n'.join(parts)
-
-
-def _as_json(name, rows, missing, left_out) -> str:
-    content = {
-        'table': name,
-        'rows': rows,
-        'missing': missing,
-        'left_out_as_fast': [str(path) for path in left_out],
-    }
-    return json.dumps(content, indent=1)
 
 
 def _readme(command: Command) -> None:

@@ -1,19 +1,34 @@
 """Result files below some folders: of runs, of studies, of benchmarks."""
 
+import functools
 import json
 import os
 import pathlib
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from packaging import requirements, specifiers
 
 from transfer_jax import runs
 
 SKIPPED = ('checkpoints', 'events', 'figures')  # folders without result files
+PROJECT = pathlib.Path(__file__).parents[2] / 'pyproject.toml'
+
+
+class LeftOut(NamedTuple):
+    """A result file that no table shows, and why."""
+
+    path: pathlib.Path
+    reason: str
 
 
 def find(
     roots: Iterable[pathlib.Path], key: str = 'scores'
-) -> tuple[list[dict], list[pathlib.Path]]:
-    """(results below the folders without duplicates, files of fast runs, left out).
+) -> tuple[list[dict], list[LeftOut]]:
+    """(results below the folders without duplicates, files that are left out).
+
+    Left out are fast runs, and what `refusal` names.
 
     Args:
       key: a key of the results; 'rows' finds those of studies.
@@ -22,6 +37,22 @@ def find(
       ValueError: a file is not JSON, or has the format of another version.
     """
     results, left_out = [], []
+    for path, content in read(roots):
+        if key not in content:
+            continue
+        if reason := refusal(content):
+            left_out.append(LeftOut(path, reason))
+        elif content not in results:
+            results.append(content)
+    return results, left_out
+
+
+def read(roots: Iterable[pathlib.Path]) -> Iterator[tuple[pathlib.Path, dict]]:
+    """(file, its content) of all results of runs and studies below the folders.
+
+    Raises:
+      ValueError: a file is not JSON, or has the format of another version.
+    """
     for root in roots:
         for folder, inside, files in os.walk(root):
             inside[:] = sorted(set(inside) - set(SKIPPED))
@@ -30,16 +61,26 @@ def find(
                 if path.suffix != '.json':
                     continue
                 content = _read(path)
-                if not isinstance(content, dict) or 'fast' not in content:
-                    continue
-                _check_format(path, content)
-                if key not in content:
-                    continue
-                if content['fast']:
-                    left_out.append(path)
-                elif content not in results:
-                    results.append(content)
-    return results, left_out
+                if isinstance(content, dict) and 'fast' in content:
+                    _check_format(path, content)
+                    yield path, content
+
+
+def refusal(content: dict) -> str:
+    """Why no table shows a result; '' where it is sound.
+
+    Its numbers must come from a commit, and from libraries that pyproject.toml does
+    not exclude.
+    """
+    if content['fast']:
+        return 'a run of seconds for tests (fast)'
+    for start in runs.provenance.starts(content):
+        if (start['git'] or '').endswith('-dirty'):
+            return f'made from files that no commit has (git {start["git"]})'
+        for name, version in (start['versions'] or {}).items():
+            if any(version in wrong for wrong in _excluded().get(name, ())):
+                return f'made with {name} {version}, which pyproject.toml excludes'
+    return ''
 
 
 def benchmarks(roots: Iterable[pathlib.Path]) -> dict[str, dict]:
@@ -53,6 +94,21 @@ def benchmarks(roots: Iterable[pathlib.Path]) -> dict[str, dict]:
         for path in sorted((root / 'benchmarks').glob('*.json')):
             contents.setdefault(path.stem, _read(path))
     return contents
+
+
+@functools.cache
+def _excluded() -> dict[str, list[specifiers.Specifier]]:
+    """{library: versions that pyproject.toml excludes by name}."""
+    project = tomllib.loads(PROJECT.read_text(encoding='utf-8'))['project']
+    wanted = map(requirements.Requirement, project['dependencies'])
+    return {
+        one.name: [
+            specifiers.Specifier(f'=={s.version}')
+            for s in one.specifier
+            if s.operator == '!='
+        ]
+        for one in wanted
+    }
 
 
 def _check_format(path: pathlib.Path, content: dict) -> None:

@@ -40,17 +40,21 @@ Rows = Callable[[str], Sequence[tables.Row]]
 
 
 def rows(of: Rows) -> list[list[str]]:
-    """The cells of each line that has a result; see HEAD."""
+    """The cells of each line; see HEAD. Empty where no line has a result."""
     by_table = {name: of(name) for name in {line.table for line in LINES}}
-    return [
-        _cells(line, row)
-        for line in LINES
-        for row in by_table[line.table]
-        if (row.task, row.method) == (line.task, line.method)
-        and row.seeds
-        and row.norm in NORMS
-        and 'weight' not in row.differs  # another than the published one
-    ]
+    made, body = False, []
+    for line in LINES:
+        found = [
+            row
+            for row in by_table[line.table]
+            if (row.task, row.method) == (line.task, line.method)
+            and row.seeds
+            and row.norm in NORMS
+            and 'weight' not in row.differs  # another than the published one
+        ]
+        made = made or bool(found)
+        body += [_cells(line, row) for row in found or [None]]
+    return body if made else []
 
 
 def markdown(of: Rows) -> str:
@@ -70,9 +74,11 @@ def as_json(of: Rows) -> list[dict[str, str]]:
     return [dict(zip(HEAD, row, strict=True)) for row in rows(of)]
 
 
-def _cells(line: Line, row: tables.Row) -> list[str]:
+def _cells(line: Line, row: tables.Row | None) -> list[str]:
+    title = TITLES.get(line.method, line.method.replace('_', ' '))
+    if row is None:
+        return [line.title, title, tables.NOT_RUN, '', '', '']
     published = '' if row.published is None else f'{100 * row.published:.1f}'
     last = row.scores['last']
     ours, interval = averages.shown(last), averages.shown_interval(last)
-    title = TITLES.get(line.method, line.method.replace('_', ' '))
     return [line.title, title, ours, interval, published, str(row.seeds)]

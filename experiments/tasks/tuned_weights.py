@@ -19,6 +19,8 @@ METHODS = (
 def read(path: pathlib.Path | None = None) -> Mapping[str, float]:
     """{method: chosen weight}; without methods whose choice the file lacks.
 
+    A choice from files that no commit has is none.
+
     Args:
       path: of the file; by default PATH, below the working directory.
 
@@ -30,6 +32,9 @@ def read(path: pathlib.Path | None = None) -> Mapping[str, float]:
         name: entry['chosen']
         for name, entry in entries(path).items()
         if entry['chosen'] is not None
+        and not any(
+            (start['git'] or '').endswith('-dirty') for start in entry['starts']
+        )
     }
 
 

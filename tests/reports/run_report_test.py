@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from transfer_jax import data, methods, runs
+from transfer_jax import data, methods, runs, selection
 from transfer_jax.reports import (
     feature_maps,
     figures,
@@ -87,7 +87,7 @@ def test_a_report_is_one_file_with_all_of_its_figures(finished):
         'samples_target',
         'curve_target_test',
         'curve_source_validation',
-        'curve_information_maximization',
+        f'curve_{selection.FIXED}',
         'features_before_adaptation_domain',
         'features_before_adaptation_class',
         'features_after_adaptation_domain',

@@ -53,6 +53,7 @@ def members(tiny, tmp_path):
                     'source_validation': 0.5,
                     'target_test': accuracy[seed],
                     selection.FIXED: float(i + j),
+                    'temperature': 1.0,
                 }
                 for seed in (0, 1)
                 for step in (2, 4)

@@ -63,7 +63,7 @@ def reference(tiny, straight):
 
 
 def test_a_run_leaves_history_metrics_checkpoints_and_a_result(tiny, tmp_path):
-    experiment = tiny(seeds=(0, 1))
+    experiment = tiny(seeds=(0, 1))._replace(golden='0123')
     result = runs.run(experiment, tmp_path)
     assert json.loads((tmp_path / 'result.json').read_text()) == result
     assert result['fast'] and result['seeds'] == [0, 1]
@@ -105,6 +105,11 @@ def test_a_run_leaves_history_metrics_checkpoints_and_a_result(tiny, tmp_path):
     assert result['steps']['last'] == [6, 6]
     assert last['values'][0] == rows[5]['target_test']
     assert result['examples'] == rows[0]['target_test_images'] == 8
+    # What each seed was trained with is noted when it starts.
+    assert [start['seed'] for start in result['starts']] == [0, 1]
+    digests = [runs.provenance.digest(experiment.data(s, None)) for s in (0, 1)]
+    assert [start['data'] for start in result['starts']] == digests
+    assert {start['golden'] for start in result['starts']} == {'0123'}
     for n, seed in enumerate((0, 1)):
         saved = tmp_path / 'checkpoints' / f'seed_{seed}' / '1_adapt'
         assert {p.name for p in saved.iterdir()} >= {'4', '6'}
@@ -115,6 +120,28 @@ def test_a_run_leaves_history_metrics_checkpoints_and_a_result(tiny, tmp_path):
             rule: [str(result['steps'][rule][n])]
             for rule in ('source_validation', 'fixed_validator')
         }
+
+
+def test_a_rule_without_any_number_is_left_out_and_named(tiny):
+    nan = float('nan')
+
+    def row(seed, step, fixed):
+        scores = {**dict.fromkeys(selection.VALIDATORS, 0.5), selection.FIXED: fixed}
+        at = {'seed': seed, 'stage': 'adapt', 'step': step}
+        return {**at, **scores, 'target_test': step / 10, 'target_test_images': 8}
+
+    def result(*fixed):
+        rows = [row(i // 2, i % 2, value) for i, value in enumerate(fixed)]
+        return runs.result.summarize(tiny(seeds=(0, 1)), rows)
+
+    some = result(nan, 0.2, 0.1, nan)
+    assert some['undefined'] == []
+    assert some['steps']['fixed_validator'] == [1, 0]
+    none = result(0.1, 0.2, nan, nan)
+    assert none['undefined'] == ['fixed_validator']
+    assert 'fixed_validator' not in none['steps'] | none['scores']
+    assert selection.FIXED not in none['validators']
+    assert set(none['scores']) == {'last', 'source_validation', 'oracle'}
 
 
 def test_a_history_from_before_a_validator_has_a_result_without_it(tiny):

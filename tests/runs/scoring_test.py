@@ -94,8 +94,10 @@ def test_features_that_do_not_compare_are_replaced_by_logits(measured, source, t
     row, evidence = measured(_linear(source), _linear(target), final=True)
     weight = selection.density_ratio(Source.x, Target.x)
     np.testing.assert_allclose(evidence.source_weight, weight, rtol=1e-5)
-    for name in (*selection.VALIDATORS, *selection.DIAGNOSTICS):
-        assert np.isfinite(row[name]), name
+    for name in (*selection.VALIDATORS, *selection.DIAGNOSTICS, 'temperature'):
+        # Every source image is correct: no temperature calibrates the logits.
+        uncalibrated = name in (selection.FIXED, 'temperature')
+        assert np.isfinite(row[name]) != uncalibrated, name
 
 
 def test_features_of_any_rank_weigh_the_source(measured):

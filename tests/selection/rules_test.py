@@ -50,7 +50,8 @@ def test_nan_loses_to_the_lowest_score_behind_and_before_it():
 def test_only_the_oracle_looks_at_target_labels():
     for column, rule in selection.RULES.items():
         assert (rule.name == 'target_test') == (column == 'oracle') == rule.oracle
-    assert selection.RULES['fixed_validator'].name == 'information_maximization'
+    fixed = selection.RULES['fixed_validator'].name
+    assert fixed == selection.FIXED == 'calibrated_information_maximization'
 
 
 def test_a_rule_may_want_the_lowest():

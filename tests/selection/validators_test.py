@@ -12,6 +12,11 @@ FIELDS_USED = {  # by each validator
     'dev': ('source_logits', 'source_label', 'source_weight'),
     'entropy': ('target_logits',),
     'information_maximization': ('target_logits',),
+    'calibrated_information_maximization': (
+        'source_logits',
+        'source_label',
+        'target_logits',
+    ),
     'bnm': ('target_logits',),
     'snd': ('target_logits',),
     'mixval': ('mixed_logits', 'mixed_label', 'mixed_same'),
@@ -41,9 +46,11 @@ def _random(seed=0, n=40, m=60, c=5):
     def logits(count):
         return rng.normal(0, 2, (count, c)).astype(np.float32)
 
+    source = logits(n)
+    guessed = rng.random(n) < 0.4
     return selection.Evidence(
-        source_logits=logits(n),
-        source_label=rng.integers(c, size=n),
+        source_logits=source,
+        source_label=np.where(guessed, rng.integers(c, size=n), source.argmax(-1)),
         source_weight=rng.gamma(1, size=n),
         target_logits=logits(m),
         mixed_logits=logits(m),
@@ -84,6 +91,36 @@ def test_the_fixed_validator_and_source_validation_by_hand():
     assert result['source_validation'] == 0.5
     assert abs(result['information_maximization'] - np.log(2)) < 1e-6
     assert result.keys() == selection.VALIDATORS.keys()
+
+
+def test_the_temperature_by_hand_and_its_limits():
+    # Margin 2, three of four correct: sigmoid(2 / T) = 3 / 4.
+    logits, label = np.array([[2.0, 0]] * 4), np.array([0, 0, 0, 1])
+    assert selection.temperature(logits, label) == pytest.approx(2 / np.log(3), 1e-5)
+    assert selection.temperature(100 * logits, label) == pytest.approx(20)
+    assert selection.temperature(logits / 100, label) == pytest.approx(0.05)
+    # Worse than a guess: as flat as allowed. All correct: not identified.
+    assert selection.temperature(logits, 1 - label) == pytest.approx(20)
+    assert np.isnan(selection.temperature(logits, np.zeros(4, int)))
+
+
+@pytest.mark.parametrize('factor', [0.5, 2.0, 4.0, 8.0])
+def test_the_scale_of_logits_changes_nothing_once_they_are_calibrated(factor):
+    one = _random()
+    scaled = one._replace(
+        source_logits=factor * one.source_logits,
+        target_logits=factor * one.target_logits,
+    )
+    for name, moves in (
+        (selection.FIXED, False),
+        ('information_maximization', True),
+    ):
+        difference = abs(_score(name, scaled) - _score(name, one))
+        assert (difference > 0.05) == moves and (moves or difference < 1e-5)
+
+
+def test_what_cannot_be_calibrated_has_no_fixed_score():
+    assert np.isnan(_score(selection.FIXED, _evidence(source_label=[0, 1])))
 
 
 def test_iwcv_weighs_each_source_image():
@@ -218,7 +255,9 @@ DEGENERATE = {
 @pytest.mark.parametrize('evidence', DEGENERATE.values(), ids=DEGENERATE)
 @pytest.mark.parametrize('name', FIELDS_USED)
 def test_poor_evidence_has_a_score(name, evidence):
-    assert np.isfinite(_score(name, evidence))
+    correct = evidence.source_logits.argmax(-1) == evidence.source_label
+    uncalibrated = name == selection.FIXED and np.all(correct)
+    assert np.isfinite(_score(name, evidence)) != uncalibrated
 
 
 @pytest.mark.filterwarnings('ignore::RuntimeWarning')

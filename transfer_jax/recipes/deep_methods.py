@@ -91,8 +91,8 @@ RECIPES: dict[str, Recipe] = {
         methods.dann,
         modules=DISCRIMINATOR,
         weight_name='strength',
-        weight=0.03,
-        tried=(0.03, 0.1, 0.3),
+        weight=1.0,
+        tried=(0.03, 0.1, 0.3, 1.0),
     ),
     'domain_confusion': Recipe(
         'domain confusion',

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from transfer_jax import runs
 from transfer_jax.reports import html_page, sections, tables
-from transfer_jax.runs import folder
+from transfer_jax.runs import folder, provenance
 from transfer_jax.training import log
 
 
@@ -81,10 +81,7 @@ def _head(title: str, finished: Sequence[sections.Finished]) -> str:
         result = run.result
         heading = f'{run.name}: {first}' if first else run.name
         seeds = ', '.join(map(str, result['seeds']))
-        facts = (
-            f'task {result["task"]}; seeds {seeds}; {result["device"]}; '
-            f'git {result["git"] or "unknown"}'
-        )
+        facts = f'task {result["task"]}; seeds {seeds}; {provenance.revisions(result)}'
         about.append(
             f'<li>{html.escape(heading)}<br>'
             f'<span class="note">{html.escape(facts)}</span></li>\n'
@@ -102,7 +99,7 @@ def _head(title: str, finished: Sequence[sections.Finished]) -> str:
 
 def _details(run: sections.Finished) -> str:
     """Config, versions and the docstring of the experiment, folded."""
-    fields = {**run.result['config'], **run.result['versions']}
+    fields = {**run.result['config'], **provenance.versions(run.result)}
     return html_page.details(run.name, docstring(run.experiment.config), fields)
 
 

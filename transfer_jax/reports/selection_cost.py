@@ -44,7 +44,9 @@ def rows(
     alike = collections.Counter(map(_label, answer))
     for row, result in zip(answer, results, strict=True):
         if alike[_label(row)] > 1:
-            row['config'] = f'{row["config"]} git {result.get("git")}'.strip()
+            row['config'] = (
+                f'{row["config"]} {runs.provenance.revisions(result)}'.strip()
+            )
     return answer
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from transfer_jax.reports import html_page, run_report, study_tables
-from transfer_jax.runs import Study, folder
+from transfer_jax.runs import Study, folder, provenance
 from transfer_jax.training import log
 
 
@@ -23,10 +23,7 @@ def write(
     """
     about = run_report.docstring(study.config)
     title = about.partition('\n')[0] or study.name
-    facts = (
-        f'{study.task}; {len(result["rows"])} rows; {result["device"]}; '
-        f'git {result["git"] or "unknown"}'
-    )
+    facts = f'{study.task}; {len(result["rows"])} rows; {provenance.revisions(result)}'
     with log.console.status('drawing the report'):
         drawn = dict(study.figures(result['rows'])) if study.figures else {}
         shown = dict(study.pictures(prepared())) if study.pictures else {}
@@ -41,7 +38,7 @@ def write(
             for heading, part in (('Figures', drawn), ('Pictures', shown)):
                 if part:
                     body.append(html_page.section(heading, '', part, run_dir))
-            fields = {**result['config'], **result['versions']}
+            fields = {**result['config'], **provenance.versions(result)}
             body.append(html_page.details(study.name, about, fields))
             path = run_dir / 'report.html'
             path.write_text(html_page.page(title, body), encoding='utf-8')

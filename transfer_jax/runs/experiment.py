@@ -82,4 +82,5 @@ class Experiment(NamedTuple):
     samples: Callable[[Any], Mapping[str, Any]] | None = None
     inputs: Callable[[Any], Inputs] | None = None  # for model.json; None: no predict
     compared: Compared | None = None  # None: by its method and its config's `norm`
+    golden: str | None = None  # digest of the golden run of its method
     fast: bool = False  # a run of seconds for tests; tables refuse it

@@ -3,6 +3,7 @@
 config.json     config, versions, git revision
 metrics.jsonl   training metrics by seed, stage, step
 history.jsonl   evaluations by seed, stage, step
+starts.jsonl    code, libraries, device and data of each start of a seed
 checkpoints/    seed_S/I_STAGE/STEP/, the newest two
 models/         seed_S/RULE/STEP/, the checkpoint that each selection rule picks
 events/         TensorBoard
@@ -14,18 +15,16 @@ report.html     table and figures, the latter also in figures/
 import contextlib
 import dataclasses
 import fcntl
-import importlib.metadata
 import json
 import os
 import pathlib
-import platform
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from transfer_jax.runs import provenance
+
 FORMAT = 2  # of config.json and result.json
-VERSIONED = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'numpy')
 
 
 class FolderError(ValueError):
@@ -99,7 +98,13 @@ def _recorded(folder: pathlib.Path) -> bool:
 
 def _clear(folder: pathlib.Path) -> None:
     """Removes what a start writes before it records anything."""
-    for name in ('config.json', 'history.jsonl', 'metrics.jsonl', 'lock'):
+    for name in (
+        'config.json',
+        'history.jsonl',
+        'metrics.jsonl',
+        'starts.jsonl',
+        'lock',
+    ):
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / 'events', ignore_errors=True)
 
@@ -133,7 +138,7 @@ def _check_config(folder: pathlib.Path, experiment: str, config: Any) -> bool:
     path = folder / 'config.json'
     if not path.exists():
         about = {'format': FORMAT, 'experiment': experiment, 'config': fields}
-        write_json(path, {**about, **provenance()})
+        write_json(path, {**about, **provenance.code()})
         return True
     written = json.loads(path.read_text())
     if written.get('format') != FORMAT:
@@ -159,25 +164,6 @@ def _check_config(folder: pathlib.Path, experiment: str, config: Any) -> bool:
             'choose another with --run-dir'
         )
     return False
-
-
-def provenance() -> dict:
-    """Versions, git revision and platform that a run was made with."""
-    versions = {'python': platform.python_version()}
-    for name in VERSIONED:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return {'versions': versions, 'git': _git_revision()}
-
-
-def _git_revision() -> str | None:
-    here = pathlib.Path(__file__).resolve().parent
-    command = ['git', '-C', str(here), 'describe', '--always', '--dirty', '--abbrev=12']
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() or None
 
 
 def write_json(path: pathlib.Path, value: Any, lines: str = '') -> None:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from transfer_jax import evaluation
-from transfer_jax.runs import folder, stages
+from transfer_jax.runs import folder, provenance, stages
 from transfer_jax.runs.experiment import Experiment, Inputs
 from transfer_jax.runs.recorder import chosen_dir
 from transfer_jax.training import TrainState, checkpoint
@@ -63,7 +63,7 @@ def write(experiment: Experiment, run_dir: pathlib.Path, seed: int, data: Any) -
         'inputs': inputs,  # {seed: ...}
         'batches': batches,
         'start': start,
-        **folder.provenance(),
+        **provenance.code(),
     }
     folder.write_json(path, content)
 

@@ -1,9 +1,7 @@
 """The content of result.json: the numbers of the rows that the rules pick."""
 
-import os
 from collections.abc import Sequence
 
-import jax
 import numpy as np
 
 from transfer_jax import selection
@@ -11,14 +9,17 @@ from transfer_jax.runs import folder
 from transfer_jax.runs.experiment import Experiment
 
 
-def summarize(experiment: Experiment, history: Sequence[dict]) -> dict:
-    """The content of result.json, from the rows of history.jsonl.
+def summarize(
+    experiment: Experiment, history: Sequence[dict], starts: Sequence[dict] = ()
+) -> dict:
+    """The content of result.json, from the rows of history.jsonl and starts.jsonl.
 
     'scores' are {rule: {number: mean, std and values over seeds}} of the rows that the
     rules pick, 'steps' the steps of these rows. 'compared' says which results of the
     task have the same network, see Compared. 'validators' are the same numbers of
     the row that each validator would pick, with its own scores; 'diagnostics' are of
-    the last row. Validators that not every row has are left out.
+    the last row. Validators that not every row has are left out, and so are rules and
+    validators whose number is NaN in every row of a seed; 'undefined' names these.
     """
     stage = experiment.stages[-1].name
     by_seed = []
@@ -31,6 +32,8 @@ def summarize(experiment: Experiment, history: Sequence[dict]) -> dict:
         column: [selection.choose(rows, rule) for rows in by_seed]
         for column, rule in experiment.rules.items()
     }
+    undefined = [c for c, rule in experiment.rules.items() if _nan(rule.name, by_seed)]
+    chosen = {c: rows for c, rows in chosen.items() if c not in undefined}
     counts = [experiment.numbers[name].count for name in shown]
     return {
         'format': folder.FORMAT,
@@ -40,8 +43,7 @@ def summarize(experiment: Experiment, history: Sequence[dict]) -> dict:
         'fast': experiment.fast,
         'config': folder.plain(experiment.config),
         'compared': experiment.compared and experiment.compared._asdict(),
-        **folder.provenance(),
-        'device': device(),
+        'starts': list(starts),
         'seeds': list(experiment.seeds),
         'examples': next((int(last[-1][name]) for name in counts if name), None),
         'numbers': {name: n._asdict() for name, n in experiment.numbers.items()},
@@ -57,7 +59,9 @@ def summarize(experiment: Experiment, history: Sequence[dict]) -> dict:
             name: _by_validator(name, by_seed, shown)
             for name in selection.VALIDATORS
             if all(name in row for rows in by_seed for row in rows)
+            and not _nan(name, by_seed)
         },
+        'undefined': undefined,
         'diagnostics': {
             name: mean_std([row[name] for row in last])
             for name in selection.DIAGNOSTICS
@@ -66,11 +70,11 @@ def summarize(experiment: Experiment, history: Sequence[dict]) -> dict:
     }
 
 
-def device() -> str:
-    """What the run was trained on: '2 cores', or the kind of the accelerator."""
-    if jax.default_backend() == 'cpu':
-        return f'{os.cpu_count()} cores'
-    return jax.devices()[0].device_kind
+def _nan(name: str | None, by_seed: Sequence[Sequence[dict]]) -> bool:
+    """Whether a number has no value in any row of a seed."""
+    return name is not None and any(
+        all(np.isnan(row[name]) for row in rows) for rows in by_seed
+    )
 
 
 def mean_std(values: Sequence[float]) -> dict:

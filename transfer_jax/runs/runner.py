@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from transfer_jax.runs import folder, hook, model, result, stages
+from transfer_jax.runs import folder, hook, model, provenance, result, stages
 from transfer_jax.runs.experiment import Experiment
 from transfer_jax.runs.recorder import StageRun, keep_chosen
 from transfer_jax.training import Hook, fit, log, parallel
@@ -40,6 +40,7 @@ def run(
             if stages.finished(experiment, seed, run_dir):
                 continue
             data = read(experiment, seed, data_dir)
+            note_start(experiment, rows_dir, seed, data)
             _run_seed(_Seed(experiment, seed, data, run_dir, rows_dir), stop, hooks)
         if parallel.is_first():
             finish(experiment, run_dir, lambda seed: read(experiment, seed, data_dir))
@@ -64,6 +65,19 @@ def read(experiment: Experiment, seed: int, data_dir: str | None) -> Any:
         return experiment.data(seed, data_dir)
 
 
+def note_start(
+    experiment: Experiment, run_dir: pathlib.Path, seed: int, data: Any
+) -> None:
+    """Writes down what a seed is trained with."""
+    start = provenance.start(seed, data, experiment.golden)
+    folder.Rows(run_dir / 'starts.jsonl').append(start)
+    if (start['git'] or '').endswith('-dirty') and not experiment.fast:
+        log.console.print(
+            'files differ from the last commit: tables will not show this result',
+            soft_wrap=True,
+        )
+
+
 def finish(
     experiment: Experiment, run_dir: pathlib.Path, data_of: Callable[[int], Any]
 ) -> None:
@@ -80,7 +94,9 @@ def finish(
         keep_chosen(last, stage.steps)  # should a crash have come before
         if experiment.inputs is not None and not model.has(run_dir, seed):
             model.write(experiment, run_dir, seed, data_of(seed))
-    folder.write_json(run_dir / 'result.json', result.summarize(experiment, rows))
+    starts = folder.Rows(run_dir / 'starts.jsonl').read()
+    content = result.summarize(experiment, rows, starts)
+    folder.write_json(run_dir / 'result.json', content)
 
 
 @contextlib.contextmanager

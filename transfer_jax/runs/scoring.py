@@ -36,7 +36,8 @@ ADAPTATION: Mapping[str, Number] = {
         'target test accuracy', percent=True, in_tables=True, count='target_test_images'
     ),
     'source_validation': Number('source validation accuracy', percent=True),
-    'information_maximization': Number('information maximisation (nats)'),
+    selection.FIXED: Number('calibrated information maximisation (nats)'),
+    'temperature': Number('temperature that calibrates the logits'),
 }
 
 
@@ -76,6 +77,7 @@ def measure_adaptation(
     )
     return {
         **selection.score(evidence),
+        'temperature': selection.temperature(source['logits'], label),
         **(selection.diagnose(features[0], label, features[1]) if final else {}),
         'target_test': test['accuracy'],
         'target_test_images': test['count'],

@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from transfer_jax.runs import folder
+from transfer_jax.runs import folder, provenance
 from transfer_jax.runs.hook import Interrupted, stop_signal
-from transfer_jax.runs.result import device
 from transfer_jax.training import log
 
 if TYPE_CHECKING:
@@ -75,6 +74,9 @@ def run(
         missing = [trial for trial in study.trials if _key(trial) not in done]
         progress = log.Progress(study.name, len(keys), len(keys) - len(missing))
         last_line = time.monotonic()
+        if missing:
+            start = provenance.start(None, prepared())
+            folder.Rows(run_dir / 'starts.jsonl').append(start)
         try:
             for i, trial in enumerate(missing, len(keys) - len(missing) + 1):
                 numbers = {
@@ -92,12 +94,15 @@ def run(
                     raise Interrupted(stop.received)
         finally:
             progress.close()
-        result = summarize(study, [done[key] for key in keys])
+        starts = folder.Rows(run_dir / 'starts.jsonl').read()
+        result = summarize(study, [done[key] for key in keys], starts)
         folder.write_json(run_dir / 'result.json', result, lines='rows')
     return result, prepared
 
 
-def summarize(study: Study, rows: Sequence[Mapping[str, Any]]) -> dict:
+def summarize(
+    study: Study, rows: Sequence[Mapping[str, Any]], starts: Sequence[dict] = ()
+) -> dict:
     """The content of result.json."""
     keys = list(dict.fromkeys(key for trial in study.trials for key in trial))
     return {
@@ -106,8 +111,7 @@ def summarize(study: Study, rows: Sequence[Mapping[str, Any]]) -> dict:
         'task': study.task,
         'fast': study.fast,
         'config': folder.plain(study.config),
-        **folder.provenance(),
-        'device': device(),
+        'starts': list(starts),
         'keys': keys,
         'over': list(study.over),
         'across': study.across,

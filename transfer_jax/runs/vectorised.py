@@ -73,6 +73,9 @@ def run(
         ]
         data: dict[int, Any] = {}  # of each seed, the same within a group
         lanes = list(_lanes(waiting, data, data_dir))
+        for lane in lanes:
+            one = lane.run
+            runner.note_start(one.experiment, one.run_dir, lane.seed, lane.data)
         most = most or len(lanes)
         while lanes:
             devices, now = _fit_devices(min(most, len(lanes)))

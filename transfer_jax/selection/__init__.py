@@ -7,6 +7,7 @@ it is reported to show the cost of selecting without them. Diagnostics measure, 
 run, how far apart the domains are at the end; no rule reads them.
 """
 
+from transfer_jax.selection.calibration import temperature
 from transfer_jax.selection.circular import circular_validation
 from transfer_jax.selection.diagnostics import DIAGNOSTICS, diagnose
 from transfer_jax.selection.mixing import mix, partners
@@ -37,4 +38,5 @@ __all__ = [
     'mix',
     'partners',
     'score',
+    'temperature',
 ]

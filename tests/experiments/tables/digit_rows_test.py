@@ -87,7 +87,10 @@ def tuned_file(tmp_path, monkeypatch):
     monkeypatch.setattr(tuned_weights, 'PATH', tmp_path / 'tuning.json')
 
     def write(chosen):
-        entries = {name: {'chosen': weight} for name, weight in chosen.items()}
+        entries = {
+            name: {'chosen': weight, 'starts': [{'git': 'abc'}]}
+            for name, weight in chosen.items()
+        }
         runs.folder.write_json(tuned_weights.PATH, {'methods': entries})
 
     return write

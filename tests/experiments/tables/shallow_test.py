@@ -13,7 +13,7 @@ from experiments.shallow import (
 )
 from experiments.tables import command
 from experiments.tables import shallow as tables
-from transfer_jax import runs
+from transfer_jax import runs, selection
 
 
 def fake(pair, seed):
@@ -52,7 +52,7 @@ def test_a_choice_reports_what_each_rule_picks_of_the_settings(monkeypatch):
         return {
             'target_test': target,
             'source_validation': source,
-            'information_maximization': fixed,
+            selection.FIXED: fixed,
             'circular_validation': circular,
             'target_test_images': 7,
             'setting': f'number {number}',
