@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from transfer_jax import runs
 from transfer_jax.reports import gains, grids, tables
 
 NUMBER = 'target_test'
