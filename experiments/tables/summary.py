@@ -60,18 +60,23 @@ def rows(of: Rows) -> list[list[str]]:
 def markdown(of: Rows) -> str:
     """The table in GitHub's markdown; empty without results."""
     body = rows(of)
-    return '\n'.join([*grids.markdown(HEAD, body), '', LEGEND]) if body else ''
+    return '\n'.join([*grids.markdown(HEAD, body), '', _legend(body)]) if body else ''
 
 
 def text(of: Rows) -> str:
     """The table as plain text; empty without results."""
     body = rows(of)
-    return '\n'.join([*grids.text(HEAD, body), '', LEGEND]) if body else ''
+    return '\n'.join([*grids.text(HEAD, body), '', _legend(body)]) if body else ''
 
 
 def as_json(of: Rows) -> list[dict[str, str]]:
     """The rows by heading."""
     return [dict(zip(HEAD, row, strict=True)) for row in rows(of)]
+
+
+def _legend(body: Sequence[Sequence[str]]) -> str:
+    few = any(row[-1] and int(row[-1]) < tables.FEW for row in body)
+    return f'{LEGEND} {tables.OF_FEW}' if few else LEGEND
 
 
 def _cells(line: Line, row: tables.Row | None) -> list[str]:

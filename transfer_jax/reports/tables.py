@@ -19,6 +19,7 @@ EXPLAINED = {
     'oracle': 'the step best on the target test labels, which no other column looks at',
 }
 FEW = 3  # seeds; with fewer the legend warns
+OF_FEW = f'n below {FEW}: the standard deviation says little, and one seed has none.'
 NOT_RUN = 'not run'
 # {config field: what a table says of it instead of its value; '' says nothing}
 Notes = Callable[[dict], Mapping[str, str]]
@@ -181,9 +182,7 @@ def legend(lines: Sequence[Row]) -> list[str]:
             f'seeds at level {averages.LEVEL}.'
         )
     if any(0 < line.seeds < FEW for line in lines):
-        sentences.append(
-            f'n below {FEW}: the standard deviation says little, and one seed has none.'
-        )
+        sentences.append(OF_FEW)
     if any(line.share is not None for line in lines):
         sentences.append(
             'Gap covered: (method - baseline) / (train on target - baseline), of one '
