@@ -17,6 +17,7 @@ import tyro
 from experiments.tables import (
     adaptation,
     benchmarks,
+    conversions,
     methods,
     result_files,
     studies,
@@ -134,6 +135,8 @@ def rewrite(
             return summary.markdown(_rows_of(results))
         if name == 'methods':
             return methods.markdown(results)
+        if name == 'conversions':
+            return conversions.markdown()
         if name == 'benchmarks':
             return benchmarks.markdown(of_benchmarks or {}, part)
         if name in SHALLOW:
@@ -292,7 +295,3 @@ def _readme(command: Command) -> None:
 
 def _say(text: str) -> None:
     sys.stdout.write(f'{text}\n')
-
-
-if __name__ == '__main__':
-    main()
