@@ -59,42 +59,35 @@ def lines() -> list[Conversion]:
             'dan',
             'paper, equal β',
             'mean of the Gaussians',
-            theirs=public.mmd(
-                public.gaussians(public.median, five, mean=True), unbiased=False
-            ),
+            theirs=public.mmd(public.gaussians(public.median, five, mean=True)),
         ),
         dan(
             'dan',
             'Xlearn, its sum alone',
             'sum of 5 Gaussians, else ours',
-            theirs=public.mmd(public.gaussians(public.median, five), unbiased=False),
+            theirs=public.mmd(public.gaussians(public.median, five)),
             weight=1.0,
         ),
         dan(
             'dan',
             'Xlearn',
-            'sum of 5 around the mean distance, unbiased',
-            theirs=public.mmd(
-                public.gaussians(public.mean_of_pairs, five), unbiased=True
-            ),
+            'sum of 5 around the mean distance',
+            theirs=public.mmd(public.gaussians(public.mean_of_pairs, five)),
             weight=1.0,
         ),
         dan(
             'dan',
             'tllib',
-            'sum of 5 around the mean distance, unbiased',
-            theirs=public.mmd(
-                public.gaussians(public.mean_of_all, five), unbiased=True
-            ),
+            'sum of 5 around the mean distance',
+            theirs=public.mmd(public.gaussians(public.mean_of_all, five)),
             weight=1.0,
         ),
         dan(
             'dan',
             'pytorch-adapt',
-            'mean of 33 around the median, unbiased',
+            'mean of 33 around the median',
             theirs=public.mmd(
-                public.gaussians(public.median_of_source, wide, mean=True),
-                unbiased=True,
+                public.gaussians(public.median_of_source, wide, mean=True)
             ),
         ),
         coral(

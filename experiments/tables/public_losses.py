@@ -114,10 +114,10 @@ def sum_over_classes(factor: float) -> Callable:
     return combine
 
 
-def mmd(kernel_of: Callable, unbiased: bool) -> Loss:
+def mmd(kernel_of: Callable) -> Loss:
     """Squared MMD with kernel_of(distances, n), by its definition.
 
-    `unbiased` leaves out the pairs of an example with itself.
+    Unbiased: without the pairs of an example with itself.
     """
 
     def loss(source, target):
@@ -125,9 +125,8 @@ def mmd(kernel_of: Callable, unbiased: bool) -> Loss:
         x = jnp.concatenate([source, target])
         distances = jnp.sum((x[:, None] - x) ** 2, -1)
         gram = kernel_of(distances, n)
-        within = 1 - jnp.eye(n) if unbiased else jnp.ones((n, n))
-        mean_s = jnp.sum(within * gram[:n, :n]) / within.sum()
-        mean_t = jnp.sum(within * gram[n:, n:]) / within.sum()
+        others = (1 - jnp.eye(n)) / (n * (n - 1))
+        mean_s, mean_t = jnp.sum(others * gram[:n, :n]), jnp.sum(others * gram[n:, n:])
         return mean_s + mean_t - 2 * jnp.mean(gram[:n, n:])
 
     return loss
@@ -165,7 +164,7 @@ def median_of_source(distances, n):
 
 def dan(source, target):
     kernel = ops.multi_kernel(jnp.concatenate([source, target]), KERNELS)
-    return losses.mmd_biased(source, target, kernel=kernel)
+    return losses.mmd_unbiased(source, target, kernel=kernel)
 
 
 def _covariances(source, target):

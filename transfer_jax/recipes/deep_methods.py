@@ -13,13 +13,12 @@ experiments.adaptation.digits, the common tests (tests/methods/cases.py) and the
 A weight is the published one, in the normalisation of our loss (docs/methods.md has the
 factors): the paper's, else that of the authors' code ('code'), else 1. It rises as
 Ganin's strength where the published one rises, else it is constant. Deviations: here
-DSN's terms rise too (the paper switches them on at step 10,000), and self-training's
-does not rise linearly.
+DSN's terms rise (the paper starts them at step 10,000), self-training's not linearly.
 
 A method that needs a network of a new kind adds a field to recipes.networks.Networks.
 """
 
-from transfer_jax import methods, models
+from transfer_jax import losses, methods, models
 from transfer_jax.recipes.recipe import Recipe
 from transfer_jax.training import optim
 
@@ -50,6 +49,7 @@ RECIPES: dict[str, Recipe] = {
         'Long et al. 2015',
         'CE + w Σ_l MMD²(S_l, T_l), 5 Gaussians',
         methods.dan,
+        options={'estimator': losses.mmd_unbiased},  # as in the authors' code
         weight=5.0,
         weight_source='code: 1 on the sum of 5 kernels; the paper selects λ by task',
     ),
