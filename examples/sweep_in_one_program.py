@@ -3,8 +3,8 @@
     python -m examples.sweep_in_one_program
 
 Minimum class confusion with three weights, side by side (`parallel.over_runs`).
-Soft neighbourhood density, a validator that reads predictions on unlabelled target images
-only, picks one of them. The target accuracy is printed for comparison.
+Soft neighbourhood density, a validator that reads predictions on unlabelled target
+images only, picks one of them. The target accuracy is printed for comparison.
 """
 
 import jax

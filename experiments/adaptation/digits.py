@@ -11,7 +11,7 @@ and 66.5, ADDA 89.4 and 90.1.
     python -m experiments.table digits
 
 LeNet, 32 + 32 images a step, Adam at 0.001 / (1 + 10 p)^0.75 for all methods but ADDA;
-transfer_jax/recipes/deep_methods.py has what each method adds, and its weight.
+transfer_jax/recipes/deep_methods.py has what each method adds and its weight.
 """
 
 import dataclasses
@@ -119,7 +119,7 @@ def build(config: Config) -> runs.Experiment:
         stages.insert(0, runs.Stage('source', config.steps, first, stream))
     return runs.Experiment(
         name='adaptation.digits',
-        config=config,
+        config=recipe.with_weight(config),
         method=config.method,
         task=str(task),
         seeds=tuple(range(config.seeds)),

@@ -13,8 +13,8 @@ smaller network and smaller images: compare gains, not values.
 The encoder starts from ImageNet weights and learns ten times slower than the new
 layers. Method source_only fine-tunes on the source. labelled_target then fine-tunes on
 3 labelled target images of each class (the lecture's main approach); do not compare it
-with methods that see no target label. The loss that a method adds has weight 1, as in
-the public code of these methods; no label was used to choose it. Protocol:
+with methods that see no target label. The loss that a method adds has the published
+weight of its recipe (docs/methods.md); no label was used to choose it. Protocol:
 experiments/tasks/photo_pairs.py.
 """
 
@@ -62,8 +62,8 @@ class Config:
     """Adam's rate of the new layers at the start."""
     encoder_rate: float = 0.1
     """Rate of the pretrained layers over that of the new ones."""
-    weight: float = 1.0
-    """Weight of the loss that the method adds; it rises as Ganin's strength does."""
+    weight: float | None = None
+    """Weight of the loss that the method adds; by default that of its recipe."""
 
 
 def build(config: Config) -> runs.Experiment:
@@ -100,7 +100,7 @@ def build(config: Config) -> runs.Experiment:
         stages = (stage('train', 'source', 'target'),)
     return runs.Experiment(
         name='adaptation.photos',
-        config=config,
+        config=recipe.with_weight(config),
         method=config.method,
         task=str(pair_task),
         seeds=tuple(range(config.seeds)),

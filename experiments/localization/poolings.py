@@ -11,7 +11,7 @@ from transfer_jax import models, ops
 # Of WILDCAT's published demo
 SPATIAL = 0.2  # share of the positions that are pooled
 ALPHA = 0.7  # weight of the lowest positions
-MAPS = 8  # maps of each class
+MAPS = 8  # maps of each class; under Adam they learn as one, see models.ScoreMaps
 REGIONS = 3  # of WELDON: number of highest and of lowest positions
 
 

@@ -20,6 +20,7 @@ from experiments.tables import (
     baselines,
     benchmarks,
     content,
+    conversions,
     digit_rows,
     methods,
     output,
@@ -155,6 +156,8 @@ def rewrite(
             return summary.markdown(_rows_of(results))
         if name == 'methods':
             return methods.markdown(results)
+        if name == 'conversions':
+            return conversions.markdown()
         if name == 'benchmarks':
             return benchmarks.markdown(of_benchmarks or {}, part)
         if name in SHALLOW:
@@ -232,7 +235,3 @@ def _readme(command: Command) -> None:
 
 def _say(text: str) -> None:
     sys.stdout.write(f'{text}\n')
-
-
-if __name__ == '__main__':
-    main()

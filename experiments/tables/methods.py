@@ -14,17 +14,22 @@ TASKS = {'mnist_to_usps, adda': 'M -> U', 'usps_to_mnist, adda': 'U -> M'}
 
 
 def markdown(results: Sequence[dict]) -> str:
-    """The table, with the results of adaptation.digits under protocol adda."""
+    """The table, with the results of adaptation.digits under protocol adda.
+
+    Accuracies are of results whose weight is the one in the table.
+    """
     root = pathlib.Path(__file__).parents[2]
     scores = {
         (result['method'], result['task']): result['scores']['fixed_validator']
         for result in results
         if result['experiment'] == 'adaptation.digits'
-        and not result['config']['norm']
-        and result['config'].get('weight') is None
+        and _of_the_recipe(result)
         and 'fixed_validator' in result['scores']
     }
-    head = ['method', 'paper', 'objective', 'file', 'run', *TASKS.values()]
+    head = [
+        *('method', 'paper', 'objective', 'weight', 'from', 'file', 'run'),
+        *TASKS.values(),
+    ]
     body = []
     for name, recipe in recipes.RECIPES.items():
         if not recipe.objective:
@@ -38,5 +43,20 @@ def markdown(results: Sequence[dict]) -> str:
             for task in TASKS
         ]
         link = f'[{file.rpartition("/")[2]}](../{file})'
-        body.append([recipe.title, recipe.paper, recipe.objective, link, name, *cells])
-    return '\n'.join(grids.markdown(head, body))
+        weight = f'{recipe.weight:g}' if recipe.weight_name else ''
+        body.append(
+            [
+                *(recipe.title, recipe.paper, recipe.objective),
+                weight + ' ↗' * recipe.ramp,
+                *(recipe.weight_source, link, name, *cells),
+            ]
+        )
+    return '\n'.join(grids.markdown(head, body, words=('from',)))
+
+
+def _of_the_recipe(result: dict) -> bool:
+    """Whether a result has the norm and the weight of its method's recipe."""
+    recipe = recipes.RECIPES.get(result['method'])
+    if recipe is None or result['config']['norm']:
+        return False
+    return not recipe.weight_name or result['config']['weight'] == recipe.weight

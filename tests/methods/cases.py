@@ -200,7 +200,7 @@ def _adaptation() -> dict[str, Case]:
 _DSN = recipes.get('dsn')
 CASES = {
     **_adaptation(),
-    'dan_unbiased': _case(recipes.get('dan'), estimator=losses.mmd_unbiased),
+    'dan_biased': _case(recipes.get('dan'), estimator=losses.mmd_biased),
     'dan_linear': _case(recipes.get('dan'), estimator=losses.mmd_linear),
     'deep_jdot_through': _case(recipes.get('deep_jdot'), through=True),
     'dsn_mmd': _case(

@@ -45,6 +45,27 @@ def test_several_maps_of_a_class_are_averaged_before_the_pool():
     np.testing.assert_allclose(scores, taps['maps'].max((1, 2)), rtol=1e-6)
 
 
+def test_the_maps_of_a_class_stay_identical():
+    """From 0: the gradient of one map, a quarter for each of four."""
+    x = features(3)
+    pool = functools.partial(ops.weldon, highest=2, lowest=2)
+
+    def gradient(per_class):
+        head = models.ScoreMaps(3, pool=pool, per_class=per_class)
+        params = head.init(jax.random.key(0), x, train=False)['params']
+
+        def loss(params):
+            scores = head.apply({'params': params}, x, train=False)[0]
+            return jnp.mean((scores - 1) ** 2)
+
+        kernel = jax.grad(loss)(params)['maps']['kernel']
+        return np.asarray(kernel).reshape(5, 3, per_class)
+
+    one, four = gradient(1), gradient(4)
+    assert np.abs(one).max() > 0.01
+    np.testing.assert_allclose(four, np.repeat(one / 4, 4, -1), rtol=1e-5)
+
+
 def test_sharpness_begins_where_it_was_put_and_learns():
     head = models.ScoreMaps(3, pool=ops.soft_pool, sharpness=2.0)
     x = features(2)

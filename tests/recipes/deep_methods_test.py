@@ -1,16 +1,38 @@
 """The list of the deep methods, and what reads it: experiments, tables, docs."""
 
+import dataclasses
 import pathlib
 
 import jax.numpy as jnp
 import pytest
 
-from experiments.adaptation import digits
+from experiments.adaptation import digits, photos
 from transfer_jax import methods, recipes, runs
 from transfer_jax.recipes import networks
 from transfer_jax.training import optim
 
 ROOT = pathlib.Path(__file__).parents[2]
+
+
+def test_every_weight_says_where_it_was_published():
+    """0 would be a method without a weight, whose stream has no target images."""
+    for name, recipe in recipes.RECIPES.items():
+        weighted = bool(recipe.weight_name)
+        assert (bool(recipe.weight_source), recipe.weight > 0) == (weighted,) * 2, name
+
+
+@pytest.mark.parametrize(
+    'experiment, method, weight',
+    [(digits, 'dann', 1.0), (digits, 'dan', 5.0), (photos, 'deep_coral', 0.8)],
+)
+def test_a_result_states_the_weight_that_was_in_effect(experiment, method, weight):
+    config = dataclasses.replace(experiment.fast(), method=method)
+    assert config.weight is None
+    assert experiment.build(config).config.weight == weight
+    given = dataclasses.replace(config, weight=0.25)
+    assert experiment.build(given).config.weight == 0.25
+    without = dataclasses.replace(config, method='source_only')
+    assert experiment.build(without).config.weight is None
 
 
 def test_every_file_of_an_adaptation_method_has_a_recipe():
@@ -24,6 +46,7 @@ def test_the_docs_have_every_method_but_two_baselines():
     page = (ROOT / 'docs' / 'methods.md').read_text()
     for name, recipe in recipes.RECIPES.items():
         line = f'| {recipe.title} | {recipe.paper} | {recipe.objective} | '
+        line += f'{recipe.weight:g}' if recipe.weight_name else ''
         assert (line in page) == (name not in ('train_on_target', 'source_norm'))
 
 
@@ -54,9 +77,9 @@ def test_a_weight_rises_as_ganins_strength_or_is_constant():
     """2 / (1 + exp(-10 p)) - 1 at p = 1 / 2 is tanh(2.5)."""
     half = jnp.asarray(50)
     rising, constant = recipes.get('dann'), recipes.get('mcd')
-    assert rising.schedule(None, 100)(half) == pytest.approx(0.03 * 0.98661430)
+    assert rising.schedule(None, 100)(half) == pytest.approx(0.98661430)
     assert rising.schedule(2.0, 100)(half) == pytest.approx(2 * 0.98661430)
-    assert constant.schedule(None, 100)(half) == 3.0
+    assert constant.schedule(None, 100)(half) == 1.0
 
 
 @pytest.mark.parametrize(

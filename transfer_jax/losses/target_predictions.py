@@ -33,7 +33,8 @@ def nuclear_norm(logits: Array) -> Array:
     """Batch nuclear norm ||softmax(logits)||_* / n, (n, c) -> ().
 
     The sum of singular values. It is large for confident and diverse predictions (Cui
-    et al. 2020, eq. 11, whose loss is its negative).
+    et al. 2020, eq. 11, whose loss is its negative). The authors' code divides the sum
+    by min(n, c), not by n.
     """
     chex.assert_rank(logits, 2)
     p = jax.nn.softmax(ops.at_least_float32(logits))

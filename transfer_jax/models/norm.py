@@ -87,9 +87,12 @@ class AutoDial(nn.Module):
     mean m = alpha m_1 + (1 - alpha) m_2 and variance alpha v_1 + (1 - alpha) v_2 +
     alpha (1 - alpha) (m_1 - m_2)^2.
 
-    Deviation: instead of clipping, alpha = (1 + sigmoid(a)) / 2 of an unbounded
-    parameter a; alpha starts at 3/4. AutoDIAL's loss, the entropy of target
-    predictions, is methods.entropy_minimization.
+    Deviations: instead of clipping, alpha = (1 + sigmoid(a)) / 2 of an unbounded
+    parameter a, which never reaches 1. alpha starts at 3/4; the authors' code starts it
+    at 1, separate statistics. The authors' AlexNet has this layer after the logits too
+    (fc8); here it is a norm layer of the encoder only. AutoDIAL's loss, the entropy of
+    target predictions, is methods.entropy_minimization, with the constant weight 0.1 in
+    the authors' code.
     """
 
     momentum: float = 0.9

@@ -16,17 +16,21 @@ class ScoreMaps(nn.Module):
     Called with a feature map (n, h, w, d); returns (scores (n, classes), {'maps': (n,
     h, w, classes)}). With global average pooling the maps are the class activation maps
     of Zhou et al. (CVPR 2016). With k-max and k-min pooling and several maps per class,
-    this is the head of WILDCAT (Durand et al., CVPR 2017). The mean over the maps of a
-    class precedes every nonlinearity, so these maps differ only in their initial values
-    and have equal gradients.
+    this is the head of WILDCAT (Durand et al., CVPR 2017).
 
     The maps start at 0, and poolings share their gradient among equal positions. Every
     pooling therefore starts as the average and learns to select positions. With random
     initial maps, the maximum would first learn at random positions.
 
+    The mean over the maps of a class precedes every nonlinearity, so these maps have
+    equal gradients and, from equal starts, stay identical: M maps compute what one map
+    computes whose gradient is M times smaller. Adam makes the same steps for any M, SGD
+    steps M times smaller. Deviation: the maps of the authors' code start at random, but
+    as their gradients are equal too, their mean is one linear map there as well.
+
     Attributes:
       pool: (n, h, w, c) -> (n, c), from ops; with `sharpness`, (maps, (c,)) -> (n, c).
-      per_class: M, the number of maps per class.
+      per_class: M, the number of maps per class; they stay identical, see above.
       sharpness: initial value of a learned positive number per class, which is the
         second argument of `pool` (ops.soft_pool, of SPLeaP). None: no such number.
       dropout: rate on the feature map, in training.

@@ -70,8 +70,10 @@ def median_variance(x: Array) -> Array:
 def multi_kernel(x: Array, count: int = 5, factor: float = 2.0) -> Kernel:
     """Gaussians around the median width, with variances median * factor^k.
 
-    k = -(count // 2), ..., count // 2, as in Deep Adaptation Networks (Long et al.
-    2015, section 4.1) with equal coefficients. The widths are constants in gradients.
+    k = -(count // 2), ..., count // 2, with equal coefficients. Deep Adaptation
+    Networks (Long et al. 2015, section 4.1) have factors from 2^-8 to 2^8; five kernels
+    of factor 2 are those of the authors' code, which sums them around the mean
+    distance. The widths are constants in gradients.
 
     Args:
       x: (n, d), the pooled sample whose median distance is used.

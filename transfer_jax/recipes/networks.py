@@ -57,7 +57,10 @@ def _signs(classes: int, norm: Norm = None) -> Networks:
 
 
 def _lenet(classes: int, norm: Norm = None) -> Networks:
-    """LeNet and the discriminator of ADDA (Tzeng et al. 2017)."""
+    """LeNet, and a discriminator with the widths of ADDA's (Tzeng et al. 2017).
+
+    The slope of its leaky ReLU is ours; the authors' script for SVHN to MNIST has ReLU.
+    """
     return Networks(
         models.LeNet(norm=norm),
         models.Classifier(classes),

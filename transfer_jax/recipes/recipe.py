@@ -1,7 +1,8 @@
 """A recipe: what a method is called, what it computes, and how it is built."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import optax
 
@@ -10,14 +11,14 @@ from transfer_jax.recipes.networks import Networks
 from transfer_jax.training import TrainState, optim
 
 Transform = optax.GradientTransformation
+Config = TypeVar('Config')  # a frozen dataclass with a field `weight`
 
 
 class Recipe(NamedTuple):
     """A method with its paper, its hyper-parameters and the networks that it needs.
 
-    `weight` was chosen once among `tried`, by information maximisation at the end of a
-    run on MNIST -> USPS, without target labels (experiments/adaptation/tuning.py). It
-    is used on all pairs of domains. Where `tried` is empty it is a first guess.
+    `weight` is the published one, converted to the normalisation of our loss, and
+    `weight_source` says where it was published. It is used on all pairs of domains.
 
     Attributes:
       title: the name of the method in docs/methods.md.
@@ -30,7 +31,7 @@ class Recipe(NamedTuple):
       options: its other keyword arguments.
       weight_name: the argument that takes the weight; '' if it has none.
       weight: of what the method adds to the source loss; 0 if it has none.
-      tried: the weights among which it was chosen.
+      weight_source: who published the weight, in a few words of docs/methods.md.
       ramp: whether the weight rises as Ganin's strength does; else it is constant.
       norm: the batch-norm policy, a key of networks.NORMS.
       optimisers: {network: optimiser} where one differs from the experiment's.
@@ -53,8 +54,8 @@ class Recipe(NamedTuple):
     options: Mapping[str, Any] = {}
     weight_name: str = 'weight'
     weight: float = 0.0
-    tried: tuple[float, ...] = ()
-    ramp: bool = True
+    weight_source: str = ''
+    ramp: bool = False
     norm: str = 'none'
     optimisers: Mapping[str, Transform] = {}
     start: Callable[[TrainState, TrainState], TrainState] | None = None
@@ -93,6 +94,16 @@ class Recipe(NamedTuple):
         if self.ramp:
             return optim.ganin_strength(steps, value)
         return optim.constant(value)
+
+    def with_weight(self, config: Config) -> Config:
+        """The config of an experiment with this weight where its `weight` is None.
+
+        A result states its config, so it states the weight that was in effect, also
+        after the recipe has changed. A method without a weight leaves it None.
+        """
+        if config.weight is None and self.weight_name:
+            return dataclasses.replace(config, weight=self.weight)
+        return config
 
     def _by_network(
         self, tx: Transform | Mapping[str, Transform]

@@ -22,7 +22,7 @@ def adda(
 
     The source encoder is fixed. Each step updates two networks in turn, on one batch:
       discriminator d:
-        min mean_source BCE(d(f_s(x)), 1) + mean_target BCE(d(f_t(x)), 0),
+        min (mean_source BCE(d(f_s(x)), 1) + mean_target BCE(d(f_t(x)), 0)) / 2,
       encoder f_t:
         min mean_target BCE(d(f_t(x)), 1)
     (eq. 9; the inverted labels of generative adversarial networks). Start it with
@@ -30,8 +30,10 @@ def adda(
     target) and 'discriminator'. The source encoder and the classifier are in
     `state.extra` and are not trained.
 
-    Deviation: the discriminator is updated first, and the encoder's loss uses the new
-    discriminator. The authors' code updates both at once from the old values.
+    Deviations: the discriminator is updated first, and the encoder's loss uses the new
+    discriminator. The authors' code updates both at once from the old values. As in the
+    paper, the discriminator reads the encoder's features, and the classifier is fixed;
+    the authors' code gives it the ten logits and adapts the layer of the logits too.
 
     Args:
       txs: optimisers for 'encoder' and 'discriminator'.

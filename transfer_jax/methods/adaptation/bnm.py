@@ -21,7 +21,8 @@ def bnm(
 
     min mean_source CE(y(f(x)), label) - weight * ||softmax(y(f(x)))||_* / n
 
-    (eq. 12); see losses.nuclear_norm. Trains 'encoder' and 'classifier'.
+    (eq. 12); see losses.nuclear_norm. Trains 'encoder' and 'classifier'. The authors'
+    code has the mean of the singular values, which is n / min(n, c) times this.
 
     Args:
       weight: lambda, as a function of the step.

@@ -29,9 +29,13 @@ def dan(
     Trains 'encoder' and 'classifier'.
 
     Deviations: kernel coefficients are equal. The paper optimises them by a quadratic
-    program (section 3.2); the authors' code does not. The estimate is the biased one of
-    the whole batch. For speed the paper prefers the linear-time estimate, which is
-    `estimator=losses.mmd_linear`.
+    program (section 3.2); the authors' code does not, and takes the sum of the kernels,
+    which makes the loss `kernels` times larger. The widths are explained at
+    ops.multi_kernel. The estimate is the biased one of the whole batch, which also
+    pulls the examples of a domain together, the more the smaller the batch. With the
+    weight of the authors' code, whose estimate is unbiased, features can then collapse,
+    so the recipe has `estimator=losses.mmd_unbiased`. For speed the paper prefers the
+    linear-time estimate, which is `estimator=losses.mmd_linear`.
 
     Args:
       weight: lambda of eq. 5, as a function of the step.

@@ -48,10 +48,13 @@ def dsn(
     Metric 'correlation' is the mean of |Pearson correlation| over all pairs of a shared
     and a private feature and over the domains. L_difference should lower it.
 
-    Deviations: the kernels of the MMD are around the median distance of the batch, as
-    in methods.dan; the paper lists fixed widths. The discriminator's own gradient is
-    multiplied by weight * gamma, as in the authors' code; in methods.dann it is not
-    scaled.
+    Deviations: the discriminator's loss is the sum of the two domains' means. The
+    authors' code has the mean over both, so that gamma is half as strong there. The
+    defaults of alpha, beta and gamma are those of a public port (fungtion/DSN), whose
+    loss is this sum. The kernels of the MMD are around the median distance of the
+    batch, as in methods.dan; the paper lists fixed widths. The discriminator's own
+    gradient is multiplied by weight * gamma, as in the authors' code; in methods.dann
+    it is not scaled.
 
     Args:
       private: module of both private encoders, each with its own parameters and

@@ -28,8 +28,10 @@ def mada(
     p = softmax(y(f(x))) (eq. 4 to 6). Trains 'encoder', 'classifier' and
     'discriminators'.
 
-    Deviations: the loss is the mean over classes, not the sum, so the strength does not
-    depend on the number of classes. The probabilities are constants in the
+    Deviations: the loss is the mean over classes, not the sum, and the sum of the two
+    domains' means, not the mean over both. So a lambda of the paper is a strength of
+    lambda K / 2 here. In the authors' code each discriminator's loss has weight 0.3,
+    and the reversal rises to 0.06. The probabilities are constants in the
     discriminators' inputs, as in the authors' code.
 
     Args:

@@ -57,6 +57,8 @@ def residual_transfer(
     `start_residual`. Otherwise both streams start together.
 
     Deviations:
+      - Both binary cross-entropies are the sum of the two domains' means; the paper
+        has the mean over both, which is half of it.
       - Discriminator and encoder are updated in one pass, each from the other's old
         value.
       - T is shortened by changing D. Dropped rows and columns have their entries of A,
