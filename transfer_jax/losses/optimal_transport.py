@@ -53,6 +53,7 @@ def transport_plan(cost: Array, *, epsilon: float = 0.05) -> Array:
     from ott.solvers.linear import sinkhorn
 
     chex.assert_rank(cost, 2)
+    cost = ops.at_least_float32(cost)
     geom = geometry.Geometry(cost_matrix=cost / _scale(cost), epsilon=epsilon)
     solve = sinkhorn.Sinkhorn(threshold=1e-4, max_iterations=500)
     return lax.stop_gradient(solve(linear_problem.LinearProblem(geom)).matrix)
@@ -67,6 +68,7 @@ def unrolled_plan(cost: Array, *, epsilon: float = 0.05) -> Array:
     agree with finite differences.)
     """
     chex.assert_rank(cost, 2)
+    cost = ops.at_least_float32(cost)
     n, m = cost.shape
     score = -cost / (epsilon * _scale(cost))
 
@@ -91,6 +93,7 @@ def transport_cost(
       through: differentiate the plan too. By default it is a constant, as in the
         alternating scheme of Damodaran et al. (2018, section 3.2).
     """
+    cost = ops.at_least_float32(cost)
     if through:
         return jnp.sum(unrolled_plan(cost, epsilon=epsilon) * cost)
     plan = transport_plan(lax.stop_gradient(cost), epsilon=epsilon)
