@@ -40,6 +40,7 @@ from transfer_jax.losses.optimal_transport import (
     unrolled_plan,
 )
 from transfer_jax.losses.target_predictions import (
+    confident,
     minimum_class_confusion,
     nuclear_norm,
     pseudo_label,
@@ -57,6 +58,7 @@ __all__ = [
     'certainty',
     'classifier_discrepancy',
     'cmd',
+    'confident',
     'coral',
     'cross_entropy',
     'difference',
