@@ -96,11 +96,11 @@ def random_multilinear(
 def certainty(probabilities: Array) -> Array:
     """Weights 1 + exp(-H(p_i)), (n, c) -> (n,).
 
-    Confident predictions have larger weights (CDAN+E, Long et al. 2018, eq. 8). The
-    weights are constants in gradients.
+    Confident predictions have larger weights (CDAN+E, Long et al. 2018, eq. 8). Their
+    gradient is finite at probabilities of 0.
     """
     chex.assert_rank(probabilities, 2)
-    p = jax.lax.stop_gradient(probabilities)
+    p = ops.at_least_float32(probabilities)
     entropy = -jnp.sum(jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1)), 0), -1)
     return 1 + jnp.exp(-entropy)
 
