@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from experiments.adaptation import digits
@@ -82,6 +83,27 @@ def test_a_wrong_name_is_refused_with_the_choices(field, choices):
     with pytest.raises(ValueError, match="'nonesuch'; choose from") as error:
         digits.build(digits.Config(**{field: 'nonesuch'}))
     assert all(choice in str(error.value) for choice in choices)
+
+
+def test_the_batch_is_the_methods_unless_one_is_given():
+    """The config of the experiment, which a result holds, has the numbers in use."""
+
+    def batch(method, **fields):
+        experiment = digits.build(
+            digits.Config(method, 'digits_to_digits_m', protocol='full', **fields)
+        )
+        data = experiment.data(0, None)
+        label = experiment.stages[0].stream(data, None)[0]['source']['label']
+        held = np.bincount(label, minlength=10)
+        config = experiment.config
+        assert config.batch == len(label)
+        assert config.balanced == (held.max() - held.min() <= 1)
+        return config.batch, config.balanced
+
+    assert batch('dann') == (32, False)
+    assert batch('deep_jdot') == (500, True)
+    assert batch('deep_jdot', batch=40, balanced=False) == (40, False)
+    assert batch('dann', balanced=True) == (32, True)
 
 
 def test_two_stages_judge_the_target_network_on_the_source():

@@ -34,6 +34,7 @@ from transfer_jax.losses.multi_task import (
     uncertainty_weighted,
 )
 from transfer_jax.losses.optimal_transport import (
+    forced_mass,
     jdot_cost,
     transport_cost,
     transport_plan,
@@ -64,6 +65,7 @@ __all__ = [
     'difference',
     'domain_confusion',
     'exponential_map_error',
+    'forced_mass',
     'gradient_penalty',
     'jdot_cost',
     'joint_mmd',

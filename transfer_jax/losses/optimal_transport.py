@@ -40,6 +40,30 @@ def jdot_cost(
     return feature_weight * distances + label_weight * cross_entropy
 
 
+def forced_mass(label: Array, probabilities: Array) -> Array:
+    """Share of the mass that uniform marginals force onto wrong classes -> ().
+
+    1/2 sum_k |share of class k in label - mean_j p_jk|, the total variation between the
+    classes of the source batch and those predicted for the target batch. A plan between
+    uniform weights moves every source example to some target example, so however well
+    the classes are told apart, that share arrives at an example of another class. With
+    the target's labels as one-hot rows for the probabilities it is exact: the least
+    mass that any such plan puts on pairs of two classes.
+
+    Expected with ten equally likely classes, of a batch of each domain: 29 % at 32
+    images, 15 % at 128, 7.6 % at 500; with a source balanced by class 21 % at 32 and
+    5.4 % at 500.
+
+    Args:
+      label: (n,) labels of the source.
+      probabilities: (m, c) class probabilities of the target.
+    """
+    chex.assert_rank([label, probabilities], [1, 2])
+    p = ops.at_least_float32(probabilities)
+    source = jnp.mean(jax.nn.one_hot(label, p.shape[1], dtype=p.dtype), 0)
+    return jnp.sum(jnp.abs(source - jnp.mean(p, 0))) / 2
+
+
 def transport_plan(cost: Array, *, epsilon: float = 0.05) -> Array:
     """Entropic transport plan between uniform weights, (n, m) -> (n, m), with sum 1.
 

@@ -81,6 +81,10 @@ RECIPES: dict[str, Recipe] = {
         'CE + w min_P Σ P_ij (α ‖f(s_i) − f(t_j)‖² + λ CE(t_j, y_i))',
         methods.deep_jdot,
         options={'feature_weight': 0.01, 'label_weight': 1.0},
+        # The authors' batches; 50 of each of ten classes.
+        batch=500,
+        balanced=True,
+        logged_metrics=('train/forced_mass',),
         weight=0.01,
         tried=(0.01, 0.03, 0.1),
     ),

@@ -32,6 +32,9 @@ class Recipe(NamedTuple):
       weight: of what the method adds to the source loss; 0 if it has none.
       tried: the weights among which it was chosen.
       ramp: whether the weight rises as Ganin's strength does; else it is constant.
+      batch: images of each domain in a step, where the method's own number matters;
+        None: the experiment's.
+      balanced: whether source batches have equally many images of each class.
       norm: the batch-norm policy, a key of networks.NORMS.
       optimisers: {network: optimiser} where one differs from the experiment's.
       start: (fresh state, trained state) -> first state, for a method that starts from
@@ -55,6 +58,8 @@ class Recipe(NamedTuple):
     weight: float = 0.0
     tried: tuple[float, ...] = ()
     ramp: bool = True
+    batch: int | None = None
+    balanced: bool = False
     norm: str = 'none'
     optimisers: Mapping[str, Transform] = {}
     start: Callable[[TrainState, TrainState], TrainState] | None = None
