@@ -20,7 +20,7 @@ import functools
 from collections.abc import Iterator
 
 from experiments.tasks import digit_pairs
-from transfer_jax import cli, methods, recipes, runs
+from transfer_jax import cli, recipes, runs
 from transfer_jax.recipes import networks
 from transfer_jax.training import optim
 
@@ -65,7 +65,8 @@ class Config:
     rate: float = 1e-3
     """Adam's rate at the start."""
     weight: float | None = None
-    """Weight of the loss that the method adds; by default that of its recipe."""
+    """Weight of the loss that the method adds; by default that of its recipe. Of two
+    stages, in the second."""
 
 
 def build(config: Config) -> runs.Experiment:
@@ -110,17 +111,14 @@ def build(config: Config) -> runs.Experiment:
         runs.Stage(
             'train',
             config.steps,
-            recipe.make(nets, tx, weight),
+            recipe.make(nets, tx, weight, config.steps),
             stream,
             recipe.start,
             recipe.logged_metrics,
         )
     ]
     if recipe.start:
-        first = methods.supervised(
-            nets.encoder, nets.classifier, txs={'encoder': tx, 'classifier': tx}
-        )
-        stages.insert(0, runs.Stage('source', config.steps, first, stream))
+        stages.insert(0, _first_stage(recipe.first, config.steps, nets, tx, stream))
     return runs.Experiment(
         name='adaptation.digits',
         config=config,
@@ -131,15 +129,23 @@ def build(config: Config) -> runs.Experiment:
         held_out=digit_pairs.held_out,
         stages=tuple(stages),
         classes=lambda pair: pair.classes,
-        # After a second stage, validators score the target's networks, on source
-        # images too.
         measure=functools.partial(
-            runs.measure_adaptation, validate_as='target' if recipe.start else 'source'
+            runs.measure_adaptation, validate_as=recipe.validate_as
         ),
         evaluations=config.evaluations,
         fast=cli.configs_equal(config, _resolved(fast(), recipe)),
         samples=digit_pairs.samples,
         inputs=digit_pairs.inputs,
+    )
+
+
+def _first_stage(name, steps, nets, tx, stream) -> runs.Stage:
+    """A first stage by another recipe, with the networks of the second."""
+    recipe = recipes.get(name)
+    method = recipe.make(nets, tx, recipe.schedule(None, steps), steps)
+    stage = 'source' if name == 'source_only' else name
+    return runs.Stage(
+        stage, steps, method, stream, logged_metrics=recipe.logged_metrics
     )
 
 

@@ -107,9 +107,28 @@ def test_the_batch_is_the_methods_unless_one_is_given():
 
 
 def test_two_stages_judge_the_target_network_on_the_source():
+    """DSBN has one network, and the source's images have the source's statistics."""
     for name, recipe in recipes.RECIPES.items():
         built = digits.build(digits.Config(method=name))
         assert len(built.stages) == (2 if recipe.start else 1)
         assert built.measure.func is runs.measure_adaptation
         validate_as = built.measure.keywords['validate_as']
-        assert validate_as == ('target' if recipe.start else 'source')
+        assert validate_as == (
+            'target' if recipe.start and name != 'dsbn' else 'source'
+        )
+        names = [stage.name for stage in built.stages]
+        first = [] if recipe.start is None else ['source']
+        assert names == (['dann'] if name == 'dsbn' else first) + ['train']
+
+
+def test_what_rises_during_a_stage_needs_its_steps():
+    nets = networks.build('lenet', 10, 'dsbn')
+    recipe = recipes.get('dsbn')
+    arguments = nets, optim.adam(optim.constant(1e-3)), optim.constant(1.0)
+    with pytest.raises(ValueError, match="'mixing' rises during its stage; give"):
+        recipe.make(*arguments)
+    seen = {}
+    spied = recipe._replace(method=lambda *nets, txs, **rest: seen.update(rest))
+    spied.make(*arguments, steps=100)
+    assert seen['mixing'](0) == 0  # 2 / (1 + exp(-5)) - 1 = tanh 2.5 at the half
+    assert seen['mixing'](50) == pytest.approx(0.98661430)

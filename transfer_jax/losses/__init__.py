@@ -43,6 +43,7 @@ from transfer_jax.losses.optimal_transport import (
 from transfer_jax.losses.target_predictions import (
     confident,
     minimum_class_confusion,
+    mixed_label,
     nuclear_norm,
     pseudo_label,
 )
@@ -73,6 +74,7 @@ __all__ = [
     'l2_sp',
     'mean_distance',
     'minimum_class_confusion',
+    'mixed_label',
     'mmd_biased',
     'mmd_linear',
     'mmd_unbiased',

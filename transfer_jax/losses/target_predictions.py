@@ -54,6 +54,21 @@ def pseudo_label(logits: Array, *, threshold: float = 0.0) -> Array:
     return jnp.where(confident(logits, threshold=threshold), -best, 0.0)
 
 
+def mixed_label(first: Array, second: Array, *, share: Array | float) -> Array:
+    """argmax_c (1 - share) first_c + share second_c, (n, c), (n, c) -> (n,) int.
+
+    The pseudo-label of two networks' scores (Chang et al. 2019, of
+    DSBN's second stage), a constant in gradients.
+
+    Args:
+      share: lambda of the paper, in [0, 1].
+    """
+    chex.assert_rank([first, second], 2)
+    chex.assert_equal_shape([first, second])
+    first, second = ops.at_least_float32((first, second))
+    return jnp.argmax((1 - share) * first + share * second, -1)
+
+
 def confident(logits: Array, *, threshold: float) -> Array:
     """Whether the largest probability reaches the threshold, (n, c) -> (n,) bool.
 
