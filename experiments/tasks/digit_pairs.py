@@ -152,8 +152,13 @@ def stream(
     target_batch: int = 0,
     source_transform: data.transforms.Transform | None = None,
     target_transform: data.transforms.Transform | None = None,
+    balanced: bool = False,
 ) -> data.Stream:
-    """Normalised training batches; of the source alone if target_batch is 0."""
+    """Normalised training batches; of the source alone if target_batch is 0.
+
+    Args:
+      balanced: source batches have equally many images of each class.
+    """
     streams = {
         'source': data.labelled(
             pair.source,
@@ -161,6 +166,7 @@ def stream(
             seed=pair.seed,
             transform=source_transform,
             name='source',
+            balanced=balanced,
         )
     }
     if target_batch:

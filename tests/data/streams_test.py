@@ -57,6 +57,64 @@ def test_every_epoch_is_complete_and_shuffled_anew(size, batch_size):
     assert len({tuple(epoch) for epoch in [*epochs, range(size)]}) == 5
 
 
+def _classes(counts, size=2):
+    """A source with so many images of each class; image i is filled with i."""
+    image = np.arange(sum(counts), dtype=np.uint8)[:, None, None, None]
+    label = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    return sources.Arrays(np.tile(image, (1, size, size, 1)), label)
+
+
+@pytest.mark.parametrize('batch_size', [2, 4, 5, 10, 17])
+def test_a_balanced_batch_has_each_class_equally_often_up_to_one(batch_size):
+    """And each image of a class comes once before one comes twice."""
+    counts = [9, 3, 7, 4]
+    source = _classes(counts)
+    stream = streams.labelled(source, batch_size=batch_size, seed=0, balanced=True)
+    seen = {number: [] for number in range(4)}
+    for step in range(40):
+        batch = stream[step]
+        images = batch['image'][:, 0, 0, 0]
+        np.testing.assert_array_equal(source.label[images], batch['label'])
+        held = np.bincount(batch['label'], minlength=4)
+        assert held.max() - held.min() <= 1
+        for image, label in zip(images, batch['label'], strict=True):
+            seen[int(label)].append(int(image))
+    drawn = [len(images) for images in seen.values()]
+    assert max(drawn) - min(drawn) <= 1
+    for number, count in enumerate(counts):
+        epochs = [
+            tuple(seen[number][i : i + count])
+            for i in range(0, len(seen[number]) - count + 1, count)
+        ]
+        assert all(len(set(epoch)) == count for epoch in epochs)
+        assert len(set(epochs)) > 1  # shuffled anew
+
+
+def test_a_balanced_stream_is_a_function_of_seed_and_step():
+    def make(seed=0, **options):
+        return streams.labelled(
+            _classes([9, 3, 7]), batch_size=8, seed=seed, balanced=True, **options
+        )
+
+    transformed = make(transform=transforms.jitter(brightness=0.5))
+    straight = [transformed[step] for step in range(6)]
+    again = make(transform=transforms.jitter(brightness=0.5))
+    for step in (5, 0, 3):  # a run that resumes there
+        _assert_equal(again[step], straight[step])
+    parts = [make(rows=(i, 2))[3] for i in range(2)]
+    whole = make()[3]
+    _assert_equal(whole, {k: np.concatenate([p[k] for p in parts]) for k in whole})
+    _assert_equal(make().process_shard(1, 2)[3], parts[1])
+    orders = {tuple(_labels(make(seed), range(4))) for seed in range(4)}
+    assert len(orders) > 1
+
+
+def test_balance_needs_labels():
+    for source in (sources.Images(_classes([3, 3]).image), [{}] * 6):
+        with pytest.raises(ValueError, match="stream 'source': balanced=True needs"):
+            streams.labelled(source, batch_size=2, seed=0, balanced=True)
+
+
 def test_seeds_and_names_give_different_draws():
     data = _numbered(200)
     orders = [

@@ -146,8 +146,11 @@ def test_certainty(float64):
     p = np.array([[1.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3], [0.5, 0.25, 0.25]])
     expected = [2, 1 + 1 / 3, 1 + 2**-1.5]
     np.testing.assert_allclose(jax.jit(losses.certainty)(p), expected, rtol=1e-12)
+    check_grads(losses.certainty, (p[1:],), order=1, modes=['rev'])
+    # d w_i / d p_ij = exp(-H) (1 + log p_ij); finite where p is 0.
     gradient = jax.grad(lambda p: losses.certainty(p).sum())(p)
-    np.testing.assert_array_equal(gradient, 0)
+    np.testing.assert_allclose(gradient[2], 2**-1.5 * (1 + np.log(p[2])), rtol=1e-12)
+    assert np.isfinite(gradient).all()
 
 
 def test_classifier_discrepancy(float64):

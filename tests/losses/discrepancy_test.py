@@ -166,10 +166,48 @@ def test_unbiased_estimates_are():
     np.testing.assert_allclose(np.mean(actual), UNBIASED(S[:4], T), rtol=1e-12)
 
 
-def test_mmd_with_the_linear_kernel_is_the_distance_of_the_means():
-    actual = losses.mmd_biased(S, T, kernel=ops.linear_kernel)
+def test_the_distance_of_the_means_is_the_mmd_with_the_linear_kernel():
     expected = sum((S.mean(0) - T.mean(0)) ** 2)
+    actual = losses.mmd_biased(S, T, kernel=ops.linear_kernel)
     np.testing.assert_allclose(actual, expected, rtol=1e-12)
+    actual = jax.jit(losses.mean_distance)(S, T)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
+    check_grads(losses.mean_distance, (S, T), order=1, modes=['rev'])
+
+
+def test_the_distance_of_the_means_far_from_the_origin():
+    """In float32 at a mean of 30, where products of examples cancel to noise."""
+    x = RNG.normal(30, 1, (64, 100)).astype(np.float32)
+    assert jax.jit(losses.mean_distance)(x, x) == 0
+    assert 0 <= losses.mean_distance(x, x[::-1]) < 1e-9
+    shifted = x + np.float32(0.5)  # exact: 100 features, (1/2)^2 each
+    np.testing.assert_allclose(losses.mean_distance(x, shifted), 25, rtol=1e-5)
+
+
+HALF = {
+    **ALL,
+    'mmd_linear': lambda s, t: LINEAR(s[:4], t),
+    'mean_distance': losses.mean_distance,
+    'difference': lambda s, t: losses.difference(s[:4], t),
+    'scale_invariant_error': lambda s, t: losses.scale_invariant_error(s[:4], t),
+    'wasserstein': lambda s, t: losses.wasserstein(s[:, 0], t[:, 0]),
+    'classifier_discrepancy': lambda s, t: losses.classifier_discrepancy(s[:4], t),
+    'transport_cost': lambda s, t: losses.transport_cost(abs(s)),
+    'unrolled_plan': lambda s, t: losses.unrolled_plan(abs(s)),
+    'entropy': lambda s, t: ops.entropy(s),
+    'mutual_information': lambda s, t: ops.mutual_information(s),
+}
+
+
+@pytest.mark.parametrize('name', HALF)
+def test_sixteen_bits_are_computed_in_float32(name):
+    """The value is that of the same numbers in float32."""
+    loss = HALF[name]
+    s, t = (jnp.asarray(30 * sample, jnp.bfloat16) for sample in (S, T))
+    wide = loss(s.astype(jnp.float32), t.astype(jnp.float32))
+    actual = loss(s, t)
+    assert actual.dtype == wide.dtype == jnp.float32
+    np.testing.assert_array_equal(actual, wide)
 
 
 def test_joint_mmd_multiplies_the_layers():

@@ -35,6 +35,45 @@ def test_jdot_cost():
     check_grads(cost, (source, target, logits), order=1, modes=['rev'])
 
 
+def test_forced_mass_by_hand_and_by_linear_programming():
+    """Source classes 0, 0, 1, 2 and target predictions of mean (.2, .5, .3).
+
+    1/2 (|.5 - .2| + |.25 - .5| + |.25 - .3|) = .3. With labels for predictions it is
+    the least mass of a plan on pairs of two classes.
+    """
+    label = np.array([0, 0, 1, 2])
+    p = np.array([[0.2, 0.6, 0.2], [0.3, 0.5, 0.2], [0.1, 0.4, 0.5]])
+    np.testing.assert_allclose(jax.jit(losses.forced_mass)(label, p), 0.3, rtol=1e-12)
+
+    target = np.array([1, 2, 2, 1, 1])
+    wrong = (label[:, None] != target).astype(float).ravel()
+    rows = np.kron(np.eye(4), np.ones(5))
+    columns = np.kron(np.ones(4), np.eye(5))
+    best = scipy.optimize.linprog(
+        wrong,
+        A_eq=np.concatenate([rows, columns]),
+        b_eq=[1 / 4] * 4 + [1 / 5] * 5,
+    ).fun
+    actual = losses.forced_mass(label, np.eye(3)[target])
+    np.testing.assert_allclose(actual, best, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    'size, balanced, percent',
+    [(32, False, 29), (32, True, 21), (128, False, 15), (500, False, 7.6),
+     (500, True, 5.4)],
+)  # fmt: skip
+def test_forced_mass_of_batches_of_ten_classes(size, balanced, percent):
+    """The numbers of the docstring, with true labels, as means over 400 batches."""
+    rng = np.random.default_rng(1)
+    source = np.arange(size) % 10 + np.zeros((400, 1), int)
+    if not balanced:
+        source = rng.integers(10, size=(400, size))
+    target = np.eye(10, dtype=np.float32)[rng.integers(10, size=(400, size))]
+    shares = jax.jit(jax.vmap(losses.forced_mass))(source, target)
+    np.testing.assert_allclose(100 * shares.mean(), percent, rtol=0.05)
+
+
 PLANS = [(losses.transport_plan, 1e-3), (losses.unrolled_plan, 1e-6)]
 
 

@@ -116,6 +116,14 @@ def test_pseudo_label():
     check_grads(losses.pseudo_label, (jnp.asarray(z),), order=1, modes=['rev'])
 
 
+def test_confident_examples_are_counted_where_their_loss_is_zero():
+    """In float32 the first has p = 1 and loss 0."""
+    z = np.array([[100, 0, 0], [5, 0, 0], [0.1, 0, 0]], np.float32)
+    assert losses.pseudo_label(z, threshold=0.9)[0] == 0
+    actual = jax.jit(losses.confident, static_argnames='threshold')(z, threshold=0.9)
+    np.testing.assert_array_equal(actual, [True, True, False])
+
+
 @pytest.mark.parametrize(
     'loss', [losses.minimum_class_confusion, losses.nuclear_norm, losses.pseudo_label]
 )

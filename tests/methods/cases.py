@@ -174,6 +174,7 @@ def _segmentation(encoder, classifier, discriminator, tx, weight=1.0):
 # Arguments for the tests alone: fewer steps to compile, and losses that are not zero on
 # networks that have learned nothing.
 OPTIONS = {
+    'dsbn': {'mixing': optim.constant(0.5)},
     'deep_coral': {'layers': ['logits', 'conv_1']},
     'cdan_e': {'random_width': 16},
     'wdgrl': {'critic_steps': 2},

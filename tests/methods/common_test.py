@@ -4,6 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from tests.methods.cases import CASES
@@ -115,9 +116,13 @@ def test_predict_answers_under_the_domain_it_was_given(
 WEIGHTED = [name for name, case in CASES.items() if case.source_only_at_zero]
 
 
+# What moves a network without a gradient, and what divides a weight out.
+MOMENTUM_AND_ADAM = optax.chain(optax.trace(0.9), optim.adam(optim.constant(0.01)))
+
+
 @pytest.fixture(scope='module')
 def source_only(networks, stream):
-    """Encoder and classifier after three steps of source only, without momentum."""
+    """Encoder and classifier after three steps of source only."""
     return _three_steps(CASES['source_only'], networks, stream)
 
 
@@ -132,7 +137,7 @@ def test_without_weight_it_is_source_only_bit_for_bit(
 
 
 def _three_steps(case, networks, stream):
-    method = case.make(*networks(), optim.sgd(optim.constant(0.05), momentum=0), 0.0)
+    method = case.make(*networks(), MOMENTUM_AND_ADAM, 0.0)
     state = jax.jit(method.init)(jax.random.key(0), stream[0])
     return fit(method, state, stream, key=KEY, steps=3)
 

@@ -85,6 +85,33 @@ def test_a_domain_that_is_absent_keeps_its_statistics():
     np.testing.assert_allclose(y, _normal(X, *_moments(X)), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    'norm', [models.BatchNorm(1), models.BatchNorm(2), models.AutoDial()]
+)
+def test_a_single_vector_of_a_domain_is_refused(norm):
+    """Its variance is 0: it would be normalised to the shift, whatever it is."""
+    x = np.float32(RNG.normal(size=(norm.domains, 3)))
+    domain = np.array([1, 0]) if norm.domains == 2 else None
+    variables = norm.init(jax.random.key(0), x, train=False)
+
+    def train(x, domain):
+        norm.apply(variables, x, train=True, domain=domain, mutable=['batch_stats'])
+
+    with pytest.raises(ValueError, match='one vector of domain 0.* two or more images'):
+        jax.eval_shape(lambda x: train(x, domain), x)
+    twice = None if domain is None else np.tile(domain, 2)
+    jax.eval_shape(lambda x: train(x, twice), np.tile(x, (2, 1)))
+    maps = x[:, None, None].repeat(2, 1)  # two positions
+    jax.eval_shape(lambda x: train(x, domain), maps)
+
+
+def test_a_single_vector_whose_statistics_are_not_used_is_not_refused():
+    x, domain = X[:3, 0, 0], np.array([0, 0, 1])
+    y, *_ = _apply(2, x, domain, by=0)
+    mean, variance = _moments(x[:2])
+    np.testing.assert_allclose(y, _normal(x, mean, variance), atol=1e-4)
+
+
 def test_evaluation_uses_the_running_statistics_of_the_domain():
     stats = {
         'mean': jnp.asarray(RNG.normal(size=(2, 4)), jnp.float32),

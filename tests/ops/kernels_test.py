@@ -45,6 +45,23 @@ def test_gaussian_kernel_is_a_mean_of_gaussians():
     check_grads(kernel, (X, Y), order=1, modes=['rev'])
 
 
+@pytest.mark.parametrize('dtype', [jnp.bfloat16, jnp.float16])
+def test_sixteen_bits_are_computed_in_float32(dtype):
+    """Squares of numbers near 300 overflow float16, and bfloat16 has three digits."""
+    x, y = (jnp.asarray(300 * sample, dtype) for sample in (X, Y))
+    wide = [sample.astype(jnp.float32) for sample in (x, y)]
+    for of in (
+        lambda x, y: ops.squared_distances(x, y),
+        lambda x, y: ops.linear_kernel(x, y),
+        lambda x, y: ops.median_variance(x),
+        lambda x, y: ops.multi_kernel(x)(x, y),
+        lambda x, y: ops.order_statistic(x[0], 1),
+    ):
+        assert of(x, y).dtype == jnp.float32
+        np.testing.assert_array_equal(of(x, y), of(*wide))
+    assert np.isfinite(ops.median_variance(x))
+
+
 # 1, 3, 6, 10, 15 and 21 pairs: an odd number, or an even one with two in the middle.
 @pytest.mark.parametrize('n', [2, 3, 4, 5, 6, 7])
 def test_median_variance_is_half_the_lower_median_of_the_pairs(n):

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from experiments.adaptation import digits, photos
@@ -98,10 +99,50 @@ def test_a_wrong_name_is_refused_with_the_choices(field, choices):
     assert all(choice in str(error.value) for choice in choices)
 
 
+def test_the_batch_is_the_methods_unless_one_is_given():
+    """The config of the experiment, which a result holds, has the numbers in use."""
+
+    def batch(method, **fields):
+        experiment = digits.build(
+            digits.Config(method, 'digits_to_digits_m', protocol='full', **fields)
+        )
+        data = experiment.data(0, None)
+        label = experiment.stages[0].stream(data, None)[0]['source']['label']
+        held = np.bincount(label, minlength=10)
+        config = experiment.config
+        assert config.batch == len(label)
+        assert config.balanced == (held.max() - held.min() <= 1)
+        return config.batch, config.balanced
+
+    assert batch('dann') == (32, False)
+    assert batch('deep_jdot') == (500, True)
+    assert batch('deep_jdot', batch=40, balanced=False) == (40, False)
+    assert batch('dann', balanced=True) == (32, True)
+
+
 def test_two_stages_judge_the_target_network_on_the_source():
+    """DSBN has one network, and the source's images have the source's statistics."""
     for name, recipe in recipes.RECIPES.items():
         built = digits.build(digits.Config(method=name))
         assert len(built.stages) == (2 if recipe.start else 1)
         assert built.measure.func is runs.measure_adaptation
         validate_as = built.measure.keywords['validate_as']
-        assert validate_as == ('target' if recipe.start else 'source')
+        assert validate_as == (
+            'target' if recipe.start and name != 'dsbn' else 'source'
+        )
+        names = [stage.name for stage in built.stages]
+        first = [] if recipe.start is None else ['source']
+        assert names == (['dann'] if name == 'dsbn' else first) + ['train']
+
+
+def test_what_rises_during_a_stage_needs_its_steps():
+    nets = networks.build('lenet', 10, 'dsbn')
+    recipe = recipes.get('dsbn')
+    arguments = nets, optim.adam(optim.constant(1e-3)), optim.constant(1.0)
+    with pytest.raises(ValueError, match="'mixing' rises during its stage; give"):
+        recipe.make(*arguments)
+    seen = {}
+    spied = recipe._replace(method=lambda *nets, txs, **rest: seen.update(rest))
+    spied.make(*arguments, steps=100)
+    assert seen['mixing'](0) == 0  # 2 / (1 + exp(-5)) - 1 = tanh 2.5 at the half
+    assert seen['mixing'](50) == pytest.approx(0.98661430)

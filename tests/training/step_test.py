@@ -71,6 +71,36 @@ def test_a_repeated_phase_takes_several_steps_with_keys_of_their_own():
     np.testing.assert_allclose(metrics['p/noise'], noises[-1], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    'part, a, trace, count', [(0, 3, -2, 1), (0.5, 2.4, -0.4, 2), (1, 1.8, 1.2, 2),
+                              (2, 0.6, 1.2, 2)]
+)  # fmt: skip
+def test_a_part_of_an_update_by_hand(part, a, trace, count):
+    """Rate 1, momentum 0.9, a = 1. The first phase pulls to 3: gradient -2, a = 3.
+
+    The second pulls to 0: gradient 3, momentum 3 - 0.9 * 2 = 1.2, update -1.2.
+    """
+    counting = optax.scale_by_schedule(lambda count: 1.0)
+    txs = {'a': optax.chain(optim.sgd(optim.constant(1.0), momentum=0.9), counting)}
+
+    @jax.jit
+    def step(state, part):
+        phases = [
+            training.Phase('one', _pull('a', 3.0), ('a',)),
+            training.Phase('two', _pull('a', 0.0), ('a',), part=lambda step: part),
+        ]
+        return training.make_step(phases, txs)(state, {}, KEY)[0]
+
+    state = training.state.create({'a': jnp.asarray(1.0)}, {}, txs)
+    state = step(state, jnp.asarray(part, jnp.float32))
+    np.testing.assert_allclose(state.params['a'], a, rtol=1e-6)
+    leaves = jax.tree.leaves(state.opt_state)
+    np.testing.assert_allclose(
+        [x for x in leaves if x.dtype == jnp.float32], [trace], rtol=1e-6
+    )
+    assert [x for x in leaves if x.dtype == jnp.int32] == [count]
+
+
 def test_keys_differ_by_step_and_by_phase():
     def loss(state, batch, key):
         return 0.0 * state.params['a'], training.Aux({'noise': jax.random.normal(key)})

@@ -50,6 +50,7 @@ def wasserstein(source: Array, target: Array) -> Array:
       target: scores f(x) of target examples.
     """
     chex.assert_rank([source, target], 1)
+    source, target = ops.at_least_float32((source, target))
     return jnp.mean(source) - jnp.mean(target)
 
 
@@ -62,7 +63,8 @@ def gradient_penalty(critic: Callable[[Array], Array], x: Array) -> Array:
       critic: (n, d) -> (n,), a function of each example separately.
     """
     chex.assert_rank(x, 2)
-    slope = jax.grad(lambda x: jnp.sum(critic(x)))(x)
+    slope = jax.grad(lambda x: jnp.sum(ops.at_least_float32(critic(x))))(x)
+    slope = ops.at_least_float32(slope)
     return (ops.safe_sqrt(jnp.sum(slope**2, -1)) - 1) ** 2
 
 
@@ -94,11 +96,11 @@ def random_multilinear(
 def certainty(probabilities: Array) -> Array:
     """Weights 1 + exp(-H(p_i)), (n, c) -> (n,).
 
-    Confident predictions have larger weights (CDAN+E, Long et al. 2018, eq. 8). The
-    weights are constants in gradients.
+    Confident predictions have larger weights (CDAN+E, Long et al. 2018, eq. 8). Their
+    gradient is finite at probabilities of 0.
     """
     chex.assert_rank(probabilities, 2)
-    p = jax.lax.stop_gradient(probabilities)
+    p = ops.at_least_float32(probabilities)
     entropy = -jnp.sum(jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1)), 0), -1)
     return 1 + jnp.exp(-entropy)
 
@@ -109,4 +111,5 @@ def classifier_discrepancy(first: Array, second: Array) -> Array:
     p_1 and p_2 are the softmax of two classifiers' logits (Saito et al. 2018, eq. 9).
     """
     chex.assert_rank([first, second], 2)
+    first, second = ops.at_least_float32((first, second))
     return jnp.mean(jnp.abs(jax.nn.softmax(first) - jax.nn.softmax(second)), -1)

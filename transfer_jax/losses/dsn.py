@@ -3,6 +3,7 @@
 import chex
 import jax.numpy as jnp
 
+from transfer_jax import ops
 from transfer_jax.types import Array
 
 
@@ -15,6 +16,7 @@ def difference(shared: Array, private: Array) -> Array:
     """
     chex.assert_rank([shared, private], 2)
     chex.assert_equal_shape_prefix([shared, private], 1)
+    shared, private = ops.at_least_float32((shared, private))
     return jnp.mean(jnp.square(_rows(shared).T @ _rows(private)))
 
 
@@ -25,6 +27,7 @@ def scale_invariant_error(x: Array, y: Array) -> Array:
     al. 2016, eq. 4; Eigen et al. 2014).
     """
     chex.assert_equal_shape([x, y])
+    x, y = ops.at_least_float32((x, y))
     error = (x - y).reshape(x.shape[0], -1)
     return jnp.mean(error**2, -1) - jnp.mean(error, -1) ** 2
 

@@ -3,6 +3,7 @@
 import chex
 import jax.numpy as jnp
 
+from transfer_jax import ops
 from transfer_jax.losses import classification
 from transfer_jax.types import Array
 
@@ -30,4 +31,5 @@ def uncertainty_weighted(loss: Array, log_sigma: Array) -> Array:
     at sigma^2 = 2 loss.
     """
     chex.assert_equal_shape([loss, log_sigma])
+    loss, log_sigma = ops.at_least_float32((loss, log_sigma))
     return jnp.exp(-2 * log_sigma) * loss + log_sigma

@@ -40,6 +40,30 @@ def jdot_cost(
     return feature_weight * distances + label_weight * cross_entropy
 
 
+def forced_mass(label: Array, probabilities: Array) -> Array:
+    """Share of the mass that uniform marginals force onto wrong classes -> ().
+
+    1/2 sum_k |share of class k in label - mean_j p_jk|, the total variation between the
+    classes of the source batch and those predicted for the target batch. A plan between
+    uniform weights moves every source example to some target example, so however well
+    the classes are told apart, that share arrives at an example of another class. With
+    the target's labels as one-hot rows for the probabilities it is exact: the least
+    mass that any such plan puts on pairs of two classes.
+
+    Expected with ten equally likely classes, of a batch of each domain: 29 % at 32
+    images, 15 % at 128, 7.6 % at 500; with a source balanced by class 21 % at 32 and
+    5.4 % at 500.
+
+    Args:
+      label: (n,) labels of the source.
+      probabilities: (m, c) class probabilities of the target.
+    """
+    chex.assert_rank([label, probabilities], [1, 2])
+    p = ops.at_least_float32(probabilities)
+    source = jnp.mean(jax.nn.one_hot(label, p.shape[1], dtype=p.dtype), 0)
+    return jnp.sum(jnp.abs(source - jnp.mean(p, 0))) / 2
+
+
 def transport_plan(cost: Array, *, epsilon: float = 0.05) -> Array:
     """Entropic transport plan between uniform weights, (n, m) -> (n, m), with sum 1.
 
@@ -53,6 +77,7 @@ def transport_plan(cost: Array, *, epsilon: float = 0.05) -> Array:
     from ott.solvers.linear import sinkhorn
 
     chex.assert_rank(cost, 2)
+    cost = ops.at_least_float32(cost)
     geom = geometry.Geometry(cost_matrix=cost / _scale(cost), epsilon=epsilon)
     solve = sinkhorn.Sinkhorn(threshold=1e-4, max_iterations=500)
     return lax.stop_gradient(solve(linear_problem.LinearProblem(geom)).matrix)
@@ -67,6 +92,7 @@ def unrolled_plan(cost: Array, *, epsilon: float = 0.05) -> Array:
     agree with finite differences.)
     """
     chex.assert_rank(cost, 2)
+    cost = ops.at_least_float32(cost)
     n, m = cost.shape
     score = -cost / (epsilon * _scale(cost))
 
@@ -91,6 +117,7 @@ def transport_cost(
       through: differentiate the plan too. By default it is a constant, as in the
         alternating scheme of Damodaran et al. (2018, section 3.2).
     """
+    cost = ops.at_least_float32(cost)
     if through:
         return jnp.sum(unrolled_plan(cost, epsilon=epsilon) * cost)
     plan = transport_plan(lax.stop_gradient(cost), epsilon=epsilon)

@@ -52,5 +52,30 @@ def pseudo_label(logits: Array, *, threshold: float = 0.0) -> Array:
     log_p = jax.nn.log_softmax(ops.at_least_float32(logits))
     label = jnp.argmax(log_p, -1)
     best = jnp.take_along_axis(log_p, label[:, None], -1)[:, 0]
-    confident = jax.lax.stop_gradient(best) >= jnp.log(jnp.maximum(threshold, 1e-30))
-    return jnp.where(confident, -best, 0.0)
+    return jnp.where(confident(logits, threshold=threshold), -best, 0.0)
+
+
+def mixed_label(first: Array, second: Array, *, share: Array | float) -> Array:
+    """argmax_c (1 - share) first_c + share second_c, (n, c), (n, c) -> (n,) int.
+
+    The pseudo-label of two networks' scores (Chang et al. 2019, of
+    DSBN's second stage), a constant in gradients.
+
+    Args:
+      share: lambda of the paper, in [0, 1].
+    """
+    chex.assert_rank([first, second], 2)
+    chex.assert_equal_shape([first, second])
+    first, second = ops.at_least_float32((first, second))
+    return jnp.argmax((1 - share) * first + share * second, -1)
+
+
+def confident(logits: Array, *, threshold: float) -> Array:
+    """Whether the largest probability reaches the threshold, (n, c) -> (n,) bool.
+
+    The examples that `pseudo_label` labels. Its loss does not show them: that of a
+    probability of 1 in float32 is 0 too.
+    """
+    chex.assert_rank(logits, 2)
+    best = jnp.max(jax.nn.log_softmax(ops.at_least_float32(logits)), -1)
+    return jax.lax.stop_gradient(best) >= jnp.log(jnp.maximum(threshold, 1e-30))

@@ -4,6 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from transfer_jax import ops
 from transfer_jax.types import Array, PyTree
 
 
@@ -46,6 +47,7 @@ def squared_map_error(
     """
     chex.assert_rank([source, target], 1)
     chex.assert_equal_shape([source, target])
+    source, target = ops.at_least_float32((source, target))
     return jnp.sum(jnp.square(scale * source + shift - target))
 
 
@@ -81,8 +83,10 @@ def residual_barrier(size: Array, floor: float = 1e-6) -> Array:
       size: () L >= 0, the sum of squares of all residuals.
     """
     chex.assert_rank(size, 0)
+    size = ops.at_least_float32(size)
     return size - jnp.log(jnp.maximum(size, floor))
 
 
 def _squares(tree: PyTree) -> Array:
-    return sum((jnp.sum(jnp.square(x)) for x in jax.tree.leaves(tree)), jnp.zeros(()))
+    leaves = jax.tree.leaves(ops.at_least_float32(tree))
+    return sum((jnp.sum(jnp.square(x)) for x in leaves), jnp.zeros(()))

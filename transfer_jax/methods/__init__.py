@@ -14,6 +14,7 @@ from transfer_jax.methods.adaptation.ddc import ddc
 from transfer_jax.methods.adaptation.deep_coral import deep_coral
 from transfer_jax.methods.adaptation.deep_jdot import deep_jdot
 from transfer_jax.methods.adaptation.domain_confusion import domain_confusion
+from transfer_jax.methods.adaptation.dsbn import dsbn, start_with_labels_of
 from transfer_jax.methods.adaptation.dsn import dsn
 from transfer_jax.methods.adaptation.entropy_minimization import entropy_minimization
 from transfer_jax.methods.adaptation.jan import jan
@@ -57,6 +58,7 @@ __all__ = [
     'deep_coral',
     'deep_jdot',
     'domain_confusion',
+    'dsbn',
     'dsn',
     'entropy_minimization',
     'fine_tuning',
@@ -77,6 +79,7 @@ __all__ = [
     'start_from_source',
     'start_residual',
     'start_streams',
+    'start_with_labels_of',
     'supervised',
     'wdgrl',
 ]

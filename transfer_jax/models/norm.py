@@ -4,11 +4,16 @@ Each layer is called as `layer(x, train=..., domain=...)` and takes `name`. The 
 of the layer is the batch-norm policy of an experiment; methods do not know it. Averages
 use ops.collective, so the statistics are of the whole batch on any number of devices.
 Statistics are float32; the output has the type of the input.
+
+The running variance is the mean of the batches' biased variances, with divisor n, as it
+normalises in training. Ioffe & Szegedy (algorithm 2) and PyTorch average n / (n - 1) of
+it, which is 3 % more for 32 vectors and nothing to speak of for feature maps.
 """
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from transfer_jax.ops import collective
 from transfer_jax.types import Array
@@ -60,13 +65,18 @@ class BatchNorm(nn.Module):
           train: use the statistics of the batch and update the running ones, unless
             they are frozen.
           domain: (n,) int, the domain of each example; None is 0 for all.
+
+        Raises:
+          ValueError: in training, the batch has a single vector of a domain, whose
+            variance is 0: its output would be the shift, whatever it is. The number is
+            known at trace time unless `domain` is traced.
         """
         channels = x.shape[-1]
         shape = (self.domains, channels) if self.separate_affine else (channels,)
         scale = jnp.atleast_2d(self.param('scale', nn.initializers.ones, shape))
         shift = jnp.atleast_2d(self.param('shift', nn.initializers.zeros, shape))
         if domain is None or self.domains == 1:
-            domain = jnp.zeros(x.shape[0], jnp.int32)
+            domain = np.zeros(x.shape[0], np.int32)
 
         inputs = x.astype(jnp.float32)
         update = train and not self.frozen
@@ -107,7 +117,7 @@ class AutoDial(nn.Module):
         shift = self.param('shift', nn.initializers.zeros, (channels,))
         dial = self.param('dial', nn.initializers.zeros, ())
         if domain is None:
-            domain = jnp.zeros(x.shape[0], jnp.int32)
+            domain = np.zeros(x.shape[0], np.int32)
         inputs = x.astype(jnp.float32)
         mean, variance = _statistics(self, inputs, domain, train)
         alpha = (1 + jax.nn.sigmoid(dial)) / 2
@@ -129,6 +139,8 @@ def _statistics(layer, x, domain, train):
     running_variance = layer.variable('batch_stats', 'variance', jnp.ones, shape)
     if not train:
         return running_mean.value, running_variance.value
+    if not layer.is_initializing():
+        _refuse_single_vectors(layer, x, domain)
     mean, variance, present = _moments(x, domain, layer.domains)
     present = present[:, None]
     if not layer.is_initializing():
@@ -139,6 +151,23 @@ def _statistics(layer, x, domain, train):
         mean = jnp.where(present, mean, before[0])
         variance = jnp.where(present, variance, before[1])
     return mean, variance
+
+
+def _refuse_single_vectors(layer, x, domain) -> None:
+    """Raises ValueError if the batch has one vector of a domain that it normalises."""
+    vectors = collective.devices() * (x[0, ..., 0].size)
+    if isinstance(domain, jax.core.Tracer):
+        return
+    counts = vectors * np.bincount(np.asarray(domain), minlength=layer.domains)
+    by = getattr(layer, 'by', None)
+    for number in range(layer.domains) if by is None else [by]:
+        if counts[number] == 1:
+            raise ValueError(
+                f'batch norm {"/".join(layer.path)!r}: the batch has one vector of '
+                f'domain {number}, and its variance is 0; give a batch of two or more '
+                'images of each domain, or a norm that does not use the batch '
+                '(BatchNorm(frozen=True), --config.norm none)'
+            )
 
 
 def _moments(x: Array, domain: Array, domains: int) -> tuple[Array, Array, Array]:

@@ -4,6 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from transfer_jax.ops import precision
 from transfer_jax.types import Array
 
 
@@ -13,7 +14,7 @@ def entropy(logits: Array) -> Array:
     H = -sum_c p_c log p_c, computed from log-probabilities to avoid the log of zero.
     """
     chex.assert_rank(logits, 2)
-    log_p = jax.nn.log_softmax(logits)
+    log_p = jax.nn.log_softmax(precision.at_least_float32(logits))
     return -jnp.sum(jnp.exp(log_p) * log_p, axis=-1)
 
 
@@ -27,7 +28,8 @@ def mutual_information(logits: Array, mask: Array | None = None) -> Array:
       mask: (n,), 0 for examples that are padding.
     """
     chex.assert_rank(logits, 2)
-    weight = jnp.ones(logits.shape[0]) if mask is None else mask
+    logits = precision.at_least_float32(logits)
+    weight = jnp.ones(logits.shape[0], logits.dtype) if mask is None else mask
     weight = weight / jnp.sum(weight)
     marginal = weight @ jax.nn.softmax(logits)
     positive = marginal > 0

@@ -1,6 +1,7 @@
 """Kernels between two samples, and the median heuristic for their width.
 
-A kernel is a function (n, d), (m, d) -> (n, m), the matrix of its values.
+A kernel is a function (n, d), (m, d) -> (n, m), the matrix of its values. Inputs of 16
+bits are computed in float32.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import chex
 import jax.numpy as jnp
 from jax import lax
 
+from transfer_jax.ops import precision
 from transfer_jax.types import Array
 
 Kernel = Callable[[Array, Array], Array]
@@ -21,6 +23,7 @@ def squared_distances(x: Array, y: Array) -> Array:
     lengths would cancel to noise.
     """
     chex.assert_rank([x, y], 2)
+    x, y = precision.at_least_float32((x, y))
     center = lax.stop_gradient(jnp.mean(x, 0))
     x, y = x - center, y - center
     lengths = jnp.sum(x * x, -1)[:, None] + jnp.sum(y * y, -1)
@@ -29,6 +32,7 @@ def squared_distances(x: Array, y: Array) -> Array:
 
 def linear_kernel(x: Array, y: Array) -> Array:
     """<x_i, y_j>, (n, d), (m, d) -> (n, m)."""
+    x, y = precision.at_least_float32((x, y))
     return x @ y.T
 
 
@@ -56,7 +60,7 @@ def median_variance(x: Array) -> Array:
     avoid a kernel of width zero.
     """
     chex.assert_rank(x, 2)
-    n = x.shape[0]
+    x, n = precision.at_least_float32(x), x.shape[0]
     distances = lax.stop_gradient(squared_distances(x, x))
     # The diagonal is sorted to the end; every pair occurs twice.
     distances = jnp.where(jnp.eye(n, dtype=bool), jnp.inf, distances)
@@ -79,8 +83,9 @@ def multi_kernel(x: Array, count: int = 5, factor: float = 2.0) -> Kernel:
       x: (n, d), the pooled sample whose median distance is used.
       count: odd number of kernels.
     """
-    powers = jnp.arange(count, dtype=x.dtype) - count // 2
-    return gaussian_kernel(median_variance(x) * factor**powers)
+    median = median_variance(x)
+    powers = jnp.arange(count, dtype=median.dtype) - count // 2
+    return gaussian_kernel(median * factor**powers)
 
 
 def order_statistic(x: Array, rank: int) -> Array:
@@ -90,7 +95,9 @@ def order_statistic(x: Array, rank: int) -> Array:
     one pass per bit; sorting takes many times longer on CPU.
     """
     chex.assert_rank(x, 1)
-    x = jnp.abs(x)  # the sign of -0.0 would put it below all others
+    x = jnp.abs(
+        precision.at_least_float32(x)
+    )  # the sign of -0.0 would put it below all others
     bits = lax.bitcast_convert_type(x, jnp.int32 if x.itemsize == 4 else jnp.int64)
 
     def halve(_, bounds):

@@ -1,13 +1,17 @@
 """Precision of softmax, statistics and losses."""
 
+import jax
 import jax.numpy as jnp
 
-from transfer_jax.types import Array
+from transfer_jax.types import PyTree
 
 
-def at_least_float32(x: Array) -> Array:
-    """x in float32, or in its own type if that is wider.
+def at_least_float32(x: PyTree) -> PyTree:
+    """An array, or each array of a tree, in float32, or in its own type if wider.
 
-    Networks may compute in bfloat16, but it is too coarse for losses.
+    Networks may compute in bfloat16 or float16, but they are too coarse for losses:
+    every loss widens its inputs first.
     """
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return jax.tree.map(
+        lambda leaf: leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)), x
+    )

@@ -6,14 +6,13 @@ A new method is added in three places:
 2. its row in `RECIPES`, below;
 3. its own test, tests/methods/NAME_test.py, with numbers worked out by hand.
 
-Everything else reads this list: the command and the sweep of
-experiments.adaptation.digits, the common tests (tests/methods/cases.py) and the tables.
-`python -m experiments.table readme` writes docs/methods.md.
+Everything else reads this list: experiments.adaptation.digits, the common tests
+(tests/methods/cases.py), and the tables, by `python -m experiments.table readme`.
 
-A weight is the published one, in the normalisation of our loss (docs/methods.md has the
-factors): the paper's, else that of the authors' code ('code'), else 1. It rises as
-Ganin's strength where the published one rises, else it is constant. Deviations: here
-DSN's terms rise (the paper starts them at step 10,000), self-training's not linearly.
+A weight is the published one, in the normalisation of our loss: the paper's, else that
+of the authors' code ('code'), else 1. It rises as Ganin's strength where the published
+one rises, else it is constant. Deviations: DSN's terms rise (the paper starts them at
+step 10,000), self-training's do not rise linearly.
 
 A method that needs a network of a new kind adds a field to recipes.networks.Networks.
 """
@@ -27,11 +26,7 @@ _SLOW = optim.adam(optim.constant(2e-4), b1=0.5)  # of ADDA, as in the paper
 LAYERS = ('conv_1', 'conv_2', 'dense')  # of LeNet
 RECIPES: dict[str, Recipe] = {
     'source_only': Recipe(
-        'source only',
-        '',
-        'CE on the source',
-        methods.supervised,
-        weight_name='',
+        'source only', '', 'CE on the source', methods.supervised, weight_name=''
     ),
     'train_on_target': Recipe(
         'trained on the target', '', '', methods.supervised, weight_name=''
@@ -86,6 +81,9 @@ RECIPES: dict[str, Recipe] = {
         options={'feature_weight': 0.001, 'label_weight': 0.0001},
         weight=1.0,
         weight_source='code for SVHN to MNIST: α = 0.001 and λ = 0.0001',
+        batch=500,  # with 50 of each of ten classes, as in the authors' code
+        balanced=True,
+        logged_metrics=('train/forced_mass',),
     ),
     'dann': Recipe(
         'DANN',
@@ -118,6 +116,7 @@ RECIPES: dict[str, Recipe] = {
         weight_name='',
         optimisers={'encoder': _SLOW, 'discriminator': _SLOW},
         start=methods.start_from_source,
+        validate_as='target',
         phases=('discriminator', 'encoder'),
         source_only_at_zero=False,
     ),
@@ -201,8 +200,8 @@ RECIPES: dict[str, Recipe] = {
         weight_source='none found; λ_w = λ_u = 1',
         optimisers={'maps': optim.adam(optim.constant(1e-4))},
         start=methods.start_streams,
-        # Each stream has its own batch statistics, of its own domain.
-        source_only_at_zero=False,
+        validate_as='target',
+        source_only_at_zero=False,  # each stream has batch statistics of its domain
         logged_metrics=tuple(f'train/r_w_{layer}' for layer in LAYERS),
     ),
     'residual_transfer': Recipe(
@@ -216,6 +215,7 @@ RECIPES: dict[str, Recipe] = {
         weight=0.5,
         weight_source='paper: 1 on the mean over both domains; λ_s, λ_r not found',
         start=methods.start_residual,
+        validate_as='target',
         source_only_at_zero=False,
         logged_metrics=tuple(f'train/rank_{layer}' for layer in LAYERS),
     ),
@@ -241,15 +241,15 @@ RECIPES: dict[str, Recipe] = {
     'dsbn': Recipe(
         'DSBN',
         'Chang et al. 2019',
-        'DANN; statistics, scale and shift of each domain',
-        methods.dann,
-        modules=DISCRIMINATOR,
-        weight_name='strength',
-        weight=0.05,
-        weight_source='code: 0.1 on the mean over both domains, rising',
-        ramp=True,
+        'CE + w CE(p, y) on T, y from a first stage (DANN) and p; norm of each domain',
+        methods.dsbn,
+        weight=1.0,
+        weight_source='paper: no weight',
+        rising=('mixing',),
         norm='dsbn',
-        described_by=models.BatchNorm,
+        start=methods.start_with_labels_of,
+        first='dann',
+        logged_metrics=('train/changed',),
     ),
     'entropy_minimization': Recipe(
         'entropy minimisation',

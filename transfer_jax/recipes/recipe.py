@@ -32,11 +32,18 @@ class Recipe(NamedTuple):
       weight_name: the argument that takes the weight; '' if it has none.
       weight: of what the method adds to the source loss; 0 if it has none.
       weight_source: who published the weight, in a few words of docs/methods.md.
+      rising: further arguments that rise from 0 to 1 as Ganin's strength does.
       ramp: whether the weight rises as Ganin's strength does; else it is constant.
+      batch: images of each domain in a step, where the method's own number matters;
+        None: the experiment's.
+      balanced: whether source batches have equally many images of each class.
       norm: the batch-norm policy, a key of networks.NORMS.
       optimisers: {network: optimiser} where one differs from the experiment's.
       start: (fresh state, trained state) -> first state, for a method that starts from
-        a network trained on the source in a first stage of as many steps.
+        the state of a first stage of as many steps.
+      first: the recipe that trains this first stage, with its own weight.
+      validate_as: the domain under whose name validators predict the source's
+        validation images: 'target' for a method whose target has a network of its own.
       phases: the names of the phases of a step.
       source_only_at_zero: whether weight 0 is source-only training bit for bit.
       logged_metrics: metrics that show how the method works, printed at each
@@ -55,10 +62,15 @@ class Recipe(NamedTuple):
     weight_name: str = 'weight'
     weight: float = 0.0
     weight_source: str = ''
+    rising: tuple[str, ...] = ()
     ramp: bool = False
+    batch: int | None = None
+    balanced: bool = False
     norm: str = 'none'
     optimisers: Mapping[str, Transform] = {}
     start: Callable[[TrainState, TrainState], TrainState] | None = None
+    first: str = 'source_only'
+    validate_as: str = 'source'
     phases: tuple[str, ...] = ('train',)
     source_only_at_zero: bool = True
     logged_metrics: tuple[str, ...] = ()
@@ -74,6 +86,7 @@ class Recipe(NamedTuple):
         nets: Networks,
         tx: Transform | Mapping[str, Transform],
         weight: optim.Schedule,
+        steps: int | None = None,
     ) -> training.Method:
         """The method with these networks, their optimisers and a weight.
 
@@ -81,9 +94,20 @@ class Recipe(NamedTuple):
           tx: the optimiser of all networks but those in `optimisers`, or {network:
             optimiser} with '' for the rest. An optimiser given under a network's name
             replaces the paper's.
+          steps: of its stage, over which the arguments `rising` rise.
+
+        Raises:
+          ValueError: an argument rises, and `steps` is not given.
         """
         modules = [getattr(nets, name) for name in self.modules]
         arguments = {self.weight_name: weight} if self.weight_name else {}
+        for name in set(self.rising) - set(self.options):
+            if steps is None:
+                raise ValueError(
+                    f'{self.title}: {name!r} rises during its stage; give make(..., '
+                    'steps=...), the steps of the stage'
+                )
+            arguments[name] = optim.ganin_strength(steps)
         return self.method(
             *modules, txs=self._by_network(tx), **arguments, **self.options
         )

@@ -32,6 +32,9 @@ class Phase(NamedTuple):
     name: str
     loss: Callable[[TrainState, Batch, Key], tuple[Array, Aux]]
     trains: tuple[str, ...]  # the networks it updates; may be empty
-    repeat: int = (
-        1  # unrolled in Python, because loops over convolutions are slow on CPU
-    )
+    # Unrolled in Python, because loops over convolutions are slow on CPU.
+    repeat: int = 1
+    # step -> w, the part of an update that is made. Parameters move w times as far, and
+    # the optimiser's state goes the part min(w, 1) of the way to its new value, so that
+    # at 0 the phase leaves both as they are. None is 1.
+    part: Callable[[Array], Array] | None = None

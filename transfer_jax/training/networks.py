@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from transfer_jax.ops import collective
 from transfer_jax.training import naming
@@ -77,8 +78,10 @@ def run(
     return output, taps, {name: collections}
 
 
-def join(batch: Batch, domains: Sequence[str]) -> tuple[Array, Array]:
+def join(batch: Batch, domains: Sequence[str]) -> tuple[Array, np.ndarray]:
     """The images of several domains as one batch, and the domain index of each image.
+
+    The index is a NumPy array, so that a norm can count its domains at trace time.
 
     Raises:
       ValueError: the images differ in size.
@@ -88,10 +91,10 @@ def join(batch: Batch, domains: Sequence[str]) -> tuple[Array, Array]:
         raise ValueError(f'joint statistics need images of one size, not {shapes}')
     images = jnp.concatenate([batch[name]['image'] for name in domains])
     index = [
-        jnp.full(batch[name]['image'].shape[0], DOMAINS[name], jnp.int32)
+        np.full(batch[name]['image'].shape[0], DOMAINS[name], np.int32)
         for name in domains
     ]
-    return images, jnp.concatenate(index)
+    return images, np.concatenate(index)
 
 
 def classify(

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from transfer_jax.ops import collective
 from transfer_jax.training import naming
 from transfer_jax.training.method import Phase
 from transfer_jax.training.state import TrainState
-from transfer_jax.types import Batch, Key, Metrics
+from transfer_jax.types import Array, Batch, Key, Metrics, PyTree
 
 
 def make_step(
@@ -21,6 +22,10 @@ def make_step(
     name, not on the phases beside it. Gradients, metrics and statistics are
     averaged over the devices of the axis 'data' where it is bound. Transforms get
     `value`, `grad`, `value_fn` and `step` as extra arguments.
+
+    A weight in front of a loss is not enough for a phase of its own: momentum moves
+    parameters without a gradient, and Adam divides the weight out. `Phase.part` scales
+    the update instead.
 
     Args:
       txs: {network: optimiser}; a network has one, whichever phases train it.
@@ -68,7 +73,7 @@ def _update(phase, txs, state, batch, key):
 
     params, opt_state = dict(state.params), dict(state.opt_state)
     for name in phase.trains:
-        updates, opt_state[name] = txs[name].update(
+        updates, new = txs[name].update(
             gradients[name],
             state.opt_state[name],
             state.params[name],
@@ -77,6 +82,11 @@ def _update(phase, txs, state, batch, key):
             value_fn=lambda p, name=name: loss({**trained, name: p})[0],
             step=state.step,
         )
+        if phase.part is not None:
+            part = jnp.asarray(phase.part(state.step))
+            updates = _partly(jax.tree.map(jnp.zeros_like, updates), updates, part)
+            new = _partly(state.opt_state[name], new, jnp.minimum(part, 1.0))
+        opt_state[name] = new
         params[name] = optax.apply_updates(state.params[name], updates)
 
     new_state = state.replace(params=params, opt_state=opt_state)
@@ -86,3 +96,18 @@ def _update(phase, txs, state, batch, key):
     if aux.extra is not None:
         new_state = new_state.replace(extra=aux.extra)
     return new_state, aux.carry, {'loss': value, **collective.mean(aux.metrics)}
+
+
+def _partly(old: PyTree, new: PyTree, part: Array) -> PyTree:
+    """(1 - part) old + part new; exactly old at 0, and exactly new at 1.
+
+    Whole numbers, such as a count, are those of `new` unless part is 0.
+    """
+
+    def leaf(old, new):
+        if not jnp.issubdtype(new.dtype, jnp.floating):
+            return jnp.where(part > 0, new, old)
+        share = part.astype(new.dtype)
+        return jnp.where(part > 0, (1 - share) * old + share * new, old)
+
+    return jax.tree.map(leaf, old, new)

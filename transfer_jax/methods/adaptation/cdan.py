@@ -21,6 +21,7 @@ def cdan(
     txs: Mapping[str, optax.GradientTransformation],
     strength: optim.Schedule,
     by_entropy: bool = False,
+    through_weights: bool = True,
     random_width: int | None = None,
 ) -> training.Method:
     """CDAN: the discriminator sees features and class predictions jointly.
@@ -34,12 +35,18 @@ def cdan(
     Trains 'encoder', 'classifier' and 'discriminator'; the random maps are in
     `state.extra`.
 
-    Deviation: as in the authors' code, the class predictions are constants in the
-    discriminator's input, so the reversed gradient reaches the encoder alone.
+    As in the authors' code, the class predictions are constants in the discriminator's
+    input, but not in w: with CDAN+E the reversed gradient also goes through
+    1 + exp(-H) into classifier and encoder. It moves the weight towards examples whose
+    domain the discriminator does not tell. The mean that scales w is a constant.
+
+    Deviation: the entropy is exact; the authors' code adds 1e-5 inside the logarithm.
 
     Args:
       strength: lambda, the strength of the reversal, as a function of the step.
       by_entropy: train CDAN+E.
+      through_weights: with CDAN+E, reverse the gradient of w as the authors' code does.
+        False makes w a constant, as in some libraries. The loss has the same value.
       random_width: columns of the random map. None uses 1,024 where a map is needed;
         0 never uses one.
     """
@@ -56,6 +63,7 @@ def cdan(
         strength=strength,
         extra=maps,
         importance=losses.certainty if by_entropy else None,
+        reverse_importance=through_weights,
     )
 
 

@@ -28,9 +28,16 @@ def mcd(
       'agree', `encoder_steps` times: encoder  min D  (step C, eq. 13).
 
     Trains 'encoder', 'classifier' and 'second', a classifier of the same shape with
-    another initialisation. Predictions are the mean of both logits. `weight` multiplies
-    the losses of steps B and C and the second classifier's gradient into the encoder in
-    step A. It is 1 in the paper; at 0 the method is source only.
+    another initialisation. Predictions are the mean of both logits.
+
+    The paper has no weight: it is 1. Here it multiplies the second classifier's
+    gradient into the encoder in step A, and the updates of steps B and C. A weight of
+    their losses would not do, because they are updates of their own: momentum moves a
+    network without a gradient, and Adam divides the weight out. The parameters go
+    `weight` times as far. The optimiser's state, which the steps share as in the
+    authors' code, goes the part min(weight, 1) of the way (training.Phase.part). At 0
+    encoder and classifier move as source only, with any optimiser; at 1 all three steps
+    are the authors'.
 
     Args:
       weight: weight of the method, as a function of the step.
@@ -68,13 +75,11 @@ def mcd(
         out = two_domains.forward(encoder, classifier, state, batch, key)
         loss, _ = label_loss(state, out, 1.0)
         discrepancy = disagreement(state, out)
-        loss = weight(state.step) * (loss - discrepancy)
-        return loss, training.Aux({'discrepancy': discrepancy})
+        return loss - discrepancy, training.Aux({'discrepancy': discrepancy})
 
     def agree(state, batch, key):
         out = two_domains.forward(encoder, classifier, state, batch, key)
-        loss = weight(state.step) * disagreement(state, out)
-        return loss, training.Aux({})
+        return disagreement(state, out), training.Aux({})
 
     def predict(state, batch):
         outputs = networks.classify(encoder, classifier)(state, batch)
@@ -85,7 +90,7 @@ def mcd(
 
     phases = [
         training.Phase('train', train, ('encoder', *names)),
-        training.Phase('disagree', disagree, names),
-        training.Phase('agree', agree, ('encoder',), repeat=encoder_steps),
+        training.Phase('disagree', disagree, names, part=weight),
+        training.Phase('agree', agree, ('encoder',), encoder_steps, part=weight),
     ]
     return training.Method(init, training.make_step(phases, txs), predict)

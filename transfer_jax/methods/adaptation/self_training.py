@@ -27,7 +27,8 @@ def self_training(
     where p is the network's prediction in this step (eq. 15 and 16). Trains 'encoder'
     and 'classifier'.
 
-    Deviation: the paper has no threshold.
+    Deviation: the paper has no threshold. The metric 'labelled' is the share of target
+    examples that reach it.
 
     Args:
       weight: alpha(t) of eq. 16, as a function of the step.
@@ -35,8 +36,10 @@ def self_training(
     """
 
     def penalty(out, state):
-        value = losses.pseudo_label(out.target['logits'], threshold=threshold)
-        return jnp.mean(value), {'labelled': jnp.mean(value > 0)}
+        logits = out.target['logits']
+        value = losses.pseudo_label(logits, threshold=threshold)
+        labelled = losses.confident(logits, threshold=threshold)
+        return jnp.mean(value), {'labelled': jnp.mean(labelled)}
 
     return two_domains.regularised(
         encoder, classifier, txs=txs, weight=weight, penalty=penalty

@@ -176,6 +176,7 @@ def adversarial(
     name: str = 'discriminator',
     extra: Callable[[Key, Outputs], PyTree] | None = None,
     importance: Callable[[Array], Array] | None = None,
+    reverse_importance: bool = False,
 ) -> training.Method:
     """A method with a domain discriminator d, trained by gradient reversal.
 
@@ -191,6 +192,8 @@ def adversarial(
       extra: see `create`.
       importance: class probabilities (n, c) -> w (n,), which is divided by its mean
         over the domain.
+      reverse_importance: the reversed gradient also goes through w into the class
+        predictions, with the mean as a constant. Otherwise w is a constant.
     """
 
     def init(key, batch):
@@ -215,7 +218,10 @@ def adversarial(
         n = out.label.shape[0]
         weights = (None, None)
         if importance is not None:
-            p = jax.nn.softmax(outputs['logits'])
+            class_logits = outputs['logits']
+            if reverse_importance:
+                class_logits = ops.reverse_gradient(both(out, 'logits'), strength_t)
+            p = jax.nn.softmax(class_logits)
             weights = importance(p[:n]), importance(p[n:])
         discriminator_loss, accuracy = domain_loss(logits[:n], logits[n:], *weights)
         metrics = {
@@ -263,13 +269,15 @@ def domain_loss(
     """(binary cross-entropy of a discriminator, its accuracy); source 0, target 1.
 
     The loss is the mean over the source logits (n, ...) plus the mean over the target
-    logits. Weights (n,) of a domain are divided by their mean over all devices.
+    logits. Weights (n,) of a domain are divided by their mean over all devices, which
+    is a constant in gradients.
     """
 
     def mean(value, weight):
         if weight is None:
             return jnp.mean(value)
-        return jnp.mean(weight * value) / collective.mean(jnp.mean(weight))
+        size = jax.lax.stop_gradient(jnp.mean(weight))
+        return jnp.mean(weight * value) / collective.mean(size)
 
     loss = mean(losses.binary_cross_entropy(source, 0.0), source_weight) + mean(
         losses.binary_cross_entropy(target, 1.0), target_weight
