@@ -7,11 +7,11 @@ Source: two moons. Target: the same, turned by 40 degrees and without labels.
 """
 
 import numpy as np
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
-from transfer_jax import shallow
 from transfer_jax.data import toy
-from transfer_jax.shallow.sklearn import AdaptedClassifier
+from transfer_jax.shallow import sklearn as estimators
 
 n = 200  # examples of each domain
 source, target = toy.moons(0, n, angle=40)
@@ -20,13 +20,13 @@ y = np.concatenate([source.label, np.full(n, -1)])  # -1: a label that is not kn
 sample_domain = np.repeat([1, -2], n)
 
 METHODS = {
-    'no adaptation': (shallow.none, {}),
-    'CORAL': (shallow.coral, {}),
-    'subspace alignment': (shallow.subspace_alignment, {'dimension': 2}),
-    'optimal transport': (shallow.entropic_transport, {'regularisation': 0.01}),
+    'no adaptation': estimators.NoAdaptation(),
+    'CORAL': estimators.Coral(),
+    'subspace alignment': estimators.SubspaceAlignment(n_components=1),
+    'optimal transport': estimators.EntropicTransport(regularisation=0.01),
 }
-for name, (build, parameters) in METHODS.items():
-    model = AdaptedClassifier(build, shallow.nearest_neighbour, **parameters)
+for name, adapter in METHODS.items():
+    model = estimators.AdaptedClassifier(adapter, KNeighborsClassifier(1))
     model.fit(x, y, sample_domain=sample_domain)
     accuracy = np.mean(model.predict(x[n:]) == target.label)
     print(f'{name:<20} target accuracy {accuracy:.1%}')
