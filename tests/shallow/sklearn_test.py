@@ -59,6 +59,12 @@ class Sloped(estimators.InstanceWeighting):
         self.target_labels = target_labels
 
 
+class Unchanged(estimators.FeatureAdapter):
+    """A user's own adapter without parameters."""
+
+    build = staticmethod(shallow.none)
+
+
 def target_means(classes, scale=1.0):
     """A method that classifies by the class means of labelled target examples."""
 
@@ -91,6 +97,11 @@ def both(n_components=2):
 
 
 @pytest.fixture(autouse=True)
+def _as_users_run_it():
+    """Nothing here depends on the last digits: programs that compile sooner do."""
+
+
+@pytest.fixture(autouse=True)
 def routing_as_by_default():
     """Importing skada, as other tests do, turns metadata routing on globally."""
     with sklearn.config_context(enable_metadata_routing=False):
@@ -115,8 +126,8 @@ def test_predictions_are_those_of_the_functional_pipeline():
     x, y, sample_domain = domains()
     nearest = shallow.nearest_neighbour(3)
     adapted = shallow.pipeline(shallow.subspace_alignment(2), nearest)
-    direct = shallow.pipeline(shallow.dscm(3, rounds=1))
-    for model, made in ((both(), adapted), (estimators.DSCM(rounds=1), direct)):
+    direct = shallow.pipeline(shallow.dscm(3))
+    for model, made in ((both(), adapted), (estimators.DSCM(), direct)):
         fitted = made.fit(jax.random.key(0), *parts(x, y, sample_domain))
         model.fit(x, NAMES[y], sample_domain)
         assert model.classes_.tolist() == NAMES.tolist()
@@ -210,6 +221,13 @@ def test_weights_reach_the_classifier():
     np.testing.assert_allclose(
         model.predict_proba(x), plain.predict_proba(x), atol=1e-12
     )
+
+
+def test_a_subclass_needs_no_parameters():
+    x, y, sample_domain = domains()
+    adapter = Unchanged()
+    np.testing.assert_array_equal(adapter.fit_transform(x, y, sample_domain), x)
+    assert adapter.get_params() == {}
 
 
 def test_parts_that_do_not_fit_together_are_refused():
@@ -427,6 +445,9 @@ def test_errors_are_one_clear_line(model):
     ):
         with pytest.raises(ValueError, match=f'y: no label in row {first} .*write -1'):
             model.fit(x, missing, sample_domain)
+    mixed = np.where(target, -1, NAMES[y].astype(object))
+    with pytest.raises(ValueError, match="y: strings and numbers .*write '-1'"):
+        model.fit(x, mixed, sample_domain)
     with pytest.raises(ValueError, match='NaN'):
         model.fit(np.where(x == x.max(), np.nan, x), y, sample_domain)
     name = 'n_components' if adapts else 'adapter__n_components'

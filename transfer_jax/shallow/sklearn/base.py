@@ -45,7 +45,7 @@ def check_fit(estimator, X, y, sample_domain, target_labels: bool):
       ValueError: features or labels that cannot be used, a missing or wrong
         `sample_domain`, or a domain without rows.
     """
-    rows.check_present(y)
+    rows.check_labels(y)
     x, y = validate_data(estimator, X, y, dtype=np.float64, ensure_min_samples=2)
     check_classification_targets(y)
     source = rows.of_fit(sample_domain, len(x))
@@ -65,10 +65,13 @@ class DomainEstimator(BaseEstimator):
     Attributes:
       build: the function of `shallow` that builds the method.
       renamed: {parameter: argument of `build`}, beyond those of `NAMES`.
+      target_labels: a parameter of most subclasses; True for methods that need labelled
+        target rows.
     """
 
     build: ClassVar[Callable[..., shallow.Shallow]]
     renamed: ClassVar[Mapping[str, str]] = {}
+    target_labels: bool = False
 
     __metadata_request__fit = ROUTED
 

@@ -82,26 +82,32 @@ def are_unknown(y: np.ndarray) -> np.ndarray:
     return y == UNLABELLED
 
 
-def check_present(y: Any) -> None:
-    """Requires that no label is NaN or None, as other packages write unknown ones.
+def check_labels(y: Any) -> None:
+    """Requires labels that are neither NaN nor None, as others write unknown ones.
 
     Raises:
-      ValueError: the message names the row and the remedy.
+      ValueError: a missing label, or strings among numbers; the message names the
+        remedy.
     """
     labels = np.asarray(y)
     if labels.ndim == 0:  # None or a sparse matrix, which scikit-learn refuses
         return
+    missing = np.zeros(labels.size, bool)
     if labels.dtype.kind == 'f':
         missing = np.isnan(labels)
     elif labels.dtype.kind == 'O':
         missing = np.array([_is_missing(label) for label in labels.ravel()], bool)
-    else:
-        return
     if missing.any():
         row = missing.reshape(len(labels), -1).any(1).argmax()
         raise ValueError(
             f'y: no label in row {row} (NaN or None); write {UNLABELLED} where the '
             "label of a target row is unknown, '-1' among strings"
+        )
+    strings = [isinstance(label, str) for label in labels.ravel()]
+    if any(strings) and not all(strings):
+        raise ValueError(
+            f"y: strings and numbers are mixed; write '{UNLABELLED}' where the label "
+            'of a target row is unknown'
         )
 
 

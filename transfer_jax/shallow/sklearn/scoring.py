@@ -103,7 +103,7 @@ class DomainAccuracy(BaseEstimator):
 
 
 def _checked(X, y) -> np.ndarray:
-    rows.check_present(y)
+    rows.check_labels(y)
     check_consistent_length(X, y)
     return np.asarray(y)
 
