@@ -13,7 +13,12 @@ from sklearn.exceptions import NotFittedError
 
 from transfer_jax import shallow
 from transfer_jax.shallow import sklearn as estimators
-from transfer_jax.shallow.sklearn import AdaptedClassifier, SubspaceAlignment, rows
+from transfer_jax.shallow.sklearn import (
+    AdaptedClassifier,
+    SubspaceAlignment,
+    recipes,
+    rows,
+)
 from transfer_jax.types import Samples
 
 NAMES = np.array(['cat', 'dog', 'eel'])
@@ -221,6 +226,14 @@ def test_weights_reach_the_classifier():
     np.testing.assert_allclose(
         model.predict_proba(x), plain.predict_proba(x), atol=1e-12
     )
+
+
+def test_equal_parameters_share_a_program():
+    made = [
+        recipes.build(estimators.KLIEP(variances=[0.5, 1.0])._to_build(3))
+        for _ in range(2)
+    ]
+    assert made[0] is made[1]
 
 
 def test_a_subclass_needs_no_parameters():

@@ -20,7 +20,12 @@ class Recipe(NamedTuple):
 
 
 def recipe(build: Callable[..., shallow.Shallow], classes: int, **arguments) -> Recipe:
-    """The recipe; `classes` is passed on if `build` has a parameter of this name."""
+    """The recipe; `classes` is passed on if `build` has a parameter of this name.
+
+    Lists become tuples, which have a hash.
+    """
+    for name, value in arguments.items():
+        arguments[name] = tuple(value) if isinstance(value, list) else value
     if 'classes' in inspect.signature(build).parameters:
         arguments['classes'] = classes
     return Recipe(build, tuple(arguments.items()))
