@@ -1,5 +1,7 @@
 """1-NN against brute force; padding and unlabelled examples do not count."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -57,3 +59,29 @@ def test_instance_weights_are_refused():
     source = Samples(jnp.zeros((2, 1)), jnp.zeros(2, jnp.int32), jnp.ones(2))
     with pytest.raises(ValueError, match='weights'):
         made.fit(jax.random.key(0), source, jnp.ones(2))
+
+
+@pytest.mark.parametrize(
+    'build',
+    [
+        shallow.nearest_neighbour,
+        functools.partial(shallow.nearest_neighbours, count=3),
+        shallow.nearest_class_mean,
+        shallow.prototypes,
+        shallow.linear_svm,
+        shallow.softmax_regression,
+        shallow.kernel_svm,
+    ],
+    ids=lambda build: getattr(build, '__name__', 'nearest_neighbours'),
+)
+def test_a_fit_of_numpy_arrays_classifies(build):
+    """As jax.device_get and pickle return it; the rows are traced."""
+    rng = np.random.default_rng(0)
+    x, label = rng.normal(size=(20, 3)).astype(np.float32), np.arange(20) % 4
+    made = build(4)
+    source = Samples(*map(jnp.asarray, (x, label, np.ones(20, np.float32))))
+    fitted = jax.device_get(made.fit(jax.random.key(0), source, None))
+    rows = jnp.asarray(x + 0.1)
+    expected = made.logits(jax.tree.map(jnp.asarray, fitted), rows)
+    result = jax.jit(lambda x: made.logits(fitted, x))(rows)
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-5)

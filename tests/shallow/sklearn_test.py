@@ -1,19 +1,24 @@
-"""The estimators against the pipelines they wrap."""
+"""The estimators against the functional pipelines, and their rules of domains."""
 
-import functools
+import doctest
 import pickle
 
 import jax
 import numpy as np
 import pytest
 import sklearn
-from sklearn import model_selection, neighbors, pipeline, preprocessing
+from sklearn import linear_model, model_selection, neighbors, pipeline, preprocessing
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from transfer_jax import shallow
-from transfer_jax.shallow import sample_domains
-from transfer_jax.shallow.sklearn import AdaptedClassifier, Adapter
+from transfer_jax.shallow import sklearn as estimators
+from transfer_jax.shallow.sklearn import (
+    AdaptedClassifier,
+    SubspaceAlignment,
+    recipes,
+    rows,
+)
 from transfer_jax.types import Samples
 
 NAMES = np.array(['cat', 'dog', 'eel'])
@@ -49,6 +54,22 @@ def weighted(slope=1.0):
     return shallow.none()._replace(fit=fit, weights=lambda fitted: fitted)
 
 
+class Sloped(estimators.InstanceWeighting):
+    """A user's own weighting."""
+
+    build = staticmethod(weighted)
+
+    def __init__(self, slope=1.0, *, target_labels=False):
+        self.slope = slope
+        self.target_labels = target_labels
+
+
+class Unchanged(estimators.FeatureAdapter):
+    """A user's own adapter without parameters."""
+
+    build = staticmethod(shallow.none)
+
+
 def target_means(classes, scale=1.0):
     """A method that classifies by the class means of labelled target examples."""
 
@@ -63,10 +84,26 @@ def target_means(classes, scale=1.0):
     return shallow.none()._replace(fit=fit, predict=predict, semi_supervised=True)
 
 
-SA = functools.partial(Adapter, shallow.subspace_alignment)
-BOTH = functools.partial(
-    AdaptedClassifier, shallow.subspace_alignment, shallow.nearest_neighbour
-)
+class TargetMeans(estimators.DomainClassifier):
+    """A user's own classifier, with a parameter under another name."""
+
+    build = staticmethod(target_means)
+    renamed = {'factor': 'scale'}
+
+    def __init__(self, factor=1.0, *, target_labels=True):
+        self.factor = factor
+        self.target_labels = target_labels
+
+
+def both(n_components=2):
+    return AdaptedClassifier(
+        SubspaceAlignment(n_components), neighbors.KNeighborsClassifier(1)
+    )
+
+
+@pytest.fixture(autouse=True)
+def _as_users_run_it():
+    """Nothing here depends on the last digits: programs that compile sooner do."""
 
 
 @pytest.fixture(autouse=True)
@@ -80,50 +117,50 @@ def test_the_adapter_maps_each_row_by_the_map_of_its_domain():
     x, y, sample_domain = domains()
     made = shallow.pipeline(shallow.subspace_alignment(2), shallow.nearest_neighbour(3))
     align = made.fit(jax.random.key(0), *parts(x, y, sample_domain)).alignment
-    of_source, of_target = (x @ np.asarray(part) for part in align)
+    of_source, of_target = x @ np.asarray(align.source), x @ np.asarray(align.target)
     expected = np.where(sample_domain[:, None] > 0, of_source, of_target)
-    adapter = SA(dimension=2)
+    adapter = SubspaceAlignment(2)
     result = adapter.fit_transform(x, y, sample_domain)
     assert isinstance(result, np.ndarray) and result.dtype == np.float64
     np.testing.assert_allclose(result, expected, atol=1e-12)
-    np.testing.assert_allclose(adapter.transform(x, sample_domain), result, atol=1e-12)
     target = sample_domain < 0
     np.testing.assert_allclose(adapter.transform(x[target]), result[target], atol=1e-12)
 
 
-def test_the_classifier_predicts_what_the_pipeline_does():
+def test_predictions_are_those_of_the_functional_pipeline():
     x, y, sample_domain = domains()
-    made = shallow.pipeline(shallow.subspace_alignment(2), shallow.nearest_neighbour(3))
-    fitted = made.fit(jax.random.key(0), *parts(x, y, sample_domain))
-    model = BOTH(dimension=2).fit(x, NAMES[y], sample_domain)
-    assert model.classes_.tolist() == NAMES.tolist()
-    for predict, rows, given in (
-        (made.predict, sample_domain < 0, None),
-        (made.predict_source, sample_domain > 0, sample_domain[sample_domain > 0]),
-    ):
-        logits = np.asarray(predict(fitted, {'x': x[rows]})['logits'])
-        np.testing.assert_array_equal(model.decision_function(x[rows], given), logits)
-        answer = model.predict(x[rows], given)
-        assert answer.tolist() == NAMES[logits.argmax(1)].tolist()
-        assert model.score(x[rows], answer, sample_domain=given) == 1
-        share = model.predict_proba(x[rows], given)
-        np.testing.assert_allclose(share.sum(1), 1, atol=1e-12)
-        assert (share.argmax(1) == logits.argmax(1)).all()
-    mixed = model.predict(x, sample_domain)
-    target = sample_domain < 0
-    assert mixed[target].tolist() == model.predict(x[target]).tolist()
+    nearest = shallow.nearest_neighbour(3)
+    adapted = shallow.pipeline(shallow.subspace_alignment(2), nearest)
+    direct = shallow.pipeline(shallow.dscm(3))
+    for model, made in ((both(), adapted), (estimators.DSCM(), direct)):
+        fitted = made.fit(jax.random.key(0), *parts(x, y, sample_domain))
+        model.fit(x, NAMES[y], sample_domain)
+        assert model.classes_.tolist() == NAMES.tolist()
+        for predict, rows_of_domain, domain in (
+            (made.predict, sample_domain < 0, None),
+            (made.predict_source, sample_domain > 0, 1),
+        ):
+            some = x[rows_of_domain]
+            logits = np.asarray(predict(fitted, {'x': some})['logits'])
+            answer = model.predict(some, domain)
+            assert answer.tolist() == NAMES[logits.argmax(1)].tolist()
+            if isinstance(model, estimators.DomainClassifier):
+                decision = model.decision_function(some, domain)
+                np.testing.assert_allclose(decision, logits, rtol=1e-6)
+        mixed = model.predict(x, sample_domain)
+        target = sample_domain < 0
+        assert mixed[target].tolist() == model.predict(x[target]).tolist()
 
 
-@pytest.mark.parametrize('model', [SA(dimension=2), BOTH(dimension=2)])
-def test_labels_of_target_rows_are_not_used(model, same_bits):
+def test_labels_of_target_rows_are_not_used():
     x, y, sample_domain = domains()
-    other = np.where(sample_domain < 0, (y + 1) % 3, y)
-    masked = np.where(sample_domain < 0, -1, y)
-    fitted = [model.fit(x, labels, sample_domain).fitted_ for labels in (y, other)]
-    same_bits(fitted[0], fitted[1])
-    same_bits(fitted[0], model.fit(x, masked, sample_domain).fitted_)
+    expected = both().fit(x, y, sample_domain).predict(x)
+    for other in ((y + 1) % 3, -1):
+        labels = np.where(sample_domain < 0, other, y)
+        model = both().fit(x, labels, sample_domain)
+        assert model.predict(x).tolist() == expected.tolist()
     strange = np.where(sample_domain < 0, 'unheard of', NAMES[y])
-    assert model.fit(x, strange, sample_domain).classes_.tolist() == NAMES.tolist()
+    assert both().fit(x, strange, sample_domain).classes_.tolist() == NAMES.tolist()
 
 
 def test_labels_of_target_rows_are_used_with_target_labels():
@@ -132,28 +169,31 @@ def test_labels_of_target_rows_are_used_with_target_labels():
     few = np.concatenate([target[y[target] == c][:2] for c in range(3)])
     labels = np.where(sample_domain < 0, -1, y)
     labels[few] = y[few]
-    model = AdaptedClassifier(target_means, target_labels=True)
-    model.fit(x, labels, sample_domain)
+    model = TargetMeans().fit(x, labels, sample_domain)
     means = np.stack([x[few[y[few] == c]].mean(0) for c in range(3)])
     np.testing.assert_allclose(model.fitted_.alignment, means, atol=1e-12)
     names = np.where(labels < 0, '-1', NAMES[labels])
     result = model.fit(x, names, sample_domain)
     np.testing.assert_allclose(result.fitted_.alignment, means, atol=1e-12)
-    with pytest.raises(ValueError, match='target_labelled'):
-        clone(model).set_params(target_labels=False).fit(x, labels, sample_domain)
+    with pytest.raises(ValueError, match='needs target rows with a label'):
+        TargetMeans(target_labels=False).fit(x, labels, sample_domain)
     with pytest.raises(ValueError, match='no target row is unlabelled'):
         model.fit(x, y, sample_domain)
-    with pytest.raises(ValueError, match='a source row is -1'):
-        model.fit(x, np.full(len(y), -1), sample_domain)
+    with pytest.raises(ValueError, match='source row 0 is -1'):
+        model.fit(x, np.full(len(y), -1), np.abs(sample_domain) * (-1) ** np.arange(60))
+    # The classifier after an adapter is trained on them too, on their own features.
+    adapter = SubspaceAlignment(2, target_labels=True)
+    model = AdaptedClassifier(adapter, neighbors.KNeighborsClassifier(1))
+    assert (model.fit(x, labels, sample_domain).predict(x[few]) == y[few]).all()
 
 
-def test_a_classifier_of_scikit_learn_is_trained_on_adapted_source_rows():
+def test_a_classifier_is_trained_on_adapted_source_rows():
     x, y, sample_domain = domains()
     source = sample_domain > 0
     nearest = neighbors.KNeighborsClassifier(1)
-    model = AdaptedClassifier(shallow.subspace_alignment, nearest, dimension=2)
+    model = AdaptedClassifier(SubspaceAlignment(2), nearest)
     model.fit(x, NAMES[y], sample_domain)
-    adapted = SA(dimension=2).fit_transform(x, y, sample_domain)
+    adapted = SubspaceAlignment(2).fit_transform(x, y, sample_domain)
     plain = clone(nearest).fit(adapted[source], NAMES[y[source]])
     expected = plain.predict(adapted[~source])
     assert model.predict(x[~source]).tolist() == expected.tolist()
@@ -162,105 +202,195 @@ def test_a_classifier_of_scikit_learn_is_trained_on_adapted_source_rows():
         model.predict_proba(x[~source]), plain.predict_proba(adapted[~source])
     )
     assert not hasattr(nearest, 'classes_')  # it is a clone that is fitted
-    model.set_params(classify__n_neighbors=30).fit(x, y, sample_domain)
+    model.set_params(classifier__n_neighbors=30).fit(x, y, sample_domain)
     assert len(set(model.predict(x[~source]))) == 1
 
 
-def test_weights_of_a_method_reach_the_classifier_of_scikit_learn():
-    from sklearn.linear_model import LogisticRegression
-
+def test_weights_reach_the_classifier():
     x, y, sample_domain = domains()
     source = sample_domain > 0
-    model = AdaptedClassifier(weighted, LogisticRegression(), slope=0.5)
+    model = AdaptedClassifier(Sloped(0.5), linear_model.LogisticRegression())
     model.fit(x, y, sample_domain)
     weights = np.exp(0.5 * x[source, 0])
-    np.testing.assert_allclose(model.weights_, weights, rtol=1e-12)
-    plain = LogisticRegression().fit(x[source], y[source], sample_weight=weights)
+    np.testing.assert_allclose(model.adapter_.weights_, weights, rtol=1e-12)
+    plain = linear_model.LogisticRegression()
+    plain.fit(x[source], y[source], sample_weight=weights)
     np.testing.assert_allclose(
         model.predict_proba(x), plain.predict_proba(x), atol=1e-12
     )
-    assert (
-        model.set_params(build=shallow.none).fit(x, y, sample_domain).weights_ is None
+    labels = np.where(source | (np.arange(60) < 20), y, -1)  # some of the target
+    model = clone(model).set_params(adapter__target_labels=True)
+    model.fit(x, labels, sample_domain)
+    weights = np.where(source, np.exp(0.5 * x[:, 0]), 1)
+    plain.fit(x[labels >= 0], y[labels >= 0], sample_weight=weights[labels >= 0])
+    np.testing.assert_allclose(
+        model.predict_proba(x), plain.predict_proba(x), atol=1e-12
     )
 
 
-def test_hyper_parameters_are_those_of_the_builders():
-    model = AdaptedClassifier(
-        shallow.subspace_alignment, shallow.linear_svm, dimension=2, classify_cost=3.0
-    )
-    expected = {'dimension': 2, 'classify_cost': 3.0}
-    assert expected.items() <= model.get_params().items()
-    copy = clone(model)
-    assert copy is not model and copy.get_params() == model.get_params()
-    assert 'classify_cost=3.0' in repr(model) and 'dimension=2' in repr(model)
-    assert model.set_params(dimension=1).dimension == 1
-    model.set_params(slope=2.0, build=weighted)
-    assert model.get_params()['slope'] == 2 and 'dimension' not in model.get_params()
-    with pytest.raises(TypeError, match="no parameter 'size'; choose from dimension"):
-        SA(size=2)
+def test_equal_parameters_share_a_program():
+    made = [
+        recipes.build(estimators.KLIEP(variances=[0.5, 1.0])._to_build(3))
+        for _ in range(2)
+    ]
+    assert made[0] is made[1]
+
+
+def test_a_subclass_needs_no_parameters():
     x, y, sample_domain = domains()
-    with pytest.raises(ValueError, match='dimension: the method needs a value'):
-        SA().fit(x, y, sample_domain)
-    assert SA().set_params(dimension=2).fit(x, y, sample_domain).dimension == 2
+    adapter = Unchanged()
+    np.testing.assert_array_equal(adapter.fit_transform(x, y, sample_domain), x)
+    assert adapter.get_params() == {}
+
+
+def test_parts_that_do_not_fit_together_are_refused():
+    data = domains()
+    scaled = pipeline.make_pipeline(
+        preprocessing.StandardScaler(), linear_model.LogisticRegression()
+    )
+    for classifier in (neighbors.KNeighborsClassifier(1), scaled):
+        with pytest.raises(ValueError, match='takes no sample_weight.*LogisticRegress'):
+            AdaptedClassifier(estimators.KMM(), classifier).fit(*data)
+    logistic = linear_model.LogisticRegression()
+    with pytest.raises(ValueError, match='DSCM classifies by itself'):
+        AdaptedClassifier(estimators.DSCM(), logistic).fit(*data)
+    with pytest.raises(ValueError, match=r'StandardScaler is none.*NoAdaptation'):
+        AdaptedClassifier(preprocessing.StandardScaler(), logistic).fit(*data)
 
 
 def test_a_fit_keeps_its_hyper_parameters():
     x, y, sample_domain = domains()
-    model = BOTH(dimension=2).fit(x, y, sample_domain)
+    model = both().fit(x, y, sample_domain)
+    assert 'SubspaceAlignment(n_components=2)' in repr(model)
     before = model.predict(x)
-    assert model.set_params(dimension=1).predict(x).tolist() == before.tolist()
+    model.set_params(adapter__n_components=1)
+    assert model.predict(x).tolist() == before.tolist()
     copy = pickle.loads(pickle.dumps(model))
     assert copy.predict(x).tolist() == before.tolist()
+    adapter = SubspaceAlignment(2).fit(x, y, sample_domain)
+    assert adapter.set_params(n_components=1).transform(x).shape == (60, 2)
 
 
-def test_cross_validation_of_a_pipeline_scores_the_target():
+def test_score_is_the_accuracy_on_one_domain():
+    x, y, sample_domain = domains()
+    source = sample_domain > 0
+    model = both().fit(x, y, sample_domain)
+    accuracies = {
+        True: np.mean(model.predict(x[source], 1) == y[source]),
+        False: np.mean(model.predict(x[~source]) == y[~source]),
+    }
+    assert accuracies[True] != accuracies[False] != 0
+    hidden = np.where(source, y, -1)
+    for labels in (y, hidden):  # of both domains: source validation
+        assert model.score(x, labels, sample_domain=sample_domain) == accuracies[True]
+    assert model.score(x[~source], y[~source], sample_domain=-1) == accuracies[False]
+    with pytest.warns(UserWarning, match='all rows are scored as target rows'):
+        assert model.score(x[~source], y[~source]) == accuracies[False]
+    weight = (model.predict(x, sample_domain) == y).astype(float)
+    assert model.score(x, y, weight, sample_domain=sample_domain) == 1
+    # Rows of unknown label are left out.
+    part = np.where(np.arange(60) < 30, y, -1)[~source]
+    expected = np.mean(model.predict(x[~source])[part >= 0] == part[part >= 0])
+    assert model.score(x[~source], part, sample_domain=-1) == expected
+    assert estimators.target_accuracy(model, x, y, sample_domain) == accuracies[False]
+    assert estimators.source_accuracy(model, x, hidden, sample_domain) == accuracies[1]
+    with pytest.raises(ValueError, match=r'labels -1.*sample_domain is missing'):
+        model.score(x, hidden)
+    with pytest.raises(ValueError, match=r'no target row with a known.*shuffle'):
+        model.score(x[~source], hidden[~source], sample_domain=-1)
+    with pytest.raises(ValueError, match=r'no target row with a known.*shuffle'):
+        estimators.target_accuracy(model, x, hidden, sample_domain)
+    with pytest.raises(ValueError, match='target accuracy: sample_domain is missing'):
+        estimators.target_accuracy(model, x, y)
+    with pytest.raises(ValueError, match="domain 'both': choose"):
+        estimators.DomainAccuracy('both')(model, x, y, sample_domain)
+
+
+def test_minus_one_is_a_class_if_the_source_has_it():
+    x, y, sample_domain = domains()
+    source = sample_domain > 0
+    labels = np.where(y > 0, 1, -1)
+    model = estimators.DSCM().fit(x, labels, sample_domain)
+    decision = model.decision_function(x)
+    assert decision.shape == (60,)  # one column for two classes
+    assert model.predict(x).tolist() == np.where(decision > 0, 1, -1).tolist()
+    correct = model.predict(x[~source]) == labels[~source]
+    result = model.score(x[~source], labels[~source], sample_domain=-1)
+    assert result == np.mean(correct)
+    hidden = np.where(source, labels, -1)
+    for other in (estimators.DSCM(), both()):
+        with pytest.warns(UserWarning, match='-1 is a class of the source'):
+            other.fit(x, hidden, sample_domain)
+
+
+def test_cross_validation_without_routing_scores_the_target_alone():
     x, y, sample_domain = domains(n=45)
-    model = pipeline.make_pipeline(preprocessing.StandardScaler(), BOTH(dimension=3))
+    model = pipeline.make_pipeline(preprocessing.StandardScaler(), both(3))
     target = np.flatnonzero(sample_domain < 0)
-    rows = np.arange(len(x))
-    splits = [(np.setdiff1d(rows, test), test) for test in np.array_split(target, 3)]
+    every = np.arange(len(x))
+    splits = [(np.setdiff1d(every, test), test) for test in np.array_split(target, 3)]
     params = {'adaptedclassifier__sample_domain': sample_domain}
-    result = model_selection.cross_validate(model, x, y, cv=splits, params=params)
+    with pytest.warns(UserWarning, match='scored as target rows'):
+        result = model_selection.cross_validate(model, x, y, cv=splits, params=params)
     for (train, test), score in zip(splits, result['test_score'], strict=True):
         scale = preprocessing.StandardScaler().fit(x[train])
-        plain = BOTH(dimension=3)
+        plain = both(3)
         plain.fit(scale.transform(x[train]), y[train], sample_domain[train])
-        assert score == plain.score(scale.transform(x[test]), y[test])
+        scaled = scale.transform(x[test])
+        assert score == plain.score(scaled, y[test], sample_domain=-1)
 
 
-def test_a_grid_search_tunes_an_adapter_in_a_pipeline():
+def test_a_grid_search_chooses_by_source_accuracy():
     x, y, sample_domain = domains(n=45)
-    nearest = AdaptedClassifier(shallow.none, neighbors.KNeighborsClassifier(1))
-    model = pipeline.Pipeline([('adapter', SA()), ('classifier', nearest)])
-    search = model_selection.GridSearchCV(model, {'adapter__dimension': [1, 3]}, cv=2)
-    names = ('adapter__sample_domain', 'classifier__sample_domain')
-    search.fit(x, y, **dict.fromkeys(names, sample_domain))
-    # Row by row: the adapter uses both domains, the classifier the source labels.
-    direct = AdaptedClassifier(
-        shallow.subspace_alignment,
-        neighbors.KNeighborsClassifier(1),
-        **{'dimension': search.best_params_['adapter__dimension']},
-    )
-    expected = direct.fit(x, y, sample_domain).predict(x)
-    assert search.predict(x).tolist() == expected.tolist()
-
-
-def test_metadata_routing_passes_the_domains():
-    x, y, sample_domain = domains(n=45)
+    hidden = np.where(sample_domain > 0, y, -1)
+    folds = model_selection.StratifiedKFold(3, shuffle=True, random_state=0)
+    model = pipeline.make_pipeline(preprocessing.StandardScaler(), both())
+    grid = {'adaptedclassifier__adapter__n_components': [1, 3]}
     with sklearn.config_context(enable_metadata_routing=True):
-        nearest = AdaptedClassifier(shallow.none, neighbors.KNeighborsClassifier(1))
-        model = pipeline.make_pipeline(SA(dimension=3), nearest)
-        params = {'sample_domain': sample_domain}
-        result = model_selection.cross_validate(model, x, y, cv=3, params=params)
-        splits = model_selection.StratifiedKFold(3).split(x, y)
-        for (train, test), score in zip(splits, result['test_score'], strict=True):
-            direct = AdaptedClassifier(
-                shallow.subspace_alignment,
-                neighbors.KNeighborsClassifier(1),
-                dimension=3,
-            ).fit(x[train], y[train], sample_domain[train])
-            routed = {'sample_domain': sample_domain[test]}
-            assert score == direct.score(x[test], y[test], **routed)
+        searches = [
+            model_selection.GridSearchCV(
+                model, grid, cv=folds, scoring=scoring, error_score='raise'
+            ).fit(x, hidden, sample_domain=sample_domain)
+            for scoring in (None, estimators.source_accuracy)
+        ]
+    by_score, by_scorer = (s.cv_results_['mean_test_score'] for s in searches)
+    np.testing.assert_array_equal(by_score, by_scorer)
+    for count, score in zip((1, 3), by_score, strict=True):
+        accuracies = []
+        for train, test in folds.split(x, hidden):
+            scale = preprocessing.StandardScaler().fit(x[train])
+            direct = both(count)
+            direct.fit(scale.transform(x[train]), hidden[train], sample_domain[train])
+            test = test[sample_domain[test] > 0]
+            predicted = direct.predict(scale.transform(x[test]), 1)
+            accuracies.append(np.mean(predicted == y[test]))
+        assert score == pytest.approx(np.mean(accuracies))
+    # Without routing a pipeline cannot pass the domains to its steps.
+    with pytest.raises(ValueError, match='Pipeline passes sample_domain.*only after'):
+        estimators.source_accuracy(searches[0].best_estimator_, x, y, sample_domain)
+
+
+def test_folds_of_one_domain_say_to_shuffle():
+    x, y, sample_domain = domains()
+    order = np.argsort(-sample_domain, kind='stable')  # stacked: source, then target
+    splits = [(order[:30], order[30:])]
+    with pytest.raises(ValueError, match='no target rows; .*shuffle the folds'):
+        model_selection.cross_validate(
+            both(), x, y, cv=splits, params={'sample_domain': sample_domain},
+            error_score='raise',
+        )  # fmt: skip
+
+
+def test_routing_passes_the_domains_through_a_pipeline():
+    x, y, sample_domain = domains(n=45)
+    nearest = neighbors.KNeighborsClassifier(1)
+    none = AdaptedClassifier(estimators.NoAdaptation(), nearest)
+    model = pipeline.make_pipeline(SubspaceAlignment(3), none)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model.fit(x, y, sample_domain=sample_domain)
+        result = model.predict(x, sample_domain=sample_domain)
+    direct = both(3).fit(x, y, sample_domain)
+    assert result.tolist() == direct.predict(x, sample_domain).tolist()
 
 
 def test_skada_pipelines_and_splitters_take_it():
@@ -272,63 +402,96 @@ def test_skada_pipelines_and_splitters_take_it():
     x, y, sample_domain = domains(n=45)
     with sklearn.config_context(enable_metadata_routing=True):
         model = skada.make_da_pipeline(
-            SA(dimension=3), neighbors.KNeighborsClassifier(1)
+            SubspaceAlignment(3), neighbors.KNeighborsClassifier(1)
         )
         model.fit(x, y.copy(), sample_domain=sample_domain)
-        direct = AdaptedClassifier(
-            shallow.subspace_alignment, neighbors.KNeighborsClassifier(1), dimension=3
-        ).fit(x, y, sample_domain)
+        direct = both(3).fit(x, y, sample_domain)
         target = x[sample_domain < 0]
         assert model.predict(target).tolist() == direct.predict(target).tolist()
         result = model_selection.cross_validate(
-            pipeline.make_pipeline(preprocessing.StandardScaler(), BOTH(dimension=3)),
+            pipeline.make_pipeline(preprocessing.StandardScaler(), both(3)),
             x,
             y,
             cv=StratifiedDomainShuffleSplit(2, test_size=0.3, random_state=0),
             params={'sample_domain': sample_domain},
+            error_score='raise',
         )
     assert result['test_score'].shape == (2,)
 
 
-@pytest.mark.parametrize('model', [SA(dimension=2), BOTH(dimension=2)])
+@pytest.mark.parametrize(
+    'model', [SubspaceAlignment(2), both()], ids=['adapter', 'both']
+)
 def test_errors_are_one_clear_line(model):
     x, y, sample_domain = domains()
     model = clone(model)
-    use = model.transform if isinstance(model, Adapter) else model.predict
+    adapts = isinstance(model, estimators.FeatureAdapter)
     with pytest.raises(NotFittedError):
-        use(x)
+        (model.transform if adapts else model.predict)(x)
     for wrong, message in (
         (None, 'sample_domain: pass it to the fit'),
-        (np.ones(60), 'sample_domain: no target rows'),
-        (-np.ones(60), 'sample_domain: no source rows'),
-        (sample_domain * (y > 0), 'sample_domain: 0 is neither'),
+        (np.ones(60), 'sample_domain: no target rows; .*shuffle'),
+        (-np.ones(60), 'sample_domain: no source rows; .*shuffle'),
+        (
+            sample_domain > 0,
+            'sample_domain: 0 in row .* is neither.*write 1 for source',
+        ),
+        (np.where(sample_domain > 0, 's', 't'), 'sample_domain: not numbers; write 1'),
+        (np.where(sample_domain > 0, '1', '-1'), 'sample_domain: strings; write 1'),
+        (
+            np.where(np.arange(60) == 7, np.nan, sample_domain),
+            'sample_domain: NaN in row 7',
+        ),
+        ([None, *sample_domain[1:]], 'sample_domain: NaN in row 0'),
         (sample_domain[1:], r'sample_domain: shape \(59,\) for 60 rows'),
+        (sample_domain[:, None], r'sample_domain: shape \(60, 1\) for 60 rows'),
     ):
         with pytest.raises(ValueError, match=message):
             model.fit(x, y, wrong)
     with pytest.raises(ValueError, match='of 1 class'):
         model.fit(x, np.zeros(60, int), sample_domain)
+    target = sample_domain < 0
+    first = np.flatnonzero(target)[0]
+    for missing in (
+        np.where(target, np.nan, y),
+        np.where(target, None, NAMES[y].astype(object)),
+    ):
+        with pytest.raises(ValueError, match=f'y: no label in row {first} .*write -1'):
+            model.fit(x, missing, sample_domain)
+    mixed = np.where(target, -1, NAMES[y].astype(object))
+    with pytest.raises(ValueError, match="y: strings and numbers .*write '-1'"):
+        model.fit(x, mixed, sample_domain)
     with pytest.raises(ValueError, match='NaN'):
         model.fit(np.where(x == x.max(), np.nan, x), y, sample_domain)
-    with pytest.raises(ValueError, match='dimension 7.*have'):
-        clone(model).set_params(dimension=7).fit(x, y, sample_domain)
+    name = 'n_components' if adapts else 'adapter__n_components'
+    with pytest.raises(ValueError, match='n_components 7: the features have'):
+        clone(model).set_params(**{name: 7}).fit(x, y, sample_domain)
+    with pytest.raises(ValueError, match='C -1.0: must be positive'):
+        estimators.JDOT(C=-1.0).fit(x, y, sample_domain)
     model.fit(x, y, sample_domain)
-    use = model.transform if isinstance(model, Adapter) else model.predict
+    use = model.transform if adapts else model.predict
     with pytest.raises(ValueError, match='3 features'):
         use(x[:, :3])
-
-
-def test_two_classes_give_one_column_of_decisions():
-    x, y, sample_domain = domains()
-    labels = np.where(y > 0, 1, -1)  # which is a class without target_labels
-    model = BOTH(dimension=3).fit(x, labels, sample_domain)
-    decision = model.decision_function(x)
-    assert decision.shape == (60,)
-    assert model.predict(x).tolist() == np.where(decision > 0, 1, -1).tolist()
+    with pytest.raises(ValueError, match='sample_domain: NaN in row 0'):
+        use(x, np.full(60, np.nan))
 
 
 def test_rows_are_mapped_by_the_function_of_their_domain():
-    result = sample_domains.map_rows(
+    result = rows.map_rows(
         lambda x: x + 10, lambda x: -x, np.arange(4.0)[:, None], np.arange(4) % 2 == 0
     )
     assert result.ravel().tolist() == [10, -1, 12, -3]
+
+
+def test_the_example_of_the_package_prints_what_it_shows():
+    """Target accuracy of no adaptation and of a method that adapts."""
+    with sklearn.config_context():  # the example turns routing on
+        failed, tried = doctest.testmod(estimators)
+    assert tried and not failed
+
+
+def test_it_is_imported_when_it_is_used():
+    assert 'sklearn' in shallow.__all__
+    assert shallow.__getattr__('sklearn') is estimators
+    with pytest.raises(AttributeError, match="no attribute 'sklaern'"):
+        _ = shallow.sklaern

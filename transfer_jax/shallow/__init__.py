@@ -1,4 +1,10 @@
-"""Shallow methods: fitted pytrees that predict in the same form as deep methods."""
+"""Shallow methods: fitted pytrees that predict in the same form as deep methods.
+
+`shallow.sklearn` has them as scikit-learn estimators; it is imported when first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
 
 from transfer_jax.shallow.adaptive_svm import adaptive_svm
 from transfer_jax.shallow.class_means import nearest_class_mean, prototypes
@@ -62,6 +68,9 @@ from transfer_jax.shallow.transport import (
 )
 from transfer_jax.shallow.two_sample import MmdTest, mmd_test, proxy_a_distance
 
+if TYPE_CHECKING:
+    from transfer_jax.shallow import sklearn
+
 __all__ = [
     'Choice',
     'Classifier',
@@ -116,6 +125,7 @@ __all__ = [
     'rank_of_domain',
     'semi_supervised_tca',
     'sgf',
+    'sklearn',
     'softmax_regression',
     'stable_dimension',
     'standardise',
@@ -126,3 +136,9 @@ __all__ = [
     'tjm',
     'tradaboost',
 ]
+
+
+def __getattr__(name: str):
+    if name == 'sklearn':  # of a second or so, which other users need not wait for
+        return importlib.import_module(f'{__name__}.sklearn')
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

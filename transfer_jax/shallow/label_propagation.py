@@ -80,7 +80,9 @@ def label_propagation(
 
 def _nearest_share(fitted, x):
     def nearest():
-        return fitted.share[transport.nearest(fitted.x, fitted.weight, x)]
+        # Not [index]: a fit of NumPy arrays (device_get, pickle) has no traced index.
+        index = transport.nearest(fitted.x, fitted.weight, x)
+        return jnp.take(fitted.share, index, 0)
 
     if x.shape != fitted.x.shape:
         return nearest()

@@ -54,7 +54,7 @@ def nearest_neighbours(classes: int, count: int) -> Classifier:
         distances = ops.squared_distances(x, fitted.x)
         distances = jnp.where(fitted.label < classes, distances, jnp.inf)
         nearest = smallest(distances, min(count, distances.shape[1]))
-        label = fitted.label[nearest]
+        label = jnp.take(fitted.label, nearest)  # of NumPy arrays too, unlike [nearest]
         votes = jax.nn.one_hot(label, classes, dtype=x.dtype)  # 0 beyond the classes
         # 1 for the nearest voter, decreasing to 0; exact in float32 too.
         nearness = 1 - jnp.arange(votes.shape[1]) / votes.shape[1]

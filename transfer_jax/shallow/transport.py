@@ -280,8 +280,8 @@ def _map_source(fitted, x):
     """
 
     def displaced():
-        index = nearest(fitted.x, fitted.weight, x)
-        return fitted.barycentre[index] + (x - fitted.x[index])
+        near = nearest(fitted.x, fitted.weight, x)  # [near] fails on NumPy arrays
+        return jnp.take(fitted.barycentre, near, 0) + (x - jnp.take(fitted.x, near, 0))
 
     if x.shape != fitted.x.shape:
         return displaced()
