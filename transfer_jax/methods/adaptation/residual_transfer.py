@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 from flax import traverse_util
 
 from transfer_jax import losses, ops, training, tree
@@ -23,9 +22,9 @@ def residual_transfer(
     classifier: nn.Module,
     discriminator: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
-    rate: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
+    rate: optim.Schedule | float,
     rank: int = 32,
     stream_weight: float = 1.0,
     rank_weight: float = 0.01,
@@ -82,6 +81,8 @@ def residual_transfer(
       shared: regexes on paths of the encoder. A layer whose kernel is matched has no
         residual. A pattern that matches nothing raises ValueError.
     """
+    weight = optim.as_schedule(weight, 'weight')
+    rate = optim.as_schedule(rate, 'rate')
     heads = {'discriminator': two_domains.on_features(discriminator)}
 
     def init(key, batch):
