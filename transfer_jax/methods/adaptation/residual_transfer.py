@@ -161,8 +161,7 @@ def residual_transfer(
         return out.label_loss + weight_t * penalty, aux
 
     trains = ('encoder', 'classifier', 'discriminator', 'residual')
-    phase = training.Phase('train', loss, trains)
-    gradient_step = training.make_step([phase], txs)
+    gradient_step = training.make_step([training.Phase('train', loss, trains)], txs)
 
     def step(state, batch, key):
         new, metrics = gradient_step(state, batch, key)
