@@ -74,3 +74,13 @@ def test_images_are_normalised_once():
     batch = scale({'source': {'image': IMAGE}})
     with pytest.raises(ValueError, match='takes uint8 images, not float32: .*255'):
         scale(batch)
+
+
+@pytest.mark.parametrize(
+    'mean, std', [(np.zeros(3), None), (0.5, None), ([0], [1] * 3)]
+)
+def test_a_mean_of_other_channels_is_refused(mean, std):
+    with pytest.raises(
+        ValueError, match=r'must be \(1,\), one number for each channel'
+    ):
+        data.normalise(mean, std)({'image': IMAGE[..., :1]})
