@@ -33,12 +33,13 @@ method = tj.methods.dann(
     tj.models.SmallNet(norm=functools.partial(tj.models.BatchNorm, domains=2)),
     tj.models.Classifier(10, (64,)),
     tj.models.Discriminator((128, 128)),
-    txs={'encoder': tx, 'classifier': tx, 'discriminator': tx},
+    txs=tx,  # or {network: optimiser}
     strength=optim.ganin_strength(steps, 0.3),
 )
 state = jax.jit(method.init)(jax.random.key(0), stream[0])
 state = tj.training.fit(method, state, stream, key=jax.random.key(1), steps=steps)
 
+# A prediction needs the same scale as training.
 predict = tj.evaluation.bind(method, state, 'target')
 batches = tj.data.batches(tj.data.Images(target.test.image), 100).map(scale)
 logits = tj.evaluation.extract(predict, batches, ['logits'])['logits']

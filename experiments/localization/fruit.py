@@ -50,7 +50,8 @@ class Config:
     """Poolings on a data set of photographs with boxes, by folds."""
 
     data: str = 'fruit_voc'
-    """fruit_voc, or voc:PATH, a folder with JPEGImages, Annotations and ImageSets."""
+    """fruit_voc, or voc:PATH, a folder with JPEGImages, Annotations and ImageSets.
+    voc_lenient:PATH mends small faults of its annotations and warns."""
     poolings: tuple[str, ...] = (CENTRE, *poolings.POOLINGS, PRONET)
     """centre, average, max, lse, spleap, weldon, wildcat, pronet."""
     scales: tuple[int, ...] = (224,)

@@ -126,7 +126,9 @@ def examples(
 
 
 def photos(name: str, data_dir: str | None) -> data.voc.Annotated:
-    """The photographs of fruit_voc, fake, or voc:PATH.
+    """The photographs of fruit_voc, fake, voc:PATH, or voc_lenient:PATH.
+
+    voc_lenient mends small faults of the annotations and warns, see data.voc.read.
 
     Raises:
       ValueError: an unknown name.
@@ -137,6 +139,8 @@ def photos(name: str, data_dir: str | None) -> data.voc.Annotated:
     if name == 'fruit_voc':
         return data.voc.fruit(None, data_dir)
     kind, _, path = name.partition(':')
-    if kind != 'voc' or not path:
-        raise ValueError(f'no data {name!r}; choose from fruit_voc, or voc:PATH')
-    return data.voc.read(path)
+    if kind not in ('voc', 'voc_lenient') or not path:
+        raise ValueError(
+            f'no data {name!r}; choose from fruit_voc, voc:PATH or voc_lenient:PATH'
+        )
+    return data.voc.read(path, lenient=kind == 'voc_lenient')

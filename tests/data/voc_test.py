@@ -1,5 +1,7 @@
 """Photographs with boxes from a folder and from TFDS, and errors for invalid files."""
 
+import warnings
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -156,6 +158,64 @@ def test_sizes_that_do_not_fit_are_named(folder):
         ValueError, match=r'e\.xml: gives the size \(11, 20\), not \(10, 20\)'
     ):
         voc.read(folder)
+
+
+def test_a_lenient_reader_mends_small_faults_and_counts_them(folder):
+    boxes = [(0, 0, 5, 5), (1, 2, 20.4, 10.3), (2, 3, 8, 9)]
+    write(
+        folder,
+        'd',
+        [('cat', flag, *b) for flag, b in zip(('', 1, 0), boxes, strict=True)],
+    )
+    write(folder, 'e', [('dog', 'Unspecified', 1, 1, 20.5, 5)])
+    (folder / 'ImageSets' / 'Main' / 'cat_train.txt').write_text('a 1\nx -1\ny -1\n')
+    Image.new('RGB', (4, 4)).save(folder / 'JPEGImages' / 'x.png')
+    counts = r'3 boxes .*first: d\.xml.*; 2 unspec.*d\.xml.*; 2 images .*first: x\)$'
+    with pytest.warns(UserWarning, match=counts) as seen:
+        annotated = voc.read(folder, lenient=True)
+    assert len(seen) == 1 and seen[0].filename == __file__
+    assert [path.stem for path in annotated.files] == ['a', 'b', 'c', 'd', 'e']
+    np.testing.assert_array_equal(
+        annotated.boxes[3], [[0, 0, 5, 5], [0, 1, 20, 10], [1, 2, 8, 9]]
+    )
+    np.testing.assert_array_equal(annotated.boxes[4], [[0, 0, 20, 5]])
+    np.testing.assert_array_equal(annotated.difficult[3], [False, True, False])
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')  # nothing to mend, nothing to say
+        lenient = voc.read(folder, 'test', lenient=True)
+    np.testing.assert_array_equal(lenient.boxes[0], [[1, 2, 8, 9]])
+
+
+@pytest.mark.parametrize(
+    'entry, message',
+    [
+        (('cat', 0, 0, 1, 5, 5), r'cat at 0, 1, 5, 5 is .* from 1; lenient=True cuts'),
+        (('cat', 0, 1, 1, 20.4, 5), r'20.4, 5 is .*; lenient=True cuts boxes'),
+        (('cat', '', 1, 1, 5, 5), r"difficult is '', not 0 or 1; lenient=True reads"),
+    ],
+)
+def test_a_strict_reader_names_the_file_and_the_lenient_one(folder, entry, message):
+    write(folder, 'd', [entry])
+    with pytest.raises(ValueError, match=rf'd\.xml: .*{message}'):
+        voc.read(folder)
+
+
+@pytest.mark.parametrize('split', [None, 'cat_train'])
+def test_a_list_that_names_an_image_without_annotation_is_an_error(folder, split):
+    (folder / 'ImageSets' / 'Main' / 'cat_train.txt').write_text('a 1\nx -1\n')
+    with pytest.raises(ValueError, match=r'x\.\w+: is missing, .*lenient=True leaves'):
+        voc.read(folder, split)
+
+
+@pytest.mark.parametrize(
+    'entry', [(0, 1, 1, 23, 5), (0, 6, 1, 5, 5), (2, 1, 1, 5, 5), ('yes', 1, 1, 5, 5)]
+)
+def test_what_a_lenient_reader_cannot_mend_is_an_error(folder, entry):
+    write(folder, 'd', [('cat', *entry)])
+    for lenient in (False, True):
+        with pytest.raises(ValueError, match=r'd\.xml') as error:
+            voc.read(folder, lenient=lenient)
+        assert 'lenient=True' not in str(error.value)
 
 
 @pytest.mark.parametrize('text', ['<annotation>', '<a><object></object></a>', ''])

@@ -29,6 +29,14 @@ class Case(NamedTuple):
     source_only_at_zero: bool = True
 
 
+def _txs(names, tx):
+    """An optimiser for each network."""
+    txs = {name: tx for name in names}
+    if 'maps' in txs:  # plain descent diverges at the rate of the others
+        txs['maps'] = optax.chain(tx, optax.scale(1e-3))
+    return txs
+
+
 def _case(recipe: recipes.Recipe, **options) -> Case:
     """A recipe with tiny networks; `options` replace its own."""
     recipe = recipe._replace(options={**recipe.options, **options})
@@ -42,10 +50,7 @@ def _case(recipe: recipes.Recipe, **options) -> Case:
             critic=models.Discriminator((8,)),
             discriminators=models.ClassDiscriminators((8,)),
         )
-        txs = {name: tx for name in recipe.trained}
-        if 'maps' in txs:  # plain descent diverges at the rate of the others
-            txs['maps'] = optax.chain(tx, optax.scale(1e-3))
-        return recipe.make(nets, txs, optim.constant(weight))
+        return recipe.make(nets, _txs(recipe.trained, tx), optim.constant(weight))
 
     trains = tuple(sorted(recipe.trained))
     return Case(make, trains, recipe.phases, recipe.source_only_at_zero)
@@ -55,7 +60,7 @@ def _fine_tuning(encoder, classifier, discriminator, tx, weight=1.0):
     return methods.fine_tuning(
         encoder,
         classifier,
-        txs={'encoder': tx, 'classifier': tx},
+        txs=_txs(ENCODER, tx),
         alpha=optim.constant(weight),
         beta=optim.constant(weight),
     )
@@ -82,7 +87,7 @@ def _multi_task(fixed):
         method = methods.multi_task(
             encoder,
             {'classifier': classifier, 'odd': models.Classifier(2, (8,))},
-            txs={name: tx for name in names[: 3 if fixed else 4]},
+            txs=_txs(names[: 3 if fixed else 4], tx),
             weights=weights if fixed else None,
         )
 
@@ -120,7 +125,7 @@ def _image_labels(encoder, classifier, discriminator, tx, weight=1.0):
         MapEncoder(classifier.dropout),
         head,
         loss=losses.cross_entropy,
-        txs={'encoder': tx, 'head': tx},
+        txs=_txs(('encoder', 'head'), tx),
     )
 
 
@@ -131,7 +136,7 @@ def _pronet(encoder, classifier, discriminator, tx, weight=1.0):
         models.ScoreMaps(4),
         loss=losses.cross_entropy,
         pool=ops.global_max,
-        txs={'encoder': tx, 'head': tx},
+        txs=_txs(('encoder', 'head'), tx),
     )
 
     def boxes(batch):
@@ -151,7 +156,7 @@ def _pronet(encoder, classifier, discriminator, tx, weight=1.0):
 def _segmentation(encoder, classifier, discriminator, tx, weight=1.0):
     """Every pixel has the label of its image."""
     network = models.FCN(MapEncoder(classifier.dropout), 4)
-    method = methods.segmentation(network, txs={'segmenter': tx})
+    method = methods.segmentation(network, txs=_txs(('segmenter',), tx))
 
     def pixels(batch):
         image, label = batch['source']['image'], batch['source']['label']

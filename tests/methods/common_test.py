@@ -1,5 +1,9 @@
 """What every method must do, survive and refuse; cases.py has the methods."""
 
+import re
+import types
+import warnings
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -7,8 +11,9 @@ import numpy as np
 import optax
 import pytest
 
+from tests.methods import cases
 from tests.methods.cases import CASES
-from transfer_jax import methods
+from transfer_jax import methods, recipes
 from transfer_jax.training import checkpoint, fit, optim
 
 KEY = jax.random.key(1)
@@ -180,6 +185,54 @@ def test_images_of_unequal_size_are_refused(name, networks, batch):
     smaller = {'image': both['target']['image'][:, :4, :4]}
     with pytest.raises(ValueError, match='one size'):
         jax.eval_shape(method.step, state, {**both, 'target': smaller}, KEY)
+
+
+# The same methods with other arguments.
+VARIANTS = ('dan_unbiased', 'dan_linear', 'deep_jdot_through', 'dsn_mmd')
+# Their arguments are taken at different places.
+COMPARED = ('dann', 'ddc', 'mcd', 'fine_tuning', 'multi_task')
+
+
+@pytest.mark.parametrize(
+    'name', [n for n in CASES if n not in (*VARIANTS, 'fine_tuning_frozen')]
+)
+def test_a_number_and_one_optimiser_mean_a_constant_and_one_for_each_network(
+    name, networks, batch, monkeypatch
+):
+    monkeypatch.setattr(recipes.Recipe, '_by_network', lambda self, txs: txs)
+
+    def program(constant, txs):
+        namespace = types.SimpleNamespace(**{**vars(optim), 'constant': constant})
+        monkeypatch.setattr(cases, 'optim', namespace)
+        monkeypatch.setattr(cases, '_txs', txs)
+        method = CASES[name].make(*networks(), SGD, 0.5)
+        state = jax.eval_shape(method.init, jax.random.key(0), batch())
+        step = jax.make_jaxpr(method.step)(state, batch(), KEY)
+        return state, re.sub('0x[0-9a-f]+', '', str(step)) if name in COMPARED else ''
+
+    state, step = program(lambda value: value, lambda names, tx: tx)
+    assert tuple(sorted(state.opt_state)) == CASES[name].trains
+    if name in COMPARED:
+        other, expected = program(optim.constant, lambda ns, tx: {n: tx for n in ns})
+        assert jax.tree.structure(state) == jax.tree.structure(other)
+        assert step == expected
+
+
+@pytest.mark.parametrize('name', ['dann', 'cdan', 'mada'])
+@pytest.mark.parametrize('strength', [1.0, 2, optim.constant(1.0)])
+def test_full_reversal_from_the_start_warns(name, strength, networks):
+    encoder, classifier, discriminator = networks()
+    make = getattr(methods, name)
+    nets = (encoder, classifier, discriminator)
+    with pytest.warns(UserWarning, match=r'step 0, .* use optim.ganin_strength'):
+        make(*nets, txs=SGD, strength=strength)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        for mild in (0.0, 0.5, optim.ganin_strength(10), optim.ganin_strength(10, 3.0)):
+            make(*nets, txs=SGD, strength=mild)
+        jax.eval_shape(  # a traced hyper-parameter is not known
+            lambda value: make(*nets, txs=SGD, strength=value) and value, np.float32(1)
+        )
 
 
 def test_dann_with_strength_turns_the_encoder_against_the_discriminator(

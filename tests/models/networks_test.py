@@ -213,3 +213,25 @@ def test_an_encoder_computes_in_the_type_it_is_given_and_keeps_float32():
     assert 'bf16[2,24,24,32]' in str(jax.make_jaxpr(apply)(variables, x))
     with pytest.raises(ValueError, match="no dtype 'half'; choose from float32"):
         networks.build('mnist', 4, dtype='half')
+
+
+@pytest.mark.parametrize('kind', [jnp.uint8, jnp.int32, jnp.bool_])
+def test_every_network_refuses_images_that_are_not_normalised(kind):
+    modules = {name: entry[0] for name, entry in ENCODERS.items()}
+    modules |= {
+        'small': models.SmallNet(),
+        'squeezenet': models.SqueezeNet(),
+        'mobilenet_v1': models.MobileNetV1(),
+        'mobilenet_v2': models.MobileNetV2(),
+        'cifar': models.CifarResNet(),
+        'alexnet': models.AlexNet(),
+        'vgg': models.VGG(),
+        'googlenet': models.GoogLeNet(),
+        'resnet': models.ResNet(),
+        'fcn': models.FCN(models.SqueezeNet(end_at='fire9'), 3),
+    }
+    images = jax.ShapeDtypeStruct((2, 32, 32, 3), kind)
+    for module in modules.values():
+        init = functools.partial(module.init, train=False)
+        with pytest.raises(ValueError, match=r'not \w+: map .*data.normalise\(mean\)'):
+            jax.eval_shape(init, KEY, images)

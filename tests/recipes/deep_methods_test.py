@@ -51,6 +51,13 @@ def test_the_docs_have_every_method_but_two_baselines():
         assert (line in page) == (name not in ('train_on_target', 'source_norm'))
 
 
+def test_no_recipe_reverses_gradients_at_full_strength_from_the_start():
+    reversing = [r for r in recipes.RECIPES.values() if r.weight_name == 'strength']
+    assert len(reversing) >= 4
+    for recipe in reversing:
+        assert recipe.schedule(None, 100)(0) < 1
+
+
 def test_an_optimiser_given_by_name_comes_before_the_recipes_and_that_before_the_rest():
     """ADDA prescribes its own; DANN none."""
     nets = networks.build('lenet', 10)

@@ -98,3 +98,43 @@ def test_a_pattern_that_freezes_nothing_raises():
     tx = optim.freeze(optim.sgd(optim.constant(0.1)), ['bdoy/.*'])
     with pytest.raises(ValueError, match="'bdoy/.*' matches no path"):
         tx.init(PARAMS)
+
+
+def test_a_number_is_a_schedule_and_one_optimiser_a_mapping():
+    for value in (0.25, 1, np.float32(0.5), np.array(0.5), jnp.float32(2)):
+        schedule = optim.as_schedule(value)
+        assert schedule(0) == schedule(9) == value and schedule(0).dtype == jnp.float32
+    rate = optim.ganin_rate(10)
+    assert optim.as_schedule(rate) is rate
+    both = [_update(optim.adam(r, decay=0.1))[0] for r in (0.1, optim.constant(0.1))]
+    jax.tree.map(np.testing.assert_array_equal, *both)
+    np.testing.assert_allclose(optim.scaled(0.5, 3)(0), 1.5)
+    tx = optim.sgd(0.1)
+    assert optim.by_network(tx, ['a', 'b']) == {'a': tx, 'b': tx}
+    assert optim.by_network({'a': tx}, ['a', 'b']) == {'a': tx}
+
+
+@pytest.mark.parametrize('value', [None, '1.0', True, [1.0], np.ones(3)])
+def test_what_is_no_schedule_is_refused(value):
+    with pytest.raises(ValueError, match='strength must be a number or a function'):
+        optim.as_schedule(value, 'strength')
+    with pytest.raises(ValueError, match='rate must be a number or a function'):
+        optim.sgd(value)
+    with pytest.raises(ValueError, match=r'txs must be an optimiser or \{network'):
+        optim.by_network(value, ['a'])
+
+
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda rate: optim.sgd(rate),
+        lambda rate: optim.adam(rate),
+        lambda rate: optim.ganin_rate(10, rate),
+        lambda rate: optim.warmup_cosine(10, rate),
+    ],
+)
+def test_a_negative_rate_is_refused(make):
+    for rate in (-1.0, -1, float('nan')):
+        with pytest.raises(ValueError, match=f'is {rate}: a learning rate is not'):
+            make(rate)
+    make(0.0)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from transfer_jax.data import images, sources
+from transfer_jax.data import checks, images, sources
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +27,9 @@ class ImageFiles:
     paths: tuple[pathlib.Path, ...]
     label: np.ndarray  # (n,) int32
     classes: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        checks.check_labels(self.label, len(self.paths), len(self.classes))
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from transfer_jax.data import checks
 from transfer_jax.data.sources import Arrays, Images
 
 Batch = Mapping[str, Any]
@@ -16,7 +17,8 @@ def normalise(
     """f(batch): each uint8 'image' becomes float32 (x / 255 - mean) / std, both (c,).
 
     Without `std` there is no division. Nested batches such as {'source': {...},
-    'target': {...}} are handled too.
+    'target': {...}} are handled too. The function raises ValueError for images that are
+    not uint8, such as normalised ones, or have another number of channels.
     """
     mean = np.asarray(mean, np.float32)
     rate = None if std is None else 1 / np.asarray(std, np.float32)
@@ -47,6 +49,13 @@ def channel_mean(*sources: Arrays | Images) -> np.ndarray:
 
 
 def _scale(image: np.ndarray, mean: np.ndarray, rate: np.ndarray | None) -> np.ndarray:
+    checks.check_type(image, f'normalise takes uint8 images, not {image.dtype}')
+    channels = image.shape[-1:]
+    if mean.shape != channels or (rate is not None and rate.shape != channels):
+        raise ValueError(
+            f'normalise: mean and std must be ({channels[0]},), one number for each '
+            f'channel of images {image.shape}; mean is {mean.shape}'
+        )
     image = np.divide(image, np.float32(255), dtype=np.float32)
     # Whole rows at once: with an inner loop of length c NumPy is four times slower.
     rows = image.reshape(*image.shape[:-2], -1)

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from transfer_jax.data import images
+from transfer_jax.data import checks, images
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.ppm', '.pgm', '.bmp', '.gif', '.tif', '.webp')
+UNNAMED = 100_000  # more classes than this need names
 
 
 class Source(Protocol):
@@ -31,23 +32,19 @@ class Source(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Arrays:
-    """Images (n, h, w, c) uint8 and labels (n,) int32; `classes` names the labels."""
+    """Images (n, h, w, c) uint8 and labels (n,) int32; `classes` names the labels.
+
+    Raises:
+      ValueError: images or labels of another form; the message says what to do.
+    """
 
     image: np.ndarray
     label: np.ndarray
     classes: tuple[str, ...] = ()
 
     def __post_init__(self):
-        if self.image.ndim != 4 or self.image.dtype != np.uint8:
-            raise ValueError(
-                'images must be (n, h, w, c) uint8, not '
-                f'{self.image.shape} {self.image.dtype}'
-            )
-        if self.label.shape != self.image.shape[:1]:
-            raise ValueError(
-                f'{len(self.image)} images need labels of shape '
-                f'({len(self.image)},), not {self.label.shape}'
-            )
+        checks.check_images(self.image)
+        checks.check_labels(self.label, len(self.image), len(self.classes))
 
     def __len__(self) -> int:
         return len(self.image)
@@ -62,9 +59,12 @@ class Arrays:
 
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """Images (n, h, w, c) uint8 without labels."""
+    """Images (n, h, w, c) uint8 without labels; raises ValueError for another form."""
 
     image: np.ndarray
+
+    def __post_init__(self):
+        checks.check_images(self.image)
 
     def __len__(self) -> int:
         return len(self.image)
@@ -128,7 +128,12 @@ def from_npz(path: str | os.PathLike, split: str = 'train') -> Arrays:
     image = image[..., None] if image.ndim == 3 else image
     if not (np.issubdtype(label.dtype, np.integer) and label.ndim == 1):
         raise ValueError(f'{path}: {keys[1]} must hold whole numbers, one per image')
-    highest = max((int(y.max(initial=-1)) for y in _labels(content)), default=-1)
+    highest = max((int(y.max()) for y in _labels(content) if y.size), default=-1)
+    if highest >= UNNAMED and 'classes' not in content:
+        raise ValueError(
+            f'{path}: label {highest} of {keys[1]} would mean {highest + 1:,} classes: '
+            'number the labels from 0, or give their names as the array classes'
+        )
     classes = tuple(str(name) for name in content.get('classes', range(highest + 1)))
     if label.min(initial=0) < 0 or highest >= len(classes):
         raise ValueError(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from transfer_jax.data import orders, pixels, sources
+from transfer_jax.data import checks, orders, pixels, sources
 from transfer_jax.data.reader import Reader
 from transfer_jax.data.sources import Arrays, Images, Source
 from transfer_jax.data.transforms import Transform
@@ -279,5 +279,6 @@ def _gather(source: Source, indices: np.ndarray) -> dict[str, np.ndarray]:
 def _stack(items: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     batch = {key: np.stack([item[key] for item in items]) for key in items[0]}
     if 'label' in batch:
+        checks.check_label_type(batch['label'])
         batch['label'] = batch['label'].astype(np.int32, copy=False)
     return batch

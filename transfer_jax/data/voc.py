@@ -10,14 +10,12 @@ import pathlib
 from collections.abc import Sequence
 from concurrent import futures
 from typing import Any, NamedTuple
-from xml.etree import ElementTree
 
 import numpy as np
 
 from transfer_jax.data import files as data_files
 from transfer_jax.data import images as pictures
-
-SUFFIXES = ('.jpg', '.jpeg', '.png')
+from transfer_jax.data import voc_files
 
 
 class Annotated(NamedTuple):
@@ -70,6 +68,8 @@ def read(
     split: str | None = None,
     classes: Sequence[str] | None = None,
     min_side: int = 1,
+    *,
+    lenient: bool = False,
 ) -> Annotated:
     """JPEGImages, Annotations and masks of SegmentationClass, in the order of names.
 
@@ -78,26 +78,38 @@ def read(
       classes: the names in the order of the labels; by default those in the
         annotations, sorted.
       min_side: the smallest allowed side of an image, in pixels.
+      lenient: mend what other tools write, with one warning that counts it. Boxes up to
+        one pixel outside their image are cut at its edge: corners counted from 0, and
+        rounded ones. (In a file whose corners all count from 0, the other boxes still
+        begin one pixel too early.) An empty or unspecified `difficult` is 0. Images
+        without an annotation or without a file are left out.
 
     Raises:
       ValueError: the message names the file: it is missing, has a name that is no
         class, a box that is empty or outside its image, a size other than that of its
-        annotation or mask, or a side below `min_side`.
+        annotation or mask, or a side below `min_side`; and whether `lenient` helps.
     """
     root = pathlib.Path(folder)
-    names = _names(root, split)
-    entries = [_annotation(root / 'Annotations' / f'{name}.xml') for name in names]
+    mended = voc_files.Mended(lenient)
+    names = voc_files.names(root, split)
+    names = [name for name in names if not mended.leaves_out(root, name)]
+    paths = [voc_files.image(root, name) for name in names]
+    sizes = [voc_files.size(path) for path in paths]
+    annotations = [root / 'Annotations' / f'{name}.xml' for name in names]
+    entries = [
+        mended.clipped(voc_files.annotation(path, mended), size)
+        for path, size in zip(annotations, sizes, strict=True)
+    ]
     if classes is None:
         classes = sorted({name for entry in entries for name in entry.names})
-    paths = [_image(root, name) for name in names]
-    sizes = [_size(path) for path in paths]
     masks = []
     for name, path, entry, size in zip(names, paths, entries, sizes, strict=True):
-        _check(entry, path, size, classes, min_side)
+        voc_files.check(entry, path, size, classes, min_side)
         mask = root / 'SegmentationClass' / f'{name}.png'
         masks.append(mask if mask.is_file() else None)
-        if masks[-1] and (mask_size := _size(mask)) != size:
+        if masks[-1] and (mask_size := voc_files.size(mask)) != size:
             raise ValueError(f'{mask}: a mask {mask_size} for an image {size}')
+    mended.warn(root)
     return Annotated(
         classes=tuple(classes),
         files=tuple(paths),
@@ -213,88 +225,3 @@ def _in_memory(classes, names, images, boxes, label, difficult) -> Annotated:
         masks=(None,) * len(images),
         images=tuple(images),
     )
-
-
-class _Entry(NamedTuple):
-    """The content of an annotation."""
-
-    path: pathlib.Path
-    size: tuple[int, int]  # height, width; 0 if not given
-    names: list[str]
-    boxes: np.ndarray
-    difficult: np.ndarray
-
-
-def _names(root: pathlib.Path, split: str | None) -> list[str]:
-    """The names of the images of a split, or of all."""
-    lists = sorted((root / 'ImageSets' / 'Main').glob('*.txt'))
-    if not lists:
-        raise ValueError(f'{root}: has no ImageSets/Main/*.txt')
-    if split is not None:
-        choices = [path.stem for path in lists]
-        if split not in choices:
-            raise ValueError(f'split {split!r}: choose from {", ".join(choices)}')
-        lists = [path for path in lists if path.stem == split]
-    lines = '\n'.join(path.read_text() for path in lists).splitlines()
-    return sorted({line.split()[0] for line in lines if line.strip()})
-
-
-def _annotation(path: pathlib.Path) -> _Entry:
-    if not path.is_file():
-        raise ValueError(f'{path}: is missing')
-    try:
-        tree = ElementTree.fromstring(path.read_bytes())
-        objects = tree.findall('object')
-        names = [item.findtext('name', '').strip() for item in objects]
-        corners = [
-            [float(item.find('bndbox').findtext(key)) for key in _CORNERS]
-            for item in objects
-        ]
-        difficult = [int(item.findtext('difficult', '0')) for item in objects]
-        size = tuple(
-            int(tree.findtext(f'size/{key}', '0')) for key in ('height', 'width')
-        )
-    except (ElementTree.ParseError, AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f'{path}: not an annotation of VOC ({error})') from None
-    boxes = np.array(corners, np.float32).reshape(-1, 4) - np.float32([1, 1, 0, 0])
-    return _Entry(path, size, names, boxes, np.array(difficult, bool))
-
-
-def _image(root: pathlib.Path, name: str) -> pathlib.Path:
-    for path in (root / 'JPEGImages' / f'{name}{suffix}' for suffix in SUFFIXES):
-        if path.is_file():
-            return path
-    raise ValueError(f'{root / "JPEGImages" / name}.jpg: is missing')
-
-
-def _size(path: pathlib.Path) -> tuple[int, int]:
-    """(height, width) of an image file, in the orientation of `images.decode`."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as file:
-            turned = file.getexif().get(_ORIENTATION, 1) >= 5
-            return file.size if turned else file.size[::-1]
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f'{path}: not a readable image ({error})') from None
-
-
-def _check(entry, path, size, classes, min_side):
-    if min(size) < min_side:
-        raise ValueError(f'{path}: {size}, a side is shorter than {min_side}')
-    if all(entry.size) and entry.size != size:
-        raise ValueError(f'{entry.path}: gives the size {entry.size}, not {size}')
-    for name, (x0, y0, x1, y1) in zip(entry.names, entry.boxes, strict=True):
-        if name not in classes:
-            raise ValueError(
-                f'{entry.path}: class {name!r}; choose from {", ".join(classes)}'
-            )
-        if not (0 <= x0 < x1 <= size[1] and 0 <= y0 < y1 <= size[0]):
-            raise ValueError(
-                f'{entry.path}: the box of {name} at {x0:g}, {y0:g}, {x1:g}, {y1:g} is '
-                f'empty or outside the image {size}'
-            )
-
-
-_CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
-_ORIENTATION = 0x0112  # of EXIF; 5 to 8 swap the sides

@@ -26,6 +26,11 @@ Predict = Callable[[Batch], PyTree]
 def bind(method: Method, state: TrainState, domain: str) -> Predict:
     """The method's prediction for images of one domain, as a function of a batch.
 
+    Its images need the scale of the training's, which no type shows: map the batches as
+    the stream was, `data.batches(...).map(data.normalise(mean))` with the same mean.
+    Images in [0, 1] that were trained on as x - mean give other predictions, without an
+    error.
+
     The state is an argument of the compiled program, not a constant. Evaluating again
     after more training therefore compiles nothing.
     """

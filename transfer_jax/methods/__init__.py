@@ -1,4 +1,8 @@
-"""Methods, one file per paper. Networks and optimisers are arguments."""
+"""Methods, one file per paper. Networks and optimisers are arguments.
+
+Every weight and strength is a number or a function of the step, see training.optim.
+`txs` is {network: optimiser}, or one optimiser for all the networks of a method.
+"""
 
 from transfer_jax.methods.adaptation.adda import adda, start_from_source
 from transfer_jax.methods.adaptation.beyond_sharing_weights import (

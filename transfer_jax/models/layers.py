@@ -13,7 +13,11 @@ Activation = Callable[[Array], Array]
 
 
 class Conv(nn.Module):
-    """2-D convolution with the parameters of nn.Conv: kernel (HWIO) and bias."""
+    """2-D convolution with the parameters of nn.Conv: kernel (HWIO) and bias.
+
+    Raises:
+      ValueError: the input is of integers: images that were not normalised.
+    """
 
     features: int
     window: int
@@ -28,6 +32,12 @@ class Conv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
+        # All networks on images begin with this layer.
+        if not jnp.issubdtype(x.dtype, jnp.floating):
+            raise ValueError(
+                f'networks read normalised images, not {x.dtype}: map the stream and '
+                'the batches, .map(data.normalise(mean)), in training and prediction'
+            )
         shape = (self.window, self.window, x.shape[-1] // self.groups, self.features)
         kernel = self.param('kernel', self.kernel_init, shape)
         x = ops.convolve(

@@ -1,6 +1,6 @@
 """Move NumPy batches to devices ahead of the step that needs them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import Protocol
 
@@ -23,16 +23,22 @@ class BatchStream(Protocol):
 
 
 @contextmanager
-def read(stream: BatchStream, start: int, stop: int) -> Iterator[Iterator[Batch]]:
+def read(
+    stream: BatchStream,
+    start: int,
+    stop: int,
+    check: Callable[[Batch], Batch] = lambda batch: batch,
+) -> Iterator[Iterator[Batch]]:
     """Batches start .. stop-1 on the device; closes the reader at the end.
 
     A stream with a `read` method prepares its batches in the background; any other is
-    indexed step by step. The batches of a stream with a `sharding` are sharded.
+    indexed step by step. The batches of a stream with a `sharding` are sharded. Each of
+    them goes through `check` on the host, which may raise.
     """
     sharding = getattr(stream, 'sharding', None)
     reader = _on_host(stream, start, stop)
     try:
-        yield (_to_devices(batch, sharding) for batch in reader)
+        yield (_to_devices(check(batch), sharding) for batch in reader)
     finally:
         reader.close()
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from transfer_jax.training import feed
+from transfer_jax.training import feed, labels
 from transfer_jax.training.method import Method
 from transfer_jax.training.state import TrainState
 from transfer_jax.types import Key
@@ -35,11 +35,15 @@ def fit(
 
     Hooks see the state of a step and copy what they keep, because its buffers are given
     to the next step.
+
+    Raises:
+      ValueError: a label of the source, or a labelled one of the target, is no class of
+        the classifier (labels.py).
     """
     step = jax.jit(method.step, donate_argnums=0)
     state = jax.tree.map(jnp.copy, state)
     calls = [_Due(hook) if hasattr(hook, 'next_due') else hook for hook in hooks]
-    with feed.read(stream, start, steps) as batches:
+    with feed.read(stream, start, steps, labels.checked(state)) as batches:
         for t, batch in enumerate(batches, start + 1):
             state, metrics = step(state, batch, key)
             for call in calls:

@@ -7,16 +7,54 @@ the rate is multiplied in by `by_step`, which reads the step that make_step pass
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from transfer_jax import tree
 from transfer_jax.types import Array, PyTree
 
 Schedule = Callable[[Array], Array]
+# {network: its optimiser}, or one for all networks that are trained.
+Optimisers = Mapping[str, optax.GradientTransformation] | optax.GradientTransformation
+
+
+def as_schedule(value: Schedule | Array | float, name: str = 'schedule') -> Schedule:
+    """A schedule as it is; a number as the same value at every step.
+
+    Raises:
+      ValueError: neither; the message gives `name` and the choices.
+    """
+    if callable(value):
+        return value
+    number = isinstance(value, int | float | np.number | np.ndarray | jax.Array)
+    if isinstance(value, bool) or not number or jnp.ndim(value):
+        raise ValueError(
+            f'{name} must be a number or a function of the step, such as '
+            f'optim.constant or optim.ganin_strength, not {value!r}'
+        )
+    return constant(value)
+
+
+def by_network(
+    txs: Optimisers, networks: Iterable[str]
+) -> dict[str, optax.GradientTransformation]:
+    """{network: optimiser}: `txs` itself, or one optimiser for each of the networks.
+
+    Raises:
+      ValueError: `txs` is neither.
+    """
+    if isinstance(txs, Mapping):
+        return dict(txs)
+    if not isinstance(txs, optax.GradientTransformation):
+        raise ValueError(
+            'txs must be an optimiser or {network: optimiser}, such as '
+            f'optim.adam(1e-3), not a {type(txs).__name__}'
+        )
+    return {name: txs for name in networks}
 
 
 def ganin_rate(steps: int, base: Array | float = 0.01) -> Schedule:
@@ -24,6 +62,7 @@ def ganin_rate(steps: int, base: Array | float = 0.01) -> Schedule:
 
     Ganin et al. (2016), section 5.2.2.
     """
+    _check_rate('base', base)
     return lambda step: base / (1 + 10 * step / steps) ** 0.75
 
 
@@ -42,6 +81,7 @@ def warmup_cosine(steps: int, base: Array | float = 0.01, warmup: int = 0) -> Sc
     (2017), eq. 5 without restarts, after the warm-up of Goyal et al. (2017),
     section 2.2.
     """
+    _check_rate('base', base)
 
     def rate(step):
         progress = jnp.clip((step - warmup) / max(steps - warmup, 1), 0, 1)
@@ -57,13 +97,20 @@ def constant(value: Array | float) -> Schedule:
     return lambda step: jnp.asarray(value, jnp.float32)
 
 
-def scaled(rate: Schedule, factor: Array | float) -> Schedule:
+def scaled(rate: Schedule | float, factor: Array | float) -> Schedule:
     """The schedule `factor` times `rate`."""
+    rate = as_schedule(rate, 'rate')
     return lambda step: factor * rate(step)
 
 
-def by_step(rate: Schedule) -> optax.GradientTransformationExtraArgs:
-    """Multiply updates by -rate(step), the step of the training state."""
+def by_step(rate: Schedule | float) -> optax.GradientTransformationExtraArgs:
+    """Multiply updates by -rate(step), the step of the training state.
+
+    Raises:
+      ValueError: a negative number, or neither a number nor a schedule.
+    """
+    _check_rate('rate', rate)
+    rate = as_schedule(rate, 'rate')
 
     def update(updates, state, params=None, *, step, **extra):
         del params, extra
@@ -74,7 +121,7 @@ def by_step(rate: Schedule) -> optax.GradientTransformationExtraArgs:
 
 
 def sgd(
-    rate: Schedule, *, momentum: float = 0.9, decay: float = 0.0
+    rate: Schedule | float, *, momentum: float = 0.9, decay: float = 0.0
 ) -> optax.GradientTransformation:
     """Stochastic gradient descent with heavy-ball momentum and L2 decay."""
     return optax.chain(
@@ -85,7 +132,7 @@ def sgd(
 
 
 def adam(
-    rate: Schedule, *, b1: float = 0.9, b2: float = 0.999, decay: float = 0.0
+    rate: Schedule | float, *, b1: float = 0.9, b2: float = 0.999, decay: float = 0.0
 ) -> optax.GradientTransformation:
     """Adam (Kingma & Ba 2015) with decoupled decay (Loshchilov & Hutter 2019)."""
     return optax.chain(
@@ -219,6 +266,11 @@ def unfreezing(layers: Sequence[str]) -> list[list[tuple[str, Group]]]:
 
 
 _FROZEN = 'frozen'
+
+
+def _check_rate(name, rate) -> None:
+    if isinstance(rate, int | float) and not rate >= 0:
+        raise ValueError(f'{name} is {rate}: a learning rate is not negative')
 
 
 def _stand_still() -> optax.GradientTransformation:

@@ -1,11 +1,9 @@
 """The training state: one frozen tree of arrays, passed from step to step."""
 
-from collections.abc import Mapping
-
 import flax
 import jax.numpy as jnp
-import optax
 
+from transfer_jax.training import optim
 from transfer_jax.types import Array, PyTree
 
 
@@ -27,10 +25,15 @@ class TrainState:
 def create(
     params: PyTree,
     model_state: PyTree,
-    txs: Mapping[str, optax.GradientTransformation],
+    txs: optim.Optimisers,
     extra: PyTree = (),
 ) -> TrainState:
-    """The state before the first step, with a fresh optimiser state per network."""
+    """The state before the first step, with a fresh optimiser state per network.
+
+    Args:
+      txs: {network: optimiser}, or one optimiser for every network in `params`.
+    """
+    txs = optim.by_network(txs, params)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,

@@ -1,20 +1,20 @@
 """Phases to a training step."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from transfer_jax.ops import collective
-from transfer_jax.training import naming
+from transfer_jax.training import naming, optim
 from transfer_jax.training.method import Phase
 from transfer_jax.training.state import TrainState
 from transfer_jax.types import Array, Batch, Key, Metrics, PyTree
 
 
 def make_step(
-    phases: Sequence[Phase], txs: Mapping[str, optax.GradientTransformation]
+    phases: Sequence[Phase], txs: optim.Optimisers
 ) -> Callable[[TrainState, Batch, Key], tuple[TrainState, Metrics]]:
     """A `Method.step` that runs the phases in order.
 
@@ -28,7 +28,8 @@ def make_step(
     the update instead.
 
     Args:
-      txs: {network: optimiser}; a network has one, whichever phases train it.
+      txs: {network: optimiser}; a network has one, whichever phases train it. Or one
+        optimiser for all networks.
 
     Raises:
       ValueError: a phase trains a network without an optimiser, or two phases have one
@@ -37,6 +38,8 @@ def make_step(
     names = [phase.name for phase in phases]
     if len(set(names)) < len(names):
         raise ValueError(f'two phases have the same name: {names}')
+    trained = [network for phase in phases for network in phase.trains]
+    txs = optim.by_network(txs, trained)
     for phase in phases:
         for network in phase.trains:
             if network not in txs:

@@ -1,6 +1,9 @@
 """Files of named arrays: written arrays are read back, and nothing is executed."""
 
+import importlib.machinery
 import pickle
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -74,3 +77,21 @@ def test_errors_name_the_file(tmp_path):
         file.write_bytes(b'PK\x03\x04 and no more')
         with pytest.raises(ValueError, match=f'broken.{suffix}: cannot be read'):
             weights.read(file)
+
+
+def test_a_checkpoint_of_several_networks_names_them(tmp_path, monkeypatch):
+    """Such as {'student': {...}, 'teacher': {...}}; PyTorch's part is simulated."""
+    torch = types.ModuleType('torch')
+    torch.__spec__ = importlib.machinery.ModuleSpec('torch', None)
+    torch.Tensor = np.ndarray
+    torch.load = lambda path, **options: {
+        'student': NAMED,
+        'teacher': NAMED,
+        'epoch': 3,
+    }
+    monkeypatch.setitem(sys.modules, 'torch', torch)
+    (tmp_path / 'x.pth').write_bytes(b'')
+    with pytest.raises(
+        ValueError, match='no tensors but student, teacher, epoch: save'
+    ):
+        weights.read(tmp_path / 'x.pth')

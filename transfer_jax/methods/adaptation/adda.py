@@ -1,14 +1,11 @@
 """Adversarial discriminative domain adaptation (Tzeng et al., CVPR 2017)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, training
-from transfer_jax.training import TrainState, networks
+from transfer_jax.training import TrainState, networks, optim
 
 
 def adda(
@@ -16,7 +13,7 @@ def adda(
     classifier: nn.Module,
     discriminator: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
+    txs: optim.Optimisers,
 ) -> training.Method:
     """ADDA's second stage: trains a target encoder to imitate the source features.
 

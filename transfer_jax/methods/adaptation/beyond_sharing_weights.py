@@ -1,10 +1,9 @@
 """Beyond sharing weights: two related streams (Rozantsev et al., TPAMI 2018)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
-import optax
 from flax import traverse_util
 
 from transfer_jax import losses, ops, training, tree
@@ -17,8 +16,8 @@ def beyond_sharing_weights(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
     parameter_weight: float = 1.0,
     feature_weight: float = 1.0,
     relation: Callable[..., Array] = losses.exponential_map_error,
@@ -65,6 +64,7 @@ def beyond_sharing_weights(
         source's parameters there. The paper shares the layers with the smallest MMD
         over all choices. A pattern that matches nothing raises ValueError.
     """
+    weight = optim.as_schedule(weight, 'weight')
 
     def init(key, batch):
         params, model_state = networks.initialise(

@@ -1,10 +1,7 @@
 """Conditional adversarial domain adaptation, CDAN and CDAN+E (Long et al. 2018)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax
-import optax
 
 from transfer_jax import losses, training
 from transfer_jax.methods.adaptation import two_domains
@@ -18,8 +15,8 @@ def cdan(
     classifier: nn.Module,
     discriminator: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    strength: optim.Schedule,
+    txs: optim.Optimisers,
+    strength: optim.Schedule | float,
     by_entropy: bool = False,
     through_weights: bool = True,
     random_width: int | None = None,

@@ -1,10 +1,7 @@
 """Central moment discrepancy (Zellinger et al. 2017)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, training
 from transfer_jax.methods.adaptation import two_domains
@@ -15,8 +12,8 @@ def cmd(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
     layer: str = 'features',
     moments: int = 5,
 ) -> training.Method:

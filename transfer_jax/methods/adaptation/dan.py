@@ -1,10 +1,9 @@
 """Deep adaptation networks (Long et al. 2015)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, ops, training
 from transfer_jax.methods.adaptation import two_domains
@@ -15,8 +14,8 @@ def dan(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
     layers: Sequence[str] = ('features', 'logits'),
     kernels: int = 5,
     estimator: Callable = losses.mmd_biased,

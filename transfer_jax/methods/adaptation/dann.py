@@ -1,9 +1,6 @@
 """Domain-adversarial training of neural networks (Ganin & Lempitsky 2015)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
-import optax
 
 from transfer_jax import training
 from transfer_jax.methods.adaptation import two_domains
@@ -15,8 +12,8 @@ def dann(
     classifier: nn.Module,
     discriminator: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    strength: optim.Schedule,
+    txs: optim.Optimisers,
+    strength: optim.Schedule | float,
 ) -> training.Method:
     """DANN: the encoder learns the labels and hides the domain from a discriminator.
 

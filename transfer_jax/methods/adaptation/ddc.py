@@ -1,9 +1,6 @@
 """Deep domain confusion (Tzeng et al. 2014)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
-import optax
 
 from transfer_jax import losses, training
 from transfer_jax.methods.adaptation import two_domains
@@ -14,8 +11,8 @@ def ddc(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
     layer: str = 'features',
 ) -> training.Method:
     """DDC: reduces the distance of the domains' mean features in one layer.

@@ -1,9 +1,8 @@
 """Deep CORAL (Sun & Saenko 2016)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import flax.linen as nn
-import optax
 
 from transfer_jax import losses, training
 from transfer_jax.methods.adaptation import two_domains
@@ -14,8 +13,8 @@ def deep_coral(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
     layers: Sequence[str] = ('logits',),
 ) -> training.Method:
     """Deep CORAL: reduces the distance of the domains' covariances.

@@ -1,11 +1,8 @@
 """DeepJDOT (Damodaran et al. 2018)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, training
 from transfer_jax.methods.adaptation import two_domains
@@ -17,8 +14,8 @@ def deep_jdot(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
     feature_weight: float = 0.001,
     label_weight: float = 0.0001,
     epsilon: float = 0.05,

@@ -1,11 +1,8 @@
 """Domain confusion (Tzeng et al. 2015)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, training
 from transfer_jax.methods.adaptation import two_domains
@@ -17,8 +14,8 @@ def domain_confusion(
     classifier: nn.Module,
     discriminator: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
 ) -> training.Method:
     """Trains features for which the discriminator's output is one half.
 
@@ -35,6 +32,7 @@ def domain_confusion(
     Args:
       weight: lambda of eq. 1, as a function of the step.
     """
+    weight = optim.as_schedule(weight, 'weight')
     heads = {'discriminator': two_domains.on_features(discriminator)}
 
     def init(key, batch):

@@ -1,11 +1,8 @@
 """Domain separation networks (Bousmalis et al. 2016)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, ops, training
 from transfer_jax.methods.adaptation import two_domains
@@ -20,8 +17,8 @@ def dsn(
     decoder: nn.Module,
     discriminator: nn.Module | None = None,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
     alpha: float = 0.01,
     beta: float = 0.075,
     gamma: float = 0.25,
@@ -64,6 +61,7 @@ def dsn(
       weight: weight of the added terms, as a function of the step.
       kernels: odd number of Gaussians in the MMD.
     """
+    weight = optim.as_schedule(weight, 'weight')
     heads = (
         {}
         if discriminator is None

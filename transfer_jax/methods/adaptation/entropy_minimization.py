@@ -1,10 +1,7 @@
 """Entropy minimisation (Grandvalet & Bengio 2005), also as in AutoDIAL."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import ops, training
 from transfer_jax.methods.adaptation import two_domains
@@ -15,8 +12,8 @@ def entropy_minimization(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
 ) -> training.Method:
     """Entropy minimisation: makes predictions on the target confident.
 

@@ -1,11 +1,10 @@
 """Joint adaptation networks (Long et al. 2017)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, ops, training
 from transfer_jax.methods.adaptation import two_domains
@@ -16,8 +15,8 @@ def jan(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
     layers: Sequence[str] = ('features', 'logits'),
     kernels: int = 5,
     probability_width: float | None = 1.68,

@@ -1,10 +1,7 @@
 """Multi-adversarial domain adaptation (Pei et al. 2018)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax
-import optax
 
 from transfer_jax import training
 from transfer_jax.methods.adaptation import two_domains
@@ -16,8 +13,8 @@ def mada(
     classifier: nn.Module,
     discriminators: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    strength: optim.Schedule,
+    txs: optim.Optimisers,
+    strength: optim.Schedule | float,
 ) -> training.Method:
     """MADA: one discriminator per class, on features times the class probability.
 

@@ -1,9 +1,6 @@
 """Minimum class confusion (Jin et al. 2020)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
-import optax
 
 from transfer_jax import losses, training
 from transfer_jax.methods.adaptation import two_domains
@@ -14,8 +11,8 @@ def mcc(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
     temperature: float = 2.5,
 ) -> training.Method:
     """MCC: reduces the confusion between classes in predictions on the target.

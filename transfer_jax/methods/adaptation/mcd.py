@@ -1,10 +1,7 @@
 """Maximum classifier discrepancy (Saito et al. 2018)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, ops, training
 from transfer_jax.methods.adaptation import two_domains
@@ -15,8 +12,8 @@ def mcd(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
     encoder_steps: int = 4,
 ) -> training.Method:
     """MCD: two classifiers disagree on target images; the encoder makes them agree.
@@ -43,6 +40,7 @@ def mcd(
       weight: weight of the method, as a function of the step.
       encoder_steps: n of step C.
     """
+    weight = optim.as_schedule(weight, 'weight')
     heads = {'second': two_domains.on_features(classifier)}
     names = ('classifier', 'second')
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 from flax import traverse_util
 
 from transfer_jax import losses, ops, training, tree
@@ -23,9 +22,9 @@ def residual_transfer(
     classifier: nn.Module,
     discriminator: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
-    rate: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
+    rate: optim.Schedule | float,
     rank: int = 32,
     stream_weight: float = 1.0,
     rank_weight: float = 0.01,
@@ -84,6 +83,8 @@ def residual_transfer(
       shared: regexes on paths of the encoder. A layer whose kernel is matched has no
         residual. A pattern that matches nothing raises ValueError.
     """
+    weight = optim.as_schedule(weight, 'weight')
+    rate = optim.as_schedule(rate, 'rate')
     heads = {'discriminator': two_domains.on_features(discriminator)}
 
     def init(key, batch):
@@ -162,8 +163,7 @@ def residual_transfer(
         return out.label_loss + weight_t * penalty, aux
 
     trains = ('encoder', 'classifier', 'discriminator', 'residual')
-    phase = training.Phase('train', loss, trains)
-    gradient_step = training.make_step([phase], txs)
+    gradient_step = training.make_step([training.Phase('train', loss, trains)], txs)
 
     def step(state, batch, key):
         new, metrics = gradient_step(state, batch, key)

@@ -1,10 +1,7 @@
 """Self-training with pseudo-labels (Lee 2013)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, training
 from transfer_jax.methods.adaptation import two_domains
@@ -15,8 +12,8 @@ def self_training(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
     threshold: float = 0.9,
 ) -> training.Method:
     """Self-training: trains on confident predictions for the target as labels.

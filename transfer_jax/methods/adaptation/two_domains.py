@@ -6,9 +6,9 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, ops, training
+from transfer_jax.methods.adaptation import reversal
 from transfer_jax.ops import collective
 from transfer_jax.training import TrainState, networks, optim
 from transfer_jax.types import Array, Batch, Key, Metrics, PyTree
@@ -89,7 +89,7 @@ def create(
     encoder: nn.Module,
     classifier: nn.Module,
     batch: Batch,
-    txs: Mapping[str, optax.GradientTransformation],
+    txs: optim.Optimisers,
     *,
     heads: Mapping[str, Head] | None = None,
     layers: Sequence[str] = (),
@@ -130,8 +130,8 @@ def regularised(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
     penalty: Penalty,
     heads: Mapping[str, Head] | None = None,
     layers: Sequence[str] = (),
@@ -146,6 +146,7 @@ def regularised(
       weight: weight of the penalty, as a function of the step.
       layers: names of the layers that the penalty reads; checked in `init`.
     """
+    weight = optim.as_schedule(weight, 'weight')
 
     def init(key, batch):
         return create(key, encoder, classifier, batch, txs, heads=heads, layers=layers)
@@ -171,8 +172,8 @@ def adversarial(
     classifier: nn.Module,
     discriminator: Head,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    strength: optim.Schedule,
+    txs: optim.Optimisers,
+    strength: optim.Schedule | float,
     name: str = 'discriminator',
     extra: Callable[[Key, Outputs], PyTree] | None = None,
     importance: Callable[[Array], Array] | None = None,
@@ -184,7 +185,8 @@ def adversarial(
       CE - strength * (mean_source w BCE(d, 0) + mean_target w BCE(d, 1))
 
     The discriminator learns at full rate, whatever the strength. Its inputs are made of
-    features whose gradient is reversed and of logits that are constants.
+    features whose gradient is reversed and of logits that are constants. It
+    warns of a strength of 1 or more at step 0 (reversal.py).
 
     Args:
       strength: strength of the reversal, as a function of the step.
@@ -195,6 +197,7 @@ def adversarial(
       reverse_importance: the reversed gradient also goes through w into the class
         predictions, with the mean as a constant. Otherwise w is a constant.
     """
+    strength = reversal.schedule(strength)
 
     def init(key, batch):
         heads = {name: discriminator}

@@ -1,11 +1,8 @@
 """Wasserstein distance guided representation learning (Shen et al. 2018)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, training
 from transfer_jax.methods.adaptation import two_domains
@@ -18,8 +15,8 @@ def wdgrl(
     classifier: nn.Module,
     critic: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
     penalty: float = 10.0,
     critic_steps: int = 5,
 ) -> training.Method:
@@ -43,6 +40,7 @@ def wdgrl(
       penalty: gamma of eq. 5.
       critic_steps: n of algorithm 1.
     """
+    weight = optim.as_schedule(weight, 'weight')
     heads = {'critic': two_domains.on_features(critic)}
 
     def init(key, batch):

@@ -1,14 +1,13 @@
 """Score maps trained with the labels of whole images."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import training
-from transfer_jax.training import TrainState, networks
+from transfer_jax.training import TrainState, networks, optim
 from transfer_jax.types import Array, Batch, PyTree
 
 Loss = Callable[[Array, Array], Array]  # (scores (n, c), labels) -> (n,)
@@ -19,7 +18,7 @@ def image_labels(
     head: nn.Module,
     *,
     loss: Loss,
-    txs: Mapping[str, optax.GradientTransformation],
+    txs: optim.Optimisers,
 ) -> training.Method:
     """Class score maps, pooled over positions, with a loss on the pooled scores only.
 

@@ -1,14 +1,13 @@
 """The second stage of ProNet: scores the boxes that a first network proposes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import training
-from transfer_jax.training import networks
+from transfer_jax.training import networks, optim
 from transfer_jax.types import Array
 
 Loss = Callable[[Array, Array], Array]  # (scores (n, c), labels) -> (n,)
@@ -20,7 +19,7 @@ def pronet(
     *,
     loss: Loss,
     pool: Callable[[Array], Array],
-    txs: Mapping[str, optax.GradientTransformation],
+    txs: optim.Optimisers,
 ) -> training.Method:
     """Scores of the boxes of an image, pooled over the boxes (Sun et al., CVPR 2016).
 

@@ -1,18 +1,13 @@
 """Segmentation with a label for every pixel (Long et al., CVPR 2015)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, training
-from transfer_jax.training import networks
+from transfer_jax.training import networks, optim
 
 
-def segmentation(
-    segmenter: nn.Module, *, txs: Mapping[str, optax.GradientTransformation]
-) -> training.Method:
+def segmentation(segmenter: nn.Module, *, txs: optim.Optimisers) -> training.Method:
     """The mean cross-entropy over the pixels whose label is not void (255).
 
     Each image has the same weight, whatever its number of void pixels. The paper sums

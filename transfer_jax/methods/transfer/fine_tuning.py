@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, training, tree
 from transfer_jax.methods.transfer import supervised
@@ -24,9 +23,9 @@ def fine_tuning(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    alpha: optim.Schedule | None = None,
-    beta: optim.Schedule | None = None,
+    txs: optim.Optimisers,
+    alpha: optim.Schedule | float | None = None,
+    beta: optim.Schedule | float | None = None,
 ) -> training.Method:
     """Supervised training, optionally with an L2-SP penalty.
 
@@ -50,6 +49,10 @@ def fine_tuning(
     penalised = alpha is not None
     if beta is not None and not penalised:
         raise ValueError('beta is a part of L2-SP: give alpha too')
+    alpha, beta = (
+        optim.as_schedule(0.0 if value is None else value, name)
+        for name, value in (('alpha', alpha), ('beta', beta))
+    )
 
     def init(key, batch):
         first = batch[supervised.labelled(batch)[0]]['image']
@@ -69,7 +72,7 @@ def fine_tuning(
                 state.extra['start'],
                 state.params['classifier'],
                 alpha=alpha(state.step),
-                beta=0.0 if beta is None else beta(state.step),
+                beta=beta(state.step),
             )
             metrics = {**metrics, 'label_loss': value, 'l2_sp': penalty}
             value = value + penalty

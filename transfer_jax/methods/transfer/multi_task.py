@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, training
 from transfer_jax.ops import collective
@@ -18,8 +17,8 @@ def multi_task(
     encoder: nn.Module,
     heads: Mapping[str, nn.Module],
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weights: Mapping[str, optim.Schedule] | None = None,
+    txs: optim.Optimisers,
+    weights: Mapping[str, optim.Schedule | float] | None = None,
 ) -> training.Method:
     """Trains trunk f and heads y_t on a weighted sum of the tasks' losses L_t.
 
@@ -53,6 +52,11 @@ def multi_task(
             f'there are weights for {sorted(weights)}, but the tasks are '
             f'{sorted(tasks)}'
         )
+    if weights is not None:
+        weights = {
+            task: optim.as_schedule(weight, f'weight of {task!r}')
+            for task, weight in weights.items()
+        }
 
     def init(key, batch):
         params, model_state = networks.initialise(

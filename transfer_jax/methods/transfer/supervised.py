@@ -1,14 +1,11 @@
 """Supervised training on one domain: the baseline of every other method."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, training
-from transfer_jax.training import TrainState, networks
+from transfer_jax.training import TrainState, networks, optim
 from transfer_jax.types import Array, Batch, Key, Metrics, PyTree
 
 
@@ -16,7 +13,7 @@ def supervised(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
+    txs: optim.Optimisers,
 ) -> training.Method:
     """Source only: the mean cross-entropy of the source labels.
 

@@ -1,6 +1,5 @@
 """Converts named arrays of a file to the variables of a network."""
 
-import contextlib
 import fnmatch
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import flax.traverse_util
 import numpy as np
 
-from transfer_jax.models.weights import mappings, tables
+from transfer_jax.models.weights import mappings, prefixes, tables
 from transfer_jax.types import PyTree
 
 SHOWN = 4  # names in a message
@@ -20,39 +19,33 @@ def rename(
 ) -> dict[str, np.ndarray]:
     """{'params/layer/.../kernel': array} with our names and layouts, in float32.
 
-    Arrays that already have our names keep them.
+    Arrays that already have our names keep them. Names of modules around the network,
+    such as 'module.backbone.', are removed (mapping.style.wrappers); arrays outside
+    these modules are left out, as are those of another head in the classifier's place.
+    The layers of `mapping.head` may be absent, as in the file of an encoder.
 
     Raises:
       ValueError: the mapping does not know a name, or a layer of it has no array: the
-        weights are of another architecture.
+        weights are of another architecture. The message names the remedy where there
+        is one.
     """
-    if all(name.split('/')[0] in COLLECTIONS for name in named):
-        renamed = {name: np.asarray(array, np.float32) for name, array in named.items()}
-        layers = mapping.our_layers
-        unknown = [name for name in renamed if _layer(name) not in layers]
-        missing = [layer for layer in layers if layer not in map(_layer, renamed)]
-    else:
-        entries = {name: mapping.translate(name, x) for name, x in named.items()}
-        unknown = [name for name, entry in entries.items() if entry is None]
-        renamed = dict(entry for entry in entries.values() if entry and entry[0])
-        units = {path.split('/', 1)[1].rpartition('/')[0] for path in renamed}
-        missing = [name for name, path in mapping.layers.items() if path not in units]
+    renamed, unknown, missing = _translated(named, mapping)
     if unknown or missing:
         raise ValueError(
             f'these are not the weights of {mapping.name}: '
             + _message(('no place for', unknown), ('nothing for', missing))
+            + _remedy(named, mapping)
         )
     return renamed
 
 
 def fitting(named: Mapping[str, np.ndarray]) -> list[str]:
     """Names of the architectures whose arrays have these names."""
-    names = []
-    for name, mapping in tables.MAPPINGS.items():
-        with contextlib.suppress(ValueError):
-            rename(named, mapping)
-            names.append(name)
-    return names
+    return [
+        name
+        for name, mapping in tables.MAPPINGS.items()
+        if not any(_translated(named, mapping)[1:])
+    ]
 
 
 def convert(
@@ -65,14 +58,16 @@ def convert(
 
     Arrays of a norm, such as its statistics, are copied to every domain. Layers of the
     file that the network does not have are left out: those outside start_after and
-    end_at, and the logits if the network has no classes.
+    end_at, and the logits if the network has no classes. A file without a classifier
+    fits a network with classes=0, and any network that skips its classifier.
 
     Args:
-      named: arrays of a file, of the whole network.
+      named: arrays of a file, of the whole network or of an encoder.
       variables: the result of the network's init; shapes (jax.eval_shape) are enough if
         nothing is skipped.
       mapping: one of MAPPINGS.
       skip: layers that keep their initial value, such as new 'logits'; shell patterns.
+        Those that the network does not have change nothing.
 
     Raises:
       ValueError: arrays of another architecture, missing arrays, or wrong shapes.
@@ -81,7 +76,7 @@ def convert(
     leaves = flax.traverse_util.flatten_dict(variables, sep='/')
     layers = list(dict.fromkeys(_layer(name) for name in leaves))
     for pattern in skip:
-        if not fnmatch.filter(layers, pattern):
+        if not fnmatch.filter([*layers, *mapping.our_layers], pattern):
             raise ValueError(f'skip: no layer {pattern!r}; choose from {layers}')
     skipped = {layer for p in skip for layer in fnmatch.filter(layers, p)}
 
@@ -96,6 +91,7 @@ def convert(
         raise ValueError(
             f'the weights of {mapping.name} do not fit the network: '
             + _message(('no place for', unknown), ('nothing for', missing))
+            + _absent_head(renamed, mapping, layers, skipped)
         )
     filled = {name: _fit(name, renamed[name], leaves[name].shape) for name in wanted}
     result = flax.traverse_util.unflatten_dict({**leaves, **filled}, sep='/')
@@ -116,6 +112,67 @@ def as_convolutions(params: PyTree, side: int) -> PyTree:
             kernel = kernel.reshape(window, window, -1, kernel.shape[-1])
             changed[layer] = {**params[layer], 'kernel': kernel}
     return changed
+
+
+def _translated(
+    named: Mapping[str, np.ndarray], mapping: mappings.Mapping
+) -> tuple[dict[str, np.ndarray], list[str], list[str]]:
+    """(renamed arrays, names without a place, their layers without an array)."""
+    if all(name.split('/')[0] in COLLECTIONS for name in named):
+        renamed = {name: np.asarray(array, np.float32) for name, array in named.items()}
+        layers = mapping.our_layers
+        unknown = [name for name in renamed if _layer(name) not in layers]
+        needed = [layer for layer in layers if layer not in mapping.head]
+        missing = [layer for layer in needed if layer not in map(_layer, renamed)]
+        return renamed, unknown, missing
+    prefix = prefixes.wrapper(named, mapping)
+    entries = {
+        name: mapping.translate(name.removeprefix(prefix), array)
+        for name, array in named.items()
+        if name.startswith(prefix)
+    }
+    unknown = [name for name, entry in entries.items() if entry is None]
+    renamed = dict(entry for entry in entries.values() if entry and entry[0])
+    units = {path.split('/', 1)[1].rpartition('/')[0] for path in renamed}
+    missing = [
+        name
+        for name, path in mapping.layers.items()
+        if path not in units and path.split('/')[0] not in mapping.head
+    ]
+    return renamed, unknown, missing
+
+
+def _remedy(named: Mapping[str, np.ndarray], mapping: mappings.Mapping) -> str:
+    """What to do about names that do not fit; '' where nothing is known."""
+    below = prefixes.fitting(named, mapping)
+    if len(below) > 1:
+        listed = ' and '.join(map(repr, below[:SHOWN]))
+        return f'. Its names fit below {listed}: give the arrays of one of them'
+    if below and below != [prefixes.wrapper(named, mapping)]:
+        return (
+            f'. Its names fit below {below[0]!r}: give '
+            f'{{name.removeprefix({below[0]!r}): array}} of these arrays'
+        )
+    others = fitting(named)
+    return f'. They fit {", ".join(others[:SHOWN])}' if others else ''
+
+
+def _absent_head(renamed, mapping, layers, skipped) -> str:
+    """The remedy if the file lacks layers of the head that the network has."""
+    there = set(map(_layer, renamed))
+    absent = [
+        layer
+        for layer in mapping.head
+        if layer in layers and layer not in skipped and layer not in there
+    ]
+    if not absent:
+        return ''
+    theirs = [k for k, path in mapping.layers.items() if path.split('/')[0] in absent]
+    cut = 'classes=0' if absent == ['logits'] else 'end_at at a layer below'
+    return (
+        f'. The file has no arrays for {", ".join(theirs)}: build the network with '
+        f'{cut}, or skip={tuple(absent)!r} to leave initial values'
+    )
 
 
 def _fit(name: str, array: np.ndarray, shape: Sequence[int]) -> np.ndarray:

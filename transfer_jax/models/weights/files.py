@@ -67,6 +67,11 @@ def _read_torch(path):
     if not isinstance(content, Mapping):
         raise ValueError(f'{path}: holds a {type(content).__name__}, not named tensors')
     tensors = {k: v for k, v in content.items() if isinstance(v, torch.Tensor)}
+    if not tensors:
+        raise ValueError(
+            f'{path}: holds no tensors but {", ".join(map(str, content))}: save '
+            'the one of these that has them, in a separate file'
+        )
     return {
         name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
         for name, tensor in tensors.items()

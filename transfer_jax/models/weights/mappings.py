@@ -12,7 +12,8 @@ class Style(NamedTuple):
 
     Attributes:
       separator: separates layer and array in a name.
-      prefix: precedes every name in some files.
+      wrappers: names of modules around the network in some files; their names precede
+        those of the layers, one or several of them.
       kernels: {array of a convolution or dense layer: our path}, where {} in the path
         is the layer.
       norms: the same for a norm.
@@ -21,7 +22,7 @@ class Style(NamedTuple):
     """
 
     separator: str
-    prefix: str
+    wrappers: tuple[str, ...]
     kernels: Table[str, str]
     norms: Table[str, str]
     ignored: tuple[str, ...]
@@ -38,6 +39,7 @@ class Mapping(NamedTuple):
       maps: {our dense layer: (h, w)} of the layers that read a whole map. PyTorch
         flattens a map as (c, h, w), we as (h, w, c).
       ignored: beginnings of the names of layers that we leave out.
+      head: our layers that a file of an encoder may lack.
     """
 
     name: str
@@ -45,18 +47,18 @@ class Mapping(NamedTuple):
     layers: Table[str, str]
     maps: Table[str, tuple[int, int]] = {}
     ignored: tuple[str, ...] = ()
+    head: tuple[str, ...] = ('logits',)
 
     def translate(self, name: str, array: np.ndarray) -> tuple[str, np.ndarray] | None:
         """(our name, the array in our layout), or None if the name is unknown.
 
         The name is '' for arrays to ignore.
         """
-        name = name.removeprefix(self.style.prefix)
         if name.startswith(self.ignored):
             return '', array
         layer, _, leaf = name.rpartition(self.style.separator)
         if layer not in self.layers:
-            return None
+            return ('', array) if self._is_of_another_head(layer) else None
         if leaf in self.style.ignored:
             return '', array
         ours = self.layers[layer]
@@ -71,6 +73,16 @@ class Mapping(NamedTuple):
             array = array.reshape(-1, h, w, array.shape[-1])
             array = array.transpose(1, 2, 0, 3).reshape(-1, array.shape[-1])
         return leaves[leaf].format(ours), np.asarray(array, np.float32)
+
+    def _is_of_another_head(self, layer: str) -> bool:
+        """Whether it lies below the classifier: 'fc.0' of a projection named 'fc'."""
+        return layer.startswith(
+            tuple(
+                name + self.style.separator
+                for name, path in self.layers.items()
+                if _head(path) == 'logits'
+            )
+        )
 
     @property
     def our_layers(self) -> list[str]:
@@ -94,7 +106,18 @@ def _keras_layout(leaf, array):
 
 PYTORCH = Style(
     separator='.',
-    prefix='module.',  # of DataParallel
+    wrappers=(
+        'module',  # of DataParallel
+        '_orig_mod',  # of torch.compile
+        'model',
+        'network',
+        'net',
+        'backbone',
+        'encoder',
+        'encoder_q',  # MoCo's; 'encoder_k' is its moving average
+        'base_encoder',  # MoCo v3's
+        'trunk',
+    ),
     kernels={'weight': 'params/{}/kernel', 'bias': 'params/{}/bias'},
     norms={
         'weight': 'params/{}/scale',
@@ -107,7 +130,7 @@ PYTORCH = Style(
 )
 KERAS = Style(
     separator='/',
-    prefix='',
+    wrappers=('model', 'backbone', 'encoder'),
     kernels={
         'kernel': 'params/{}/kernel',
         'depthwise_kernel': 'params/{}/kernel',

@@ -75,8 +75,9 @@ def _vgg_timm(depth: int) -> Mapping:
     timm's ResNets have the names of torchvision's.
     """
     dense = {'fc6': 'pre_logits.fc1', 'fc7': 'pre_logits.fc2', 'logits': 'head.fc'}
-    layers = {dense.get(v, k): v for k, v in _vgg(depth).layers.items()}
-    return Mapping(f'vgg{depth}_timm', PYTORCH, layers)
+    mapping = _vgg(depth)
+    layers = {dense.get(v, k): v for k, v in mapping.layers.items()}
+    return mapping._replace(name=f'vgg{depth}_timm', layers=layers, maps={})
 
 
 def _cifar_resnet(depth: int) -> Mapping:
@@ -135,7 +136,7 @@ def _alexnet() -> Mapping:
     indexed = zip((0, 3, 6, 8, 10), alexnet.CONVOLUTIONS, strict=True)
     layers = {f'features.{i}': f'conv{number}/conv' for i, (number, *_) in indexed}
     layers |= _dense(1, 4, 6)
-    return Mapping('alexnet', PYTORCH, layers, {'fc6': (alexnet.MAP,) * 2})
+    return _with_dense_head('alexnet', layers, alexnet.MAP)
 
 
 def _vgg(depth: int) -> Mapping:
@@ -147,7 +148,12 @@ def _vgg(depth: int) -> Mapping:
             index += 2
         index += 1
     layers |= _dense(0, 3, 6)
-    return Mapping(f'vgg{depth}', PYTORCH, layers, {'fc6': (vgg.MAP,) * 2})
+    return _with_dense_head(f'vgg{depth}', layers, vgg.MAP)
+
+
+def _with_dense_head(name: str, layers: dict[str, str], side: int) -> Mapping:
+    dense = ('fc6', 'fc7', 'logits')
+    return Mapping(name, PYTORCH, layers, {'fc6': (side, side)}, head=dense)
 
 
 def _dense(*indices: int) -> dict[str, str]:
