@@ -22,7 +22,7 @@ def samples(
     parts = {'source': source, 'target': target}
     if target_labelled is not None:
         parts['target_labelled'] = target_labelled
-    if _traced(parts):
+    if traced(parts):
         return
     for name, part in parts.items():
         present = np.asarray(part.mask) > 0
@@ -56,7 +56,7 @@ def positive(name: str, value: Any) -> None:
     Raises:
       ValueError: `value` is not positive.
     """
-    if not _traced(value) and not np.all(np.asarray(value) > 0):
+    if not traced(value) and not np.all(np.asarray(value) > 0):
         raise ValueError(f'{name} {value}: must be positive')
 
 
@@ -66,9 +66,10 @@ def not_negative(name: str, value: Any) -> None:
     Raises:
       ValueError: `value` is negative.
     """
-    if not _traced(value) and not np.all(np.asarray(value) >= 0):
+    if not traced(value) and not np.all(np.asarray(value) >= 0):
         raise ValueError(f'{name} {value}: must be 0 or more')
 
 
-def _traced(values: Any) -> bool:
+def traced(values: Any) -> bool:
+    """Whether one of the leaves is not known before the program runs."""
     return any(isinstance(v, jax.core.Tracer) for v in jax.tree.leaves(values))

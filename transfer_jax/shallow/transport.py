@@ -32,6 +32,7 @@ class Transport(NamedTuple):
     # (), of the solver: the error of the marginals (entropic_transport) or the gap of
     # the objective (group_lasso_transport, laplacian_transport)
     residual: Array
+    converged: Array  # (), whether all entropic plans have converged
 
 
 class Problem(NamedTuple):
@@ -52,7 +53,7 @@ def exact_transport() -> Shallow:
     def solve(problem, source, target):
         del source, target
         plan = transport_plans.exact_plan(problem.cost, problem.a, problem.b)
-        return plan, jnp.zeros((), plan.dtype)
+        return plan, jnp.zeros((), plan.dtype), True
 
     return _transport(solve)
 
@@ -60,9 +61,10 @@ def exact_transport() -> Shallow:
 def entropic_transport(regularisation: Array | float) -> Shallow:
     """OT with entropy: argmin_P <P, cost> + regularisation sum P log P.
 
-    Sinkhorn's algorithm, until the errors of the marginals sum to 1e-9; see
-    `transport_plans.entropic_plan`. Any positive regularisation works, but a smaller
-    one takes longer.
+    Sinkhorn's and then Newton's algorithm, until the errors of the marginals sum to
+    1e-9; see `ops.entropic_plan`. The cost of the plan is above the least one by at
+    most regularisation log(n m). If a regularisation is so small that the plan has not
+    converged, `converged` is false and the pipeline's fit warns.
 
     Args:
       regularisation: in units of the largest cost.
@@ -74,10 +76,8 @@ def entropic_transport(regularisation: Array | float) -> Shallow:
 
     def solve(problem, source, target):
         del source, target
-        plan = transport_plans.entropic_plan(
-            problem.cost, problem.a, problem.b, regularisation
-        )
-        return plan.matrix, plan.error
+        plan = ops.entropic_plan(problem.cost, problem.a, problem.b, regularisation)
+        return plan.matrix, plan.error, plan.converged
 
     return _transport(solve)
 
@@ -123,7 +123,7 @@ def group_lasso_transport(
             tolerance=tolerance,
             iterations=iterations,
         )
-        return solution.matrix, solution.gap
+        return solution.matrix, solution.gap, solution.converged
 
     return _transport(solve)
 
@@ -168,7 +168,7 @@ def class_transport(
             iterations=iterations,
             offset=offset,
         )
-        return solution.matrix, solution.error
+        return solution.matrix, solution.error, solution.converged
 
     return _transport(solve)
 
@@ -227,7 +227,7 @@ def laplacian_transport(
             tolerance=tolerance,
             iterations=iterations,
         )
-        return solution.matrix, solution.gap
+        return solution.matrix, solution.gap, solution.converged
 
     return _transport(solve)
 
@@ -258,19 +258,25 @@ def nearest(x: Array, weight: Array, queries: Array) -> Array:
 
 
 def _transport(
-    solve: Callable[[Problem, Samples, Samples], tuple[Array, Array]],
+    solve: Callable[[Problem, Samples, Samples], tuple[Array, Array, Array | bool]],
 ) -> Shallow:
     def fit(key, source, target):
         del key
         problem = transport_problem(source, target)
-        plan, residual = solve(problem, source, target)
+        plan, residual, converged = solve(problem, source, target)
         present = problem.a > 0
         share = plan / jnp.where(present, jnp.sum(plan, 1), 1)[:, None]
         barycentre = share @ _present(target)
         barycentre = jnp.where(present[:, None], barycentre, source.x)
-        return Transport(source.x, problem.a, barycentre, residual)
+        converged = jnp.asarray(converged)
+        return Transport(source.x, problem.a, barycentre, residual, converged)
 
-    return Shallow(fit, _map_source, unchanged)
+    return Shallow(fit, _map_source, unchanged, cautions=_cautions)
+
+
+def _cautions(fitted, source, target):
+    del source, target
+    return transport_plans.caution(fitted.converged)
 
 
 def _map_source(fitted, x):
