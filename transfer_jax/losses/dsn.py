@@ -3,6 +3,7 @@
 import chex
 import jax.numpy as jnp
 
+from transfer_jax import ops
 from transfer_jax.types import Array
 
 
@@ -37,6 +38,4 @@ def _rows(x):
     """
     rounding = 1e-12 * jnp.sum(x * x, -1, keepdims=True)
     x = x - jnp.mean(x, 0)
-    square = jnp.sum(x * x, -1, keepdims=True)
-    positive = square > rounding
-    return jnp.where(positive, x / jnp.sqrt(jnp.where(positive, square, 1.0)), 0.0)
+    return ops.l2_normalise(x, rounding=rounding)

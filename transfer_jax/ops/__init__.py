@@ -38,7 +38,6 @@ from transfer_jax.ops.regions import (
     crop_and_zoom,
     upsample,
 )
-from transfer_jax.ops.roots import safe_sqrt
 from transfer_jax.ops.windows import average_pool, max_pool
 
 __all__ = [
@@ -75,7 +74,6 @@ __all__ = [
     'mutual_information',
     'order_statistic',
     'reverse_gradient',
-    'safe_sqrt',
     'shrink_groups',
     'signed_power',
     'soft_pool',
