@@ -10,6 +10,8 @@ import numpy as np
 
 from transfer_jax.types import Samples
 
+FAR = 10.0  # common mean in units of the spread
+
 
 def samples(
     source: Samples, target: Samples, target_labelled: Samples | None = None
@@ -38,6 +40,28 @@ def samples(
         part = parts[name]
         if not np.any((np.asarray(part.label) >= 0) & (np.asarray(part.mask) > 0)):
             raise ValueError(f'{name}: no labelled examples')
+
+
+def far_from_origin(source: Samples, target: Samples, remedy: str) -> list[str]:
+    """A warning if the common mean of both domains exceeds their spread tenfold.
+
+    The common mean is the length of the mean of both means, the spread the root of the
+    mean of both total variances.
+    """
+    means, variances = [], []
+    for part in (source, target):
+        x = np.asarray(part.x, np.float64)[np.asarray(part.mask) > 0]
+        means.append(x.mean(0))
+        variances.append(x.var(0).sum())
+    length = np.linalg.norm(np.mean(means, 0))
+    spread = np.sqrt(np.mean(variances))
+    if not length > FAR * spread:
+        return []
+    return [
+        f'the common mean of the features ({length:.3g}) exceeds their spread '
+        f'({spread:.3g}) more than tenfold, and the method maps them relative to the '
+        f'origin: {remedy}'
+    ]
 
 
 def dimension(count: int, largest: int, space: str = 'features') -> None:
