@@ -9,7 +9,7 @@ import pytest
 from scipy import special
 
 from transfer_jax import ops, shallow
-from transfer_jax.shallow import transport, transport_regularised
+from transfer_jax.shallow import transport_plans, transport_regularised
 from transfer_jax.types import Samples
 
 ot = pytest.importorskip('ot')
@@ -56,7 +56,7 @@ def mapped(align, source, target, x):
 
 def test_costs_and_exact_maps_are_those_of_pot(pair, cost):
     source, target = pair
-    made = double(transport.transport_problem)(source, target)
+    made = double(transport_plans.transport_problem)(source, target)
     np.testing.assert_allclose(made.cost, cost, atol=1e-12)
     theirs = ot.da.EMDTransport().fit(Xs=source.x, Xt=target.x)
     other = source.x[:7] + 0.1

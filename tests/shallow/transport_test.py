@@ -10,7 +10,7 @@ import pytest
 from scipy import optimize, special
 
 from transfer_jax import ops, shallow
-from transfer_jax.shallow import transport, transport_regularised
+from transfer_jax.shallow import transport_plans, transport_regularised
 from transfer_jax.types import Samples
 
 CLASSES = 3
@@ -277,7 +277,7 @@ def test_class_regularisation_keeps_classes_together():
     # Classes overlap after the shift; the penalty keeps target columns pure.
     source, target = samples(0, 30), unlabelled(samples(1, 30, shift=1.0))
     with jax.enable_x64(True):
-        made = transport.transport_problem(source, target)
+        made = transport_plans.transport_problem(source, target)
         membership = jax.nn.one_hot(source.label, CLASSES, dtype=float)
 
         def purity(weight):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from transfer_jax import ops
-from transfer_jax.shallow import checks, linear, newton, transport, transport_plans
+from transfer_jax.shallow import checks, linear, newton, transport_plans
 from transfer_jax.shallow.classifiers import ABSENT_LOGIT
 from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array
@@ -83,7 +83,7 @@ def jdot(
 
     def fit(key, source, target):
         del key
-        problem = transport.transport_problem(source, target)
+        problem = transport_plans.transport_problem(source, target)
         label = jnp.where(source.mask > 0, source.label, -1)
         one_hot = jax.nn.one_hot(label, classes, dtype=problem.a.dtype)
         present = jnp.any(one_hot > 0, 0)
@@ -144,11 +144,9 @@ def jdot(
     def unchanged(fitted, x):
         return x
 
-    def cautions(fitted, source, target):
-        del source, target
-        return transport_plans.caution(fitted.converged)
-
-    return Shallow(fit, unchanged, unchanged, predict=predict, cautions=cautions)
+    return Shallow(
+        fit, unchanged, unchanged, predict=predict, cautions=transport_plans.cautions
+    )
 
 
 class _State(NamedTuple):

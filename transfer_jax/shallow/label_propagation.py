@@ -54,7 +54,7 @@ def label_propagation(
 
     def fit(key, source, target):
         del key
-        problem = transport.transport_problem(source, target)
+        problem = transport_plans.transport_problem(source, target)
         marginals = problem.cost, problem.a, problem.b
         if regularisation is None:
             plan, converged = transport_plans.exact_plan(*marginals), jnp.array(True)
@@ -78,11 +78,9 @@ def label_propagation(
     def unchanged(fitted, x):
         return x
 
-    def cautions(fitted, source, target):
-        del source, target
-        return transport_plans.caution(fitted.converged)
-
-    return Shallow(fit, unchanged, unchanged, predict=predict, cautions=cautions)
+    return Shallow(
+        fit, unchanged, unchanged, predict=predict, cautions=transport_plans.cautions
+    )
 
 
 def _nearest_share(fitted, x):

@@ -35,15 +35,6 @@ class Transport(NamedTuple):
     converged: Array  # (), whether all entropic plans have converged
 
 
-class Problem(NamedTuple):
-    """A transport problem between two domains."""
-
-    cost: Array  # (n, m), at most 1 unless labels forbid the pair
-    a: Array  # (n,), weights of the source examples, of sum 1
-    b: Array  # (m,)
-    scale: Array  # (), the largest squared distance
-
-
 def exact_transport() -> Shallow:
     """OT without regularisation: argmin_P <P, cost>, by POT's network simplex.
 
@@ -53,7 +44,7 @@ def exact_transport() -> Shallow:
     def solve(problem, source, target):
         del source, target
         plan = transport_plans.exact_plan(problem.cost, problem.a, problem.b)
-        return plan, jnp.zeros((), plan.dtype), True
+        return plan, jnp.zeros((), plan.dtype), jnp.array(True)
 
     return _transport(solve)
 
@@ -211,7 +202,10 @@ def laplacian_transport(
 
     def solve(problem, source, target):
         root = jnp.sqrt(problem.scale)
-        xs, xt = _present(source) / root, _present(target) / root
+        xs, xt = (
+            transport_plans.present(source) / root,
+            transport_plans.present(target) / root,
+        )
         graphs = tuple(
             transport_regularised.neighbour_graph(x, part.mask, neighbours)
             for x, part in ((xs, source), (xt, target))
@@ -232,24 +226,6 @@ def laplacian_transport(
     return _transport(solve)
 
 
-def transport_problem(source: Samples, target: Samples) -> Problem:
-    """Costs and weights of all pairs; pairs of different labels are forbidden.
-
-    A forbidden pair costs as much as the number of examples. Using one never pays,
-    because exchanging masses along any cycle of pairs costs less.
-    """
-    a, b = (part.mask / jnp.sum(part.mask) for part in (source, target))
-    present = (a > 0)[:, None] & (b > 0)
-    cost = ops.squared_distances(_present(source), _present(target))
-    scale = jnp.max(jnp.where(present, cost, 0))
-    scale = jnp.where(scale > 0, scale, 1)
-    labelled = (source.label >= 0)[:, None] & (target.label >= 0)
-    forbidden = labelled & (source.label[:, None] != target.label)
-    wall = jnp.sum(source.mask > 0) + jnp.sum(target.mask > 0)
-    cost = jnp.where(present, cost / scale, 0) + jnp.where(forbidden, wall, 0)
-    return Problem(cost, a, b, scale)
-
-
 def nearest(x: Array, weight: Array, queries: Array) -> Array:
     """The first nearest row of x (n, d), of weight > 0, to queries (m, d) -> (m,)."""
     present = (weight > 0)[:, None]
@@ -258,25 +234,21 @@ def nearest(x: Array, weight: Array, queries: Array) -> Array:
 
 
 def _transport(
-    solve: Callable[[Problem, Samples, Samples], tuple[Array, Array, Array | bool]],
+    solve: Callable[
+        [transport_plans.Problem, Samples, Samples], tuple[Array, Array, Array]
+    ],
 ) -> Shallow:
     def fit(key, source, target):
         del key
-        problem = transport_problem(source, target)
+        problem = transport_plans.transport_problem(source, target)
         plan, residual, converged = solve(problem, source, target)
         present = problem.a > 0
         share = plan / jnp.where(present, jnp.sum(plan, 1), 1)[:, None]
-        barycentre = share @ _present(target)
+        barycentre = share @ transport_plans.present(target)
         barycentre = jnp.where(present[:, None], barycentre, source.x)
-        converged = jnp.asarray(converged)
         return Transport(source.x, problem.a, barycentre, residual, converged)
 
-    return Shallow(fit, _map_source, unchanged, cautions=_cautions)
-
-
-def _cautions(fitted, source, target):
-    del source, target
-    return transport_plans.caution(fitted.converged)
+    return Shallow(fit, _map_source, unchanged, cautions=transport_plans.cautions)
 
 
 def _map_source(fitted, x):
@@ -300,7 +272,3 @@ def _classes(source, classes, dtype):
     """(n, c) one-hot classes, 0 for padding and unlabelled examples."""
     label = jnp.where(source.mask > 0, source.label, -1)
     return jax.nn.one_hot(label, classes, dtype=dtype)
-
-
-def _present(samples):
-    return jnp.where((samples.mask > 0)[:, None], samples.x, 0)
