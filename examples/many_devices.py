@@ -8,6 +8,7 @@ every two steps, by the mean gradient: the memory of 32 images a step, the updat
 
 import jax
 import numpy as np
+import optax
 
 import transfer_jax as tj
 from transfer_jax.training import optim, parallel
@@ -18,7 +19,8 @@ scale = tj.data.normalise(np.full(3, 0.5, np.float32))
 batches = tj.data.labelled(digits.train, batch_size=32, seed=0)
 stream = tj.data.zipped(source=batches).map(scale)
 
-tx = optim.accumulate(optim.adam(optim.warmup_cosine(steps, 4e-3, warmup=20)), 2)
+rate = optax.warmup_cosine_decay_schedule(0.0, 4e-3, warmup_steps=20, decay_steps=steps)
+tx = optim.accumulate(optim.adam(rate), 2)
 method = tj.methods.supervised(
     tj.models.SmallNet(norm=tj.models.BatchNorm),
     tj.models.Classifier(10),

@@ -34,13 +34,13 @@ def _imported(folder):
 def test_requirements_are_those_of_the_package_and_its_extras():
     lines = (ROOT / 'requirements.txt').read_text().splitlines()
     listed = [line.split('#')[0].strip() for line in lines]
-    groups = (EXTRAS[name] for name in ('data', 'shallow', 'transport', 'experiments'))
+    groups = (EXTRAS[name] for name in ('data', 'shallow', 'experiments'))
     wanted = [*PROJECT['dependencies'], *(one for group in groups for one in group)]
     assert [line for line in listed if line] == wanted
 
 
 def test_what_is_imported_is_declared():
-    extras = (EXTRAS[name] for name in ('data', 'shallow', 'transport', 'cluster'))
+    extras = (EXTRAS[name] for name in ('data', 'shallow', 'cluster'))
     declared = [*PROJECT['dependencies'], *(one for group in extras for one in group)]
     experiments = [*declared, *EXTRAS['experiments']]
     packages = importlib.metadata.packages_distributions()

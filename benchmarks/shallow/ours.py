@@ -140,7 +140,7 @@ def jda(p):
 
 def coral(p):
     n = len(p.xs)
-    return adapt(shallow.coral(n / (n - 1)), p, problems.centred_kernel)
+    return adapt(shallow.coral(n / (n - 1), relative=False), p, problems.centred_kernel)
 
 
 def dip(p):

@@ -9,7 +9,7 @@ from benchmarks.shallow import objectives, ours
 from benchmarks.shallow import problem as problems
 from benchmarks.shallow.problem import Side
 from transfer_jax import shallow
-from transfer_jax.shallow import transport, transport_regularised
+from transfer_jax.shallow import transport, transport_plans, transport_regularised
 
 
 def _first(features):
@@ -29,7 +29,7 @@ def _planned(align, p, objective, solve) -> Side:
 
     def answer(_):
         with jax.enable_x64(True):
-            problem = transport.transport_problem(*ours.samples(p))
+            problem = transport_plans.transport_problem(*ours.samples(p))
             return objective(p, np.asarray(solve(*problem[:3], float(problem.scale))))
 
     return ours.adapt(align, p, None)._replace(answer=answer)

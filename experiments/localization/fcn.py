@@ -8,6 +8,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import numpy as np
+import optax
 
 from experiments.tasks import training_trials
 from transfer_jax import data, methods, models, training
@@ -55,7 +56,9 @@ def scale():
 def method(classes: int, stride: int, steps: int, rate: float) -> training.Method:
     """Segmentation by Adam; the rate rises over a tenth of the steps, then falls as a
     cosine."""
-    schedule = optim.warmup_cosine(steps, rate, steps // 10)
+    schedule = optim.scaled(
+        optax.warmup_cosine_decay_schedule(0.0, 1.0, steps // 10, steps), rate
+    )
 
     def tx(group):
         return optim.adam(optim.scaled(schedule, group.rate))

@@ -14,6 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax.tree_util import Partial
 
 from experiments.tasks import photo_features, training_trials
@@ -132,7 +133,10 @@ def method(
     build: Callable[..., training.Method] = methods.image_labels,
 ) -> training.Method:
     """Trains the upper part and a head; the head has HEAD_FACTOR times its rate."""
-    rate = optim.warmup_cosine(recipe.steps, recipe.rate, recipe.steps // 10)
+    rate = optim.scaled(
+        optax.warmup_cosine_decay_schedule(0.0, 1.0, recipe.steps // 10, recipe.steps),
+        recipe.rate,
+    )
     slow = optim.scaled(rate, 1 / HEAD_FACTOR)
     txs = {'encoder': optim.adam(slow), 'head': optim.adam(rate)}
     return build(upper(), head, loss=recipe.loss, txs=txs)

@@ -18,7 +18,7 @@ METHODS: dict[str, Callable[[], shallow.Shallow]] = {
     # Subspaces and statistics
     'pca': lambda: shallow.pca(1),
     'subspace_alignment': lambda: shallow.subspace_alignment(1),
-    'coral': lambda: shallow.coral(1e-3),
+    'coral': lambda: shallow.coral(1e-3, relative=False),
     'gfk': lambda: shallow.gfk(1),
     'sgf': lambda: shallow.sgf(1, components=2, classes=CLASSES),
     'dip': lambda: shallow.dip(1),

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
+import optax
 
 from experiments.tasks import choices, encoders, evaluation_data, training_trials
 from transfer_jax import cli, data, methods, models, ops, shallow, training
@@ -173,7 +174,9 @@ def build_method(
     """The training of one of METHODS but svm."""
     one_rate = name in ('full', 'scratch')
     base = config.full if one_rate else config.rate
-    rate = optim.warmup_cosine(steps, base, steps // 10)
+    rate = optim.scaled(
+        optax.warmup_cosine_decay_schedule(0.0, 1.0, steps // 10, steps), base
+    )
     layers = encoders.layers(config.backbone)
     if name == 'head':
         rules = [('.*', optim.Group(frozen=True))]

@@ -33,6 +33,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import optax
 
 from experiments.tasks import choices, evaluation_data, training_trials
 from transfer_jax import cli, data, methods, models, runs
@@ -225,7 +226,7 @@ def _measure(config, side, prepared, trial):
 @functools.cache  # one compiled step for all trials of a depth
 def _method(config, classes, frozen):
     tx = optim.sgd(
-        optim.warmup_cosine(config.steps, config.rate),
+        optim.scaled(optax.cosine_decay_schedule(1.0, config.steps), config.rate),
         momentum=config.momentum,
         decay=config.decay,
     )

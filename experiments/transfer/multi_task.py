@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
+import optax
 
 from experiments.tasks import choices, encoders, evaluation_data, training_trials
 from transfer_jax import cli, data, losses, methods, models, runs
@@ -183,7 +184,10 @@ def measure(config: Config, prepared: Prepared, trial: Mapping) -> dict[str, flo
 @functools.cache
 def _method(config, tasks, uncertainty):
     """The training of the tasks ((name, number of labels), ...) together."""
-    rate = optim.warmup_cosine(config.steps, config.rate, config.steps // 10)
+    rate = optim.scaled(
+        optax.warmup_cosine_decay_schedule(0.0, 1.0, config.steps // 10, config.steps),
+        config.rate,
+    )
     tx = optim.adam(rate)
     txs = {task: tx for task, _ in tasks}
     txs['encoder'] = optim.adam(optim.scaled(rate, config.trunk))

@@ -74,34 +74,28 @@ def test_forced_mass_of_batches_of_ten_classes(size, balanced, percent):
     np.testing.assert_allclose(100 * shares.mean(), percent, rtol=0.05)
 
 
-PLANS = [(losses.transport_plan, 1e-3), (losses.unrolled_plan, 1e-6)]
-
-
-@pytest.mark.parametrize('solve, tolerance', PLANS)
 @pytest.mark.parametrize('epsilon', [0.1, 1.0])
-def test_the_plan_is_the_entropic_optimum(epsilon, solve, tolerance):
+def test_the_plan_is_the_entropic_optimum(epsilon):
     """Uniform marginals, and log P + cost / reg a sum of row and column terms."""
-    plan = np.asarray(solve(COST, epsilon=epsilon))
-    np.testing.assert_allclose(plan.sum(1), 1 / 5, rtol=tolerance)
-    np.testing.assert_allclose(plan.sum(0), 1 / 4, rtol=tolerance)
+    plan = np.asarray(losses.transport_plan(COST, epsilon=epsilon))
+    np.testing.assert_allclose(plan.sum(1), 1 / 5, rtol=1e-8)
+    np.testing.assert_allclose(plan.sum(0), 1 / 4, rtol=1e-8)
     rest = np.log(plan) + COST / (epsilon * COST.mean())
     rest = rest - rest.mean(0) - rest.mean(1, keepdims=True) + rest.mean()
-    np.testing.assert_allclose(rest, 0, atol=1e-10)
+    np.testing.assert_allclose(rest, 0, atol=1e-5)  # 1e-9 of the mass is moved last
     # Epsilon is in units of the mean cost, so scaled costs have the same plan.
-    other = solve(100 * COST, epsilon=epsilon)
+    other = losses.transport_plan(100 * COST, epsilon=epsilon)
     np.testing.assert_allclose(other, plan, rtol=1e-8)
 
 
-@pytest.mark.parametrize('solve', [solve for solve, _ in PLANS])
-def test_for_small_epsilon_the_plan_is_the_assignment(solve):
+def test_for_small_epsilon_the_plan_is_the_assignment():
     cost = np.array([[0.0, 1.0, 3.0], [0.2, 3.0, 3.0], [3.0, 3.0, 0.5]])
     rows, columns = scipy.optimize.linear_sum_assignment(cost)
     assert (columns != cost.argmin(1)).any()  # two rows are closest to column 0
-    plan = solve(cost, epsilon=0.05)
+    plan = losses.transport_plan(cost, epsilon=0.05)
     expected = np.zeros((3, 3))
     expected[rows, columns] = 1 / 3
-    # The error of a plan with zeros falls as one over the number of iterations.
-    np.testing.assert_allclose(plan, expected, atol=2e-3)
+    np.testing.assert_allclose(plan, expected, atol=1e-4)
     actual = jax.jit(losses.transport_cost)(cost, epsilon=0.05)
     np.testing.assert_allclose(actual, cost[rows, columns].mean(), rtol=1e-2)
 
@@ -134,7 +128,7 @@ def test_the_gradient_through_the_plan():
     up, down = through(COST + h * direction), through(COST - h * direction)
     slope = (jax.jit(jax.grad(through))(COST) * direction).sum()
     np.testing.assert_allclose(slope, (up - down) / (2 * h), rtol=1e-6)
-    frozen = (losses.unrolled_plan(COST, epsilon=0.3) * direction).sum()
+    frozen = (losses.transport_plan(COST, epsilon=0.3) * direction).sum()
     assert abs(frozen - slope) > 1e-3
 
 

@@ -162,11 +162,29 @@ def test_an_edge_of_the_image_becomes_that_of_the_labels():
 def test_the_lattice_gives_about_what_the_exact_filter_gives(settings):
     unary, image, _ = _scene(18, 24)
     settings = {'appearance_weight': 2.0, 'smoothness_weight': 0.5, **settings}
-    actual = ops.mean_field(unary, image, **settings)
+    actual = ops.mean_field(unary, image, filter=ops.lattice_filter, **settings)
     expected = exact(unary, image, **settings)
     assert np.abs(_softmax(-unary) - expected).max() > 0.3  # they have something to do
     np.testing.assert_allclose(actual, expected, atol=0.03)
     assert np.abs(actual - expected).mean() < 0.005
+
+
+def test_small_images_have_the_exact_filter_and_others_the_lattice():
+    unary, image, _ = _scene(18, 24)
+    for symmetric, weight in ((True, 2.0), (False, 0.01)):
+        settings = {
+            'symmetric': symmetric,
+            'appearance_weight': weight,
+            'smoothness_weight': weight / 4,
+        }
+        small, large = (
+            ops.mean_field(unary, image, exact_pixels=pixels, **settings)
+            for pixels in (18 * 24, 18 * 24 - 1)
+        )
+        for actual, filter in ((small, ops.exact_filter), (large, ops.lattice_filter)):
+            expected = ops.mean_field(unary, image, filter=filter, **settings)
+            np.testing.assert_array_equal(actual, expected)
+        assert np.abs(small - large).max() > 1e-3
 
 
 def test_gradient_with_the_exact_filter():
@@ -211,9 +229,13 @@ def test_the_exact_filter_takes_some_rows_at_a_time(monkeypatch):
     f, v = RNG.normal(1000, 1, (23, 4)), RNG.normal(size=(23, 2))
     kernel = np.exp(-np.square(f[:, None] - f).sum(-1) / 2)
     monkeypatch.setattr(crf, 'ENTRIES', 23 * 5)  # five rows; the last chunk has three
-    with jax.enable_x64(True):
-        actual = jax.jit(lambda f, v: crf.exact_filter(f)(v))(f, v)
-    np.testing.assert_allclose(actual, kernel @ v, rtol=1e-9)
+    for dense in (23**2, 0):
+        monkeypatch.setattr(crf, 'DENSE', dense)
+        with jax.enable_x64(True):
+            whole = jax.jit(lambda f, v: crf.exact_filter(f)(v))(f, v)
+            others = crf.exact_filter(jnp.asarray(f), diagonal=False)(v)
+        np.testing.assert_allclose(whole, kernel @ v, rtol=1e-9)
+        np.testing.assert_allclose(others, kernel @ v - v, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -234,12 +256,11 @@ def test_bad_input_is_refused(settings, message):
 
 def test_values_of_the_image_are_known_where_only_the_unary_is_traced():
     image = jnp.asarray(IMAGE)
-    actual = jax.jit(lambda u: ops.mean_field(u, image, **WIDTHS))(UNARY)
-    np.testing.assert_allclose(
-        actual, ops.mean_field(UNARY, IMAGE, **WIDTHS), atol=1e-5
-    )
+    lattice = functools.partial(ops.mean_field, filter=ops.lattice_filter, **WIDTHS)
+    actual = jax.jit(lambda u: lattice(u, image))(UNARY)
+    np.testing.assert_allclose(actual, lattice(UNARY, IMAGE), atol=1e-5)
 
 
 def test_the_lattice_refuses_an_image_that_is_traced():
     with pytest.raises(ValueError, match='choose exact_filter'):
-        jax.jit(ops.mean_field)(UNARY, IMAGE)
+        jax.jit(functools.partial(ops.mean_field, exact_pixels=0))(UNARY, IMAGE)

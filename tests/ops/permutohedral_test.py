@@ -71,6 +71,21 @@ def test_sums_of_gaussians_over_many_points(d):
     np.testing.assert_allclose(ratio, 1, atol=0.25)
 
 
+@pytest.mark.parametrize('spread', [0.3, 1.0, 3.0])
+def test_the_diagonal_is_that_of_the_matrix_and_can_be_left_out(spread, monkeypatch):
+    monkeypatch.setattr(permutohedral, 'TOGETHER', 32)  # in parts
+    x = np.concatenate([RNG.normal(0, spread, (60, 5)), np.zeros((10, 5))])
+    x = x.astype(np.float32)
+    matrix = np.asarray(ops.lattice_filter(x)(jnp.eye(70)))
+    actual = permutohedral.self_weights(permutohedral.build(x))
+    np.testing.assert_allclose(actual, np.diag(matrix), rtol=2e-3)
+    assert np.abs(actual - 1).max() > 0.3
+    v = RNG.normal(size=(70, 2)).astype(np.float32)
+    expected = matrix @ v - np.diag(matrix)[:, None] * v
+    without = jax.jit(lambda v: ops.lattice_filter(x, diagonal=False)(v))(v)
+    np.testing.assert_allclose(without, expected, atol=1e-2)
+
+
 def test_the_filter_is_symmetric_and_positive_semidefinite():
     x = RNG.normal(0, 2, (40, 5)).astype(np.float32)
     matrix = np.asarray(ops.lattice_filter(x)(jnp.eye(40)))

@@ -150,7 +150,7 @@ def test_coral_is_the_same_without_regularisation_but_for_the_means():
 
 def test_coral_of_skada_shrinks_where_the_paper_adds_the_identity():
     xs, xt = pair()
-    result = ours(shallow.coral(1.0), xs, xt)[0]
+    result = ours(shallow.coral(relative=False), xs, xt)[0]
     covariance = np.cov(xt.T) + np.eye(5)
     shrunk = theirs(skada.CORALAdapter(reg=0.5), xs, xt)[0]
     assert np.abs(result - result.mean(0) - shrunk).max() > 1e-2

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from transfer_jax import shallow
-from transfer_jax.shallow import transport, transport_plans, transport_regularised
+from transfer_jax import ops, shallow
+from transfer_jax.shallow import transport_plans, transport_regularised
 from transfer_jax.types import Samples
 
 ot = pytest.importorskip('ot')
@@ -56,7 +56,7 @@ def mapped(align, source, target, x):
 
 def test_costs_and_exact_maps_are_those_of_pot(pair, cost):
     source, target = pair
-    made = double(transport.transport_problem)(source, target)
+    made = double(transport_plans.transport_problem)(source, target)
     np.testing.assert_allclose(made.cost, cost, atol=1e-12)
     theirs = ot.da.EMDTransport().fit(Xs=source.x, Xt=target.x)
     other = source.x[:7] + 0.1
@@ -70,7 +70,7 @@ def test_costs_and_exact_maps_are_those_of_pot(pair, cost):
 
 @pytest.mark.parametrize('regularisation', [0.1, 0.005])
 def test_entropic_plans_are_those_of_pot(cost, regularisation):
-    result = double(transport_plans.entropic_plan)(cost, A, B, regularisation)
+    result = double(ops.entropic_plan)(cost, A, B, regularisation)
     expected = ot.sinkhorn(A, B, cost, regularisation, **PRECISE)
     np.testing.assert_allclose(result.matrix, expected, atol=1e-8)
 
@@ -85,7 +85,7 @@ def test_entropic_plans_are_those_of_ott(cost):
         solve = sinkhorn.Sinkhorn(threshold=1e-11, max_iterations=5_000)
         return solve(linear_problem.LinearProblem(made)).matrix
 
-    result = double(transport_plans.entropic_plan)(cost, A, B, 0.02)
+    result = double(ops.entropic_plan)(cost, A, B, 0.02)
     np.testing.assert_allclose(result.matrix, double(theirs)(cost), atol=1e-8)
 
 

@@ -1,7 +1,9 @@
 """CORAL against SciPy's matrix functions, and covariances that are singular."""
 
+import functools
+import warnings
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.linalg
@@ -16,14 +18,21 @@ def samples(seed, n, d=5, mean=0.0):
     return Samples(x, np.arange(n) % 3, np.ones(n))
 
 
-def mapped(source, target, regularisation):
-    align = shallow.coral(regularisation)
-    made = shallow.pipeline(align, shallow.nearest_neighbour(3))
-    fitted = made.fit(jax.random.key(0), source, target).alignment
+@functools.cache
+def compiled(**options):
+    def run(regularisation, source, target):
+        align = shallow.coral(regularisation, **options)
+        fitted = align.fit(None, source, target)
+        return align.source(fitted, source.x), align.target(fitted, target.x)
+
+    return jax.jit(run)
+
+
+def mapped(source, target, regularisation, **options):
     with jax.enable_x64(True):
-        result = align.source(fitted, jnp.asarray(source.x))
-        same = align.target(fitted, jnp.asarray(target.x))
-        np.testing.assert_array_equal(same, target.x)
+        result, same = compiled(**options)(regularisation, source, target)
+        if not options.get('center'):
+            np.testing.assert_array_equal(same, target.x)
     return np.asarray(result)
 
 
@@ -33,14 +42,95 @@ def test_the_source_is_whitened_and_coloured(nt):
     cs, ct = (np.cov(part.x.T) + np.eye(5) for part in (source, target))
     power = scipy.linalg.fractional_matrix_power
     expected = source.x @ power(cs, -0.5) @ power(ct, 0.5)
-    np.testing.assert_allclose(mapped(source, target, 1.0), expected, atol=1e-9)
+    result = mapped(source, target, 1.0, relative=False)
+    np.testing.assert_allclose(result, expected, atol=1e-9)
 
 
-def test_one_feature_by_hand():
-    source = Samples(np.array([[0.0], [4], [8]]), np.arange(3), np.ones(3))  # var 16
-    target = Samples(np.array([[1.0], [7]]), np.arange(2), np.ones(2))  # var 18
-    expected = source.x * np.sqrt((18 + 2) / (16 + 2))
+def test_two_features_by_hand():
+    x = np.array([[1.0, 0], [-1, 0], [0, 2], [0, -2], [0, 0]])  # variances 1/2, 2
+    source = Samples(x, np.arange(5) % 3, np.ones(5))
+    target = Samples(x[:, ::-1] * 3, np.arange(5) % 3, np.ones(5))  # 18, 9/2
+    expected = x * np.sqrt([(18 + 2) / (1 / 2 + 2), (9 / 2 + 2) / (2 + 2)])
+    result = mapped(source, target, 2.0, relative=False)
+    np.testing.assert_allclose(result, expected, rtol=1e-12)
+    # The mean variances are 5/4 and 45/4; a constant feature does not count.
+    expected = x * np.sqrt([(18 + 45 / 2) / (3), (9 / 2 + 45 / 2) / (2 + 5 / 2)])
     np.testing.assert_allclose(mapped(source, target, 2.0), expected, rtol=1e-12)
+    source, target = (
+        part._replace(x=np.insert(part.x, 1, 7.0, axis=1)) for part in (source, target)
+    )
+    result = mapped(source, target, 2.0)[:, [0, 2]]
+    np.testing.assert_allclose(result, expected, rtol=1e-9)
+
+
+def test_features_of_any_scale_are_adapted_equally():
+    source, target = samples(0, 30), samples(1, 20)
+    whole = mapped(source, target, 1.0)
+    for s, t in ((1e-4, 1e-4), (1e3, 1e3), (1e-3, 1.0)):
+        small = (source._replace(x=s * source.x), target._replace(x=t * target.x))
+        np.testing.assert_allclose(mapped(*small, 1.0), t * whole, rtol=1e-6)
+    # Rows of length 1 and shares of words are adapted, and with the paper's r are not.
+    for norm in (np.linalg.norm, lambda x, **_: np.abs(x).sum(1, keepdims=True) * 40):
+        pair = [
+            p._replace(x=np.abs(p.x) / norm(p.x, axis=1, keepdims=True))
+            for p in (samples(0, 200, 60), samples(1, 200, 60))
+        ]
+        change = [
+            np.linalg.norm(mapped(*pair, 1.0, relative=relative) - pair[0].x)
+            / np.linalg.norm(pair[0].x)
+            for relative in (True, False)
+        ]
+        assert change[0] > 0.1 > 5 * change[1]
+
+
+def test_features_with_one_variance_are_adapted_as_in_the_paper():
+    pair = [
+        p._replace(x=(p.x - p.x.mean(0)) / p.x.std(0, ddof=1))
+        for p in (samples(0, 30), samples(1, 20))
+    ]
+    paper = mapped(*pair, 1.0, relative=False)
+    np.testing.assert_allclose(mapped(*pair, 1.0), paper, rtol=1e-10)
+
+
+METHODS = {
+    'coral': (shallow.coral, 'pass center=True'),
+    'subspace_alignment': (
+        functools.partial(shallow.subspace_alignment, 2),
+        'pass center=True',
+    ),
+    'tca': (functools.partial(shallow.tca, 2), 'unit_rows=False'),
+}
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_a_common_constant_is_warned_of_and_with_center_changes_nothing(name):
+    make, remedy = METHODS[name]
+    far = samples(0, 30, mean=1.0), samples(1, 20)
+    near = [part._replace(x=part.x.copy()) for part in far]
+    for part in far:
+        part.x[:] += 100.0
+
+    def logits(source, target, **options):
+        made = shallow.pipeline(make(**options), shallow.nearest_neighbour(3))
+        fitted = made.fit(jax.random.key(0), source, target)
+        return made.predict(fitted, {'x': target.x})['logits']
+
+    with pytest.warns(UserWarning, match=f'more than tenfold.*{remedy}'):
+        moved = logits(*far)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        plain = logits(*near)
+        if name != 'tca':
+            both = [logits(*pair, center=True) for pair in (near, far)]
+            np.testing.assert_allclose(*both, atol=1e-4)
+    assert np.abs(moved - plain).max() > 0.1
+
+
+def test_with_center_each_domain_loses_its_mean():
+    source, target = samples(0, 30, mean=4.0), samples(1, 20, mean=-3.0)
+    centred = [p._replace(x=p.x - p.x.mean(0)) for p in (source, target)]
+    result = mapped(source, target, 1.0, center=True)
+    np.testing.assert_allclose(result, mapped(*centred, 1.0), atol=1e-9)
 
 
 def test_without_regularisation_covariances_agree():

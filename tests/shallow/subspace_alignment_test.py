@@ -63,6 +63,14 @@ def test_features_are_mapped_without_centring():
     np.testing.assert_allclose(answers['features'], expected, rtol=1e-5)
 
 
+def test_with_center_each_domain_loses_its_mean():
+    source, target = samples(0, 20, 5, mean=3.0), samples(1, 20, 5, mean=-3.0)
+    centred = [p._replace(x=p.x - p.x.mean(0)) for p in (source, target)]
+    result = logits(shallow.subspace_alignment(2, center=True), source, target)
+    expected = logits(shallow.subspace_alignment(2), *centred)
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+
+
 def test_all_dimensions_of_the_features_are_no_adaptation():
     source, target = samples(0, 30, 5), samples(1, 30, 5, mean=-0.2)
     whole = logits(shallow.subspace_alignment(5), source, target)

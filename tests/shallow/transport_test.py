@@ -1,6 +1,7 @@
-"""Plans against hand calculation, their marginals, objectives and duality."""
+"""Plans against hand calculation and linear programs, maps, padding, labels."""
 
 import functools
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 
-from transfer_jax import shallow
-from transfer_jax.shallow import transport, transport_plans, transport_regularised
+from transfer_jax import ops, shallow
+from transfer_jax.shallow import transport_plans, transport_regularised
 from transfer_jax.types import Samples
 
 CLASSES = 3
@@ -58,72 +59,6 @@ def fitted(align, source, target):
     return double(functools.partial(align.fit, None))(source, target)
 
 
-def test_the_entropic_plan_of_two_and_two_is_that_by_hand():
-    # By symmetry P = [[p, q], [q, p]] with p + q = 1/2 and p/q = exp((1 - 0) / reg).
-    cost = np.array([[0.0, 1.0], [1.0, 0.0]])
-    half = np.array([0.5, 0.5])
-    result = double(transport_plans.entropic_plan)(cost, half, half, 0.5)
-    p = 0.5 / (1 + np.exp(-2))
-    expected = [[p, 0.5 - p], [0.5 - p, p]]
-    np.testing.assert_allclose(result.matrix, expected, atol=1e-9)
-
-
-@pytest.mark.parametrize('regularisation', [1.0, 0.03, 0.003, 1e-5])
-def test_marginals_are_exact_for_any_regularisation(regularisation):
-    cost, a, b = problem()
-    plan = double(lambda c, r: transport_plans.entropic_plan(c, a, b, r))(
-        cost, regularisation
-    )
-    assert np.isfinite(plan.matrix).all() and (plan.matrix >= 0).all()
-    np.testing.assert_allclose(plan.matrix.sum(1), a, atol=1e-13)
-    np.testing.assert_allclose(plan.matrix.sum(0), b, atol=1e-13)
-    entropy = np.log(12 * 9)  # at most; so far may the cost be above the least
-    least = optimize.linprog(
-        cost.ravel(),
-        A_eq=np.vstack([np.kron(np.eye(12), np.ones(9)), np.tile(np.eye(9), 12)]),
-        b_eq=np.concatenate([a, b]),
-    ).fun
-    assert least - 1e-9 <= np.sum(plan.matrix * cost)
-    assert np.sum(plan.matrix * cost) <= least + regularisation * entropy + 1e-4
-
-
-@pytest.mark.parametrize('regularisation', [0.3, 0.02])
-def test_the_duality_gap_of_the_entropic_plan_is_closed(regularisation):
-    cost, a, b = problem(1)
-    plan = double(transport_plans.entropic_plan)(cost, a, b, regularisation)
-    p = plan.matrix
-    primal = np.sum(p * cost) + regularisation * np.sum(special.xlogy(p, p) - p)
-    exponent = (plan.source[:, None] + plan.target - cost) / regularisation
-    dual = a @ plan.source + b @ plan.target - regularisation * np.exp(exponent).sum()
-    assert abs(primal - dual) < 1e-8
-
-
-def test_over_relaxation_takes_fewer_iterations_than_sinkhorn():
-    cost, a, b = problem(2, 30, 30)
-    reg = 0.01
-    u, kernel, plain = np.ones(30), np.exp(-cost / reg), 0
-    error = 1.0
-    while error > 1e-9:
-        v = b / (u @ kernel)
-        error, plain = np.abs(u * (kernel @ v) - a).sum(), plain + 1
-        u = a / (kernel @ v)
-    result = double(transport_plans.entropic_plan)(cost, a, b, reg)
-    np.testing.assert_allclose(result.matrix, u[:, None] * kernel * v, atol=1e-8)
-    assert result.iterations < plain / 2
-
-
-def test_potentials_of_the_solution_are_a_start_that_ends_at_once():
-    cost, a, b = problem(3)
-    first = double(transport_plans.entropic_plan)(cost, a, b, 0.01)
-    start = first.source, first.target
-    again = double(lambda c: transport_plans.entropic_plan(c, a, b, 0.01, start=start))
-    assert again(cost).iterations == transport_plans.CHUNK < first.iterations
-    # Useless initial potentials do no harm.
-    wild = (1e3 * start[0], -1e4 * start[1])
-    far = double(lambda c: transport_plans.entropic_plan(c, a, b, 0.01, start=wild))
-    np.testing.assert_allclose(far(cost).matrix, first.matrix, atol=1e-8)
-
-
 def test_the_exact_plan_is_that_of_a_linear_program():
     source, target = samples(0), samples(1, 10, shift=1.0)
     result = fitted(shallow.exact_transport(), source, unlabelled(target))
@@ -170,7 +105,7 @@ def test_group_lasso_satisfies_the_conditions_of_its_minimum():
         mixed = slope - slope.mean(1, keepdims=True) - slope.mean(0) + slope.mean()
         return np.sum(plan * mixed**2)
 
-    plain = double(transport_plans.entropic_plan)(cost, a, b, reg).matrix
+    plain = double(ops.entropic_plan)(cost, a, b, reg).matrix
     assert violation(plan) < 1e-8 < 1e-5 < violation(plain)
     values = [group_objective(p, cost, label, reg, weight) for p in (plan, plain)]
     assert values[0] < values[1] - 1e-4
@@ -277,6 +212,45 @@ def test_labelled_target_examples_receive_only_from_their_class(name):
         np.testing.assert_allclose(mean, mixed.x[mixed.label == c].mean(0), atol=1e-6)
 
 
+ENTROPIC = {
+    'class': METHODS['class'],
+    'group': METHODS['group'],
+    'jdot': lambda: shallow.jdot(CLASSES, regularisation=0.02, iterations=2),
+    'labels': lambda: shallow.label_propagation(CLASSES, 0.02),
+}
+
+
+def with_few_iterations(monkeypatch):
+    few = functools.partial(ops.entropic_plan, iterations=10, newton=0)
+    monkeypatch.setattr(ops, 'entropic_plan', few)
+
+
+@pytest.mark.parametrize('name', ENTROPIC)
+def test_every_method_says_if_a_plan_has_not_converged(name, monkeypatch):
+    with_few_iterations(monkeypatch)
+    align, source = ENTROPIC[name](), samples(0)
+    result = fitted(align, source, unlabelled(samples(1, shift=1.0)))
+    assert not result.converged
+    [message] = align.cautions(result, None, None)
+    assert 'has not converged' in message and 'larger regularisation' in message
+
+
+def test_a_fit_warns_if_the_plan_has_not_converged(monkeypatch):
+    source, target = samples(0), unlabelled(samples(1, shift=1.0))
+
+    def fit():
+        align = shallow.entropic_transport(0.02)
+        made = shallow.pipeline(align, shallow.nearest_neighbour(CLASSES))
+        return made.fit(jax.random.key(0), source, target).alignment
+
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert fit().converged
+    with_few_iterations(monkeypatch)
+    with pytest.warns(UserWarning, match='has not converged'):
+        assert not fit().converged
+
+
 def test_infeasible_labels_are_satisfied_as_far_as_possible():
     source, target = samples(0, 6), samples(1, 6)
     target = target._replace(label=np.zeros(6, int))
@@ -303,7 +277,7 @@ def test_class_regularisation_keeps_classes_together():
     # Classes overlap after the shift; the penalty keeps target columns pure.
     source, target = samples(0, 30), unlabelled(samples(1, 30, shift=1.0))
     with jax.enable_x64(True):
-        made = transport.transport_problem(source, target)
+        made = transport_plans.transport_problem(source, target)
         membership = jax.nn.one_hot(source.label, CLASSES, dtype=float)
 
         def purity(weight):

@@ -1,5 +1,7 @@
 """Groups of parameters: who moves how fast, who decays, who is frozen at no cost."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -168,13 +170,26 @@ def test_unfreezing_adds_a_layer_from_the_top_in_each_stage():
     assert frozen == [['a/.*', 'b/.*', 'c/.*'], ['a/.*', 'b/.*'], ['a/.*'], []]
 
 
-def test_warm_up_then_cosine():
-    rate = jax.jit(optim.warmup_cosine(110, 0.4, warmup=10))
-    for step, expected in ((0, 0), (5, 0.2), (10, 0.4), (60, 0.2), (110, 0), (200, 0)):
-        np.testing.assert_allclose(rate(step), expected, atol=1e-7)
-    third = optim.warmup_cosine(90, 1.0)(30)
-    np.testing.assert_allclose(third, (1 + np.cos(np.pi / 3)) / 2, rtol=1e-6)
-    assert optim.warmup_cosine(90, 1.0)(0) == 1.0
+def test_schedules_of_optax_have_traced_values_side_by_side():
+    shape = optax.warmup_cosine_decay_schedule(0.0, 1.0, 10, 110)
+    params, steps = {'w': jnp.ones(3)}, jnp.array([0, 5, 10, 60, 110, 200])
+
+    def moves(base, rate_of):
+        def move(step):
+            tx = optim.sgd(rate_of(base), momentum=0.0)
+            return tx.update(params, tx.init(params), params, step=step)[0]['w'][0]
+
+        return jax.vmap(move)(steps)
+
+    bases = jnp.array([0.4, 1.0])
+    heights = np.array([0, 0.5, 1, 0.5, 0, 0])
+    for rate_of, expected in (
+        (lambda base: optim.scaled(shape, base), heights),
+        (optim.constant, np.ones(6)),
+    ):
+        both = jax.jit(jax.vmap(functools.partial(moves, rate_of=rate_of)))(bases)
+        np.testing.assert_allclose(both, -bases[:, None] * expected, atol=1e-6)
+        assert moves(0.4, rate_of).shape == (6,)  # a plain number
 
 
 @pytest.mark.parametrize('rules', [[], [('layer_1/.*', Group(frozen=True))]])

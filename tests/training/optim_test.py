@@ -130,7 +130,6 @@ def test_what_is_no_schedule_is_refused(value):
         lambda rate: optim.sgd(rate),
         lambda rate: optim.adam(rate),
         lambda rate: optim.ganin_rate(10, rate),
-        lambda rate: optim.warmup_cosine(10, rate),
     ],
 )
 def test_a_negative_rate_is_refused(make):

@@ -38,7 +38,6 @@ from transfer_jax.losses.optimal_transport import (
     jdot_cost,
     transport_cost,
     transport_plan,
-    unrolled_plan,
 )
 from transfer_jax.losses.target_predictions import (
     confident,
@@ -90,6 +89,5 @@ __all__ = [
     'transport_cost',
     'transport_plan',
     'uncertainty_weighted',
-    'unrolled_plan',
     'wasserstein',
 ]

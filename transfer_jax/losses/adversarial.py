@@ -5,6 +5,7 @@ from collections.abc import Callable
 import chex
 import jax
 import jax.numpy as jnp
+import optax
 
 from transfer_jax import ops
 from transfer_jax.types import Array
@@ -65,7 +66,7 @@ def gradient_penalty(critic: Callable[[Array], Array], x: Array) -> Array:
     chex.assert_rank(x, 2)
     slope = jax.grad(lambda x: jnp.sum(ops.at_least_float32(critic(x))))(x)
     slope = ops.at_least_float32(slope)
-    return (ops.safe_sqrt(jnp.sum(slope**2, -1)) - 1) ** 2
+    return (optax.safe_norm(slope, 0.0, axis=-1) - 1) ** 2
 
 
 def multilinear(features: Array, probabilities: Array) -> Array:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import chex
 import jax
 import jax.numpy as jnp
+import optax
 
 from transfer_jax import ops
 from transfer_jax.ops.kernels import Kernel
@@ -152,11 +153,11 @@ def cmd(
     source, target = ops.at_least_float32((source, target))
     width = abs(bounds[1] - bounds[0])
     means = jnp.mean(source, 0), jnp.mean(target, 0)
-    distance = _length(means[0] - means[1]) / width
+    distance = optax.safe_norm(means[0] - means[1], 0.0) / width
     centred = source - means[0], target - means[1]
     for k in range(2, moments + 1):
         difference = jnp.mean(centred[0] ** k, 0) - jnp.mean(centred[1] ** k, 0)
-        distance += _length(difference) / width**k
+        distance += optax.safe_norm(difference, 0.0) / width**k
     return distance
 
 
@@ -178,8 +179,3 @@ def _grams(source, target, kernels):
 def _scatter(x):
     """Centred rows z divided by sqrt(n - 1), so that z^T z is the covariance."""
     return (x - jnp.mean(x, 0)) / jnp.sqrt(jnp.asarray(max(len(x) - 1, 1), x.dtype))
-
-
-def _length(x):
-    """||x||, with gradient 0 at x = 0 instead of nan."""
-    return ops.safe_sqrt(jnp.sum(x * x))

@@ -40,6 +40,4 @@ def _rows(x):
     """
     rounding = 1e-12 * jnp.sum(x * x, -1, keepdims=True)
     x = x - jnp.mean(x, 0)
-    square = jnp.sum(x * x, -1, keepdims=True)
-    positive = square > rounding
-    return jnp.where(positive, x / jnp.sqrt(jnp.where(positive, square, 1.0)), 0.0)
+    return ops.l2_normalise(x, rounding=rounding)

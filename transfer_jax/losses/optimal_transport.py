@@ -4,12 +4,9 @@ import chex
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.scipy.special import logsumexp
 
 from transfer_jax import ops
 from transfer_jax.types import Array
-
-ITERATIONS = 100  # of the unrolled Sinkhorn algorithm
 
 
 def jdot_cost(
@@ -67,45 +64,15 @@ def forced_mass(label: Array, probabilities: Array) -> Array:
 def transport_plan(cost: Array, *, epsilon: float = 0.05) -> Array:
     """Entropic transport plan between uniform weights, (n, m) -> (n, m), with sum 1.
 
-    argmin_P <P, cost> - reg H(P), with reg = epsilon * mean(cost), by Sinkhorn's
-    algorithm (Cuturi 2013) in ott-jax. It stops when the error of the marginals is
-    below 1e-4, or after 500 iterations. The plan is a constant in gradients; for a
-    differentiable one see `unrolled_plan`.
-    """
-    from ott.geometry import geometry  # imported here because it takes two seconds
-    from ott.problems.linear import linear_problem
-    from ott.solvers.linear import sinkhorn
-
-    chex.assert_rank(cost, 2)
-    cost = ops.at_least_float32(cost)
-    geom = geometry.Geometry(cost_matrix=cost / _scale(cost), epsilon=epsilon)
-    solve = sinkhorn.Sinkhorn(threshold=1e-4, max_iterations=500)
-    return lax.stop_gradient(solve(linear_problem.LinearProblem(geom)).matrix)
-
-
-def unrolled_plan(cost: Array, *, epsilon: float = 0.05) -> Array:
-    """`transport_plan` by 100 differentiable iterations.
-
-    reg is a constant in gradients. The sums of rows are exact; those of columns are as
-    exact as the iterations have converged. (The implicit derivative of ott-jax 0.6 does
-    not run with lineax 0.1, and the derivative of its unrolled iterations does not
-    agree with finite differences.)
+    argmin_P <P, cost> - reg H(P), with reg = epsilon * mean(cost), to the tolerance of
+    `ops.entropic_plan`, which warns outside of jit if it is not reached. The plan is
+    differentiable; reg is a constant in gradients.
     """
     chex.assert_rank(cost, 2)
     cost = ops.at_least_float32(cost)
     n, m = cost.shape
-    score = -cost / (epsilon * _scale(cost))
-
-    def iterate(potentials, _):
-        u, _ = potentials
-        v = -logsumexp(score + u[:, None], axis=0) - jnp.log(m)
-        u = -logsumexp(score + v, axis=1) - jnp.log(n)
-        return (u, v), None
-
-    zero = jnp.zeros(n, score.dtype), jnp.zeros(m, score.dtype)
-    # Checkpointed: the gradient recomputes the iterations, to save much memory.
-    (u, v), _ = lax.scan(jax.checkpoint(iterate), zero, length=ITERATIONS)
-    return jnp.exp(score + u[:, None] + v)
+    a, b = jnp.full(n, 1 / n, cost.dtype), jnp.full(m, 1 / m, cost.dtype)
+    return ops.entropic_plan(cost / _scale(cost), a, b, epsilon).matrix
 
 
 def transport_cost(
@@ -118,9 +85,7 @@ def transport_cost(
         alternating scheme of Damodaran et al. (2018, section 3.2).
     """
     cost = ops.at_least_float32(cost)
-    if through:
-        return jnp.sum(unrolled_plan(cost, epsilon=epsilon) * cost)
-    plan = transport_plan(lax.stop_gradient(cost), epsilon=epsilon)
+    plan = transport_plan(cost if through else lax.stop_gradient(cost), epsilon=epsilon)
     return jnp.sum(plan * cost)
 
 

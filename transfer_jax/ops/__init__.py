@@ -5,6 +5,7 @@ from transfer_jax.ops.convolution import Padding, convolve
 from transfer_jax.ops.correlation import cross_correlation
 from transfer_jax.ops.crf import exact_filter, mean_field
 from transfer_jax.ops.descriptors import gem_pool, l2_normalise, signed_power
+from transfer_jax.ops.entropic_transport import EntropicPlan, entropic_plan
 from transfer_jax.ops.entropy import entropy, mutual_information
 from transfer_jax.ops.gradient_reversal import reverse_gradient
 from transfer_jax.ops.guided_relu import guided_relu
@@ -37,10 +38,10 @@ from transfer_jax.ops.regions import (
     crop_and_zoom,
     upsample,
 )
-from transfer_jax.ops.roots import safe_sqrt
 from transfer_jax.ops.windows import average_pool, max_pool
 
 __all__ = [
+    'EntropicPlan',
     'Padding',
     'argmax_first',
     'at_least_float32',
@@ -52,6 +53,7 @@ __all__ = [
     'convolve',
     'crop_and_zoom',
     'cross_correlation',
+    'entropic_plan',
     'entropy',
     'evidence',
     'exact_filter',
@@ -72,7 +74,6 @@ __all__ = [
     'mutual_information',
     'order_statistic',
     'reverse_gradient',
-    'safe_sqrt',
     'shrink_groups',
     'signed_power',
     'soft_pool',

@@ -3,6 +3,7 @@
 import chex
 import jax.numpy as jnp
 
+from transfer_jax.ops import descriptors
 from transfer_jax.types import Array
 
 
@@ -19,6 +20,4 @@ def cross_correlation(x: Array, y: Array) -> Array:
 def _standardise(x):
     """Columns centred and of length 1; constant columns are zero."""
     x = x - jnp.mean(x, 0)
-    square = jnp.sum(x * x, 0)
-    varies = square > 1e-12
-    return jnp.where(varies, x / jnp.sqrt(jnp.where(varies, square, 1.0)), 0.0)
+    return descriptors.l2_normalise(x, 0, rounding=1e-12)

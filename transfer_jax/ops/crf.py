@@ -16,9 +16,12 @@ from jax import lax
 from transfer_jax.ops import permutohedral, precision
 from transfer_jax.types import Array
 
-# From features (n, d), in widths of the kernel, to v -> K v for values (n, c).
-Filter = Callable[[Array], Callable[[Array], Array]]
+# From features (n, d), in widths of the kernel, to v -> K v for values (n, c); with
+# diagonal=False to v -> (K - diag(K)) v.
+Filter = Callable[..., Callable[[Array], Array]]
 ENTRIES = 2**22  # entries of the kernel matrix in memory at a time
+DENSE = 2**24  # entries of a kernel matrix that is computed once
+EXACT = 4096  # pixels up to which all pairs are faster than a lattice, or as fast
 
 
 def mean_field(
@@ -32,7 +35,8 @@ def mean_field(
     theta_gamma: Array | float = 3.0,
     iterations: int = 10,
     symmetric: bool = True,
-    filter: Filter = permutohedral.lattice_filter,
+    filter: Filter | None = None,
+    exact_pixels: int = EXACT,
 ) -> Array:
     """Marginals of the labels of every pixel, (h, w, c), (h, w, 3) -> (h, w, c).
 
@@ -43,9 +47,9 @@ def mean_field(
              + w2 exp(-|p_i - p_j|^2 / (2 gamma^2))  (eq. 3).
 
     The smoothness kernel is separable and is applied exactly; `filter` applies the
-    appearance kernel. The result is differentiable in the unary potentials and both
-    weights, and with `exact_filter` also in the image and the widths. The defaults are
-    those of the authors' demonstration.
+    appearance kernel, exactly for small images. The result is differentiable in the
+    unary potentials and both weights, and with `exact_filter` also in the image and the
+    widths. The defaults are those of the authors' demonstration.
 
     Args:
       unary: -log p of each label, up to a constant per pixel.
@@ -54,9 +58,12 @@ def mean_field(
       theta_beta: in units of the image.
       symmetric: each kernel K becomes D^-1/2 K D^-1/2, where D holds the sums of its
         rows, and a pixel sends a message to itself, as in the authors' code. Otherwise
-        it is K - 1 (j != i) as in the paper, whose messages grow with the number of
-        pixels.
-      filter: `lattice_filter`, which is fast, or `exact_filter`.
+        it is K - diag(K) (j != i) as in the paper, whose messages grow with the
+        number of pixels. A lattice's row sums are too small for that (see
+        `lattice_filter`): choose `exact_filter` if there is time.
+      filter: `lattice_filter`, which is fast, or `exact_filter`. By default it depends
+        on the size of the image.
+      exact_pixels: the largest number of pixels with the exact filter by default.
 
     Raises:
       ValueError: the sizes of unary and image differ, a width is not positive, or
@@ -68,9 +75,13 @@ def mean_field(
         if not isinstance(width, jax.core.Tracer) and not width > 0:
             raise ValueError(f'{name} {width}: a width must be positive')
     unary = precision.at_least_float32(jnp.asarray(unary))
+    if filter is None:
+        small = image.shape[0] * image.shape[1] <= exact_pixels
+        filter = exact_filter if small else permutohedral.lattice_filter
+    features = _features(image, theta_alpha, theta_beta, unary.dtype)
     return _iterate(
         unary,
-        filter(_features(image, theta_alpha, theta_beta, unary.dtype)),
+        filter(features) if symmetric else filter(features, diagonal=False),
         (appearance_weight, smoothness_weight),
         theta_gamma,
         iterations=iterations,
@@ -105,13 +116,13 @@ def _iterate(unary, appearance, weights, theta_gamma, *, iterations, symmetric):
 
     def normalised(kernel):
         if not symmetric:
-            return lambda q: kernel(q) - q
+            return kernel
         root = jnp.sqrt(kernel(jnp.ones((h, w, 1), unary.dtype)))
         return lambda q: kernel(q / root) / root
 
     kernels = (
         normalised(lambda q: appearance(q.reshape(h * w, -1)).reshape(q.shape)),
-        normalised(smoothness),
+        normalised(smoothness if symmetric else lambda q: smoothness(q) - q),
     )
 
     def update(q, _):
@@ -122,29 +133,46 @@ def _iterate(unary, appearance, weights, theta_gamma, *, iterations, symmetric):
     return q
 
 
-def exact_filter(features: Array) -> Callable[[Array], Array]:
+def exact_filter(features: Array, *, diagonal: bool = True) -> Callable[[Array], Array]:
     """v -> K v, (n, c) -> (n, c), with K_ij = exp(-||f_i - f_j||^2 / 2), f (n, d).
 
-    Only some rows of K are in memory at a time, also in the gradient.
+    Up to 4096 points K is computed once, 64 MB in float32. Beyond that only some rows
+    of K are in memory at a time, also in the gradient.
+
+    Args:
+      diagonal: False leaves the diagonal of K out, which is 1.
     """
-    return jax.tree_util.Partial(_exact, features)
-
-
-def _exact(features, values):
-    n = len(features)
+    features = jnp.asarray(features)
     # Centred, because far from the origin squared lengths would cancel to noise.
     f = features - lax.stop_gradient(jnp.mean(features, 0))
-    half = jnp.sum(f * f, -1) / 2
+    own = 0.0 if diagonal else 1.0
+    if len(f) ** 2 > DENSE:
+        return jax.tree_util.Partial(_by_rows, f, own)
+    return jax.tree_util.Partial(_dense, _kernel(f, f), own)
+
+
+@jax.jit
+def _kernel(f, other):
+    products = jnp.matmul(f, other.T, precision='highest')
+    half, other_half = jnp.sum(f * f, -1) / 2, jnp.sum(other * other, -1) / 2
+    return jnp.exp(jnp.minimum(products - half[:, None] - other_half, 0))
+
+
+def _dense(kernel, own, values):
+    return jnp.matmul(kernel, values, precision='highest') - own * values
+
+
+def _by_rows(f, own, values):
+    n = len(f)
     rows = max(1, min(n, ENTRIES // n))
 
     @jax.checkpoint
     def filter_rows(i):
-        products = jnp.matmul(f[i], f.T, precision='highest')
-        kernel = jnp.exp(jnp.minimum(products - half[i, None] - half, 0))
-        return jnp.matmul(kernel, values, precision='highest')
+        return jnp.matmul(_kernel(f[i], f), values, precision='highest')
 
     chunks = jnp.arange(-(-n // rows) * rows).reshape(-1, rows) % n
-    return lax.map(filter_rows, chunks).reshape(-1, values.shape[-1])[:n]
+    result = lax.map(filter_rows, chunks).reshape(-1, values.shape[-1])[:n]
+    return result - own * values
 
 
 def _gaussians(n, width, dtype):

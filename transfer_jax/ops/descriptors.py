@@ -27,10 +27,14 @@ def gem_pool(x: Array, p: float | Array) -> Array:
     return top[:, 0, 0] * mean ** (1 / p)
 
 
-def l2_normalise(x: Array, axis: int = -1) -> Array:
-    """x / |x| along an axis; a zero vector stays zero, with gradient 0."""
+def l2_normalise(x: Array, axis: int = -1, *, rounding: Array | float = 0.0) -> Array:
+    """x / |x| along an axis; a zero vector stays zero, with gradient 0.
+
+    Args:
+      rounding: vectors of at most this squared length become zero.
+    """
     square = jnp.sum(x**2, axis, keepdims=True)
-    positive = square > 0
+    positive = square > rounding
     return jnp.where(positive, x / jnp.sqrt(jnp.where(positive, square, 1)), 0)
 
 

@@ -13,11 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from scipy import sparse
 
 from transfer_jax.types import Array
 
 PASSES = 4  # blurs by [1, 4, 1] / 6 along each direction, of variance 1/3 each
 CHUNK = 8  # number of points that are added to a vertex at a time: scattering is slow
+TOGETHER = 2048  # points whose weight on themselves is computed at a time
+NEGLIGIBLE = 1e-5  # weights that are left out there
 SIZES = 4  # padded sizes of arrays per octave: few sizes need few compiled programs
 
 
@@ -42,13 +45,21 @@ class Lattice(NamedTuple):
     scale: np.ndarray
 
 
-def lattice_filter(features: Array) -> Callable[[Array], Array]:
+def lattice_filter(
+    features: Array, *, diagonal: bool = True
+) -> Callable[[Array], Array]:
     """v -> K v, (n, c) -> (n, c), with K_ij ~ exp(-||f_i - f_j||^2 / 2), f (n, d).
 
     K is symmetric and positive semidefinite. Where few vertices have points, the blur
-    loses weight: sums of rows are 3 to 5 % too small for photographs, and up to a third
-    for flat images. Normalisation by these sums corrects this. Features have no
-    gradient.
+    loses weight. For photographs of 64 to 128 pixels and the CRF's widths (80 pixels,
+    13 units of colour) the sums of rows are 0.81 to 0.93 of the exact ones in the
+    median of an image, 0.58 to 0.82 at its 5 % quantile, and 0.15 to 0.46 at least.
+    Normalisation by these sums corrects most of this. The diagonal is not 1, but from
+    0.3 to 1.3. Features have no gradient.
+
+    Args:
+      diagonal: False leaves the diagonal of K out (`self_weights`), which takes
+        seconds for 10,000 points, where the lattice takes a fraction of one.
 
     Raises:
       ValueError: features are traced. The lattice is built on the host.
@@ -58,7 +69,60 @@ def lattice_filter(features: Array) -> Callable[[Array], Array]:
             'features are traced, but the lattice is built outside of jit and grad: '
             'use an image that is not traced, or choose exact_filter'
         )
-    return jax.tree_util.Partial(apply, build(features))
+    lattice = build(features)
+    if diagonal:
+        return jax.tree_util.Partial(apply, lattice)
+    return jax.tree_util.Partial(_without_diagonal, lattice, self_weights(lattice))
+
+
+def self_weights(lattice: Lattice) -> np.ndarray:
+    """The diagonal (n,) of the filter's matrix, to 1e-3 of itself.
+
+    The matrix is W^T F^T F W with the splat W and the first half F of the blur, so an
+    entry is a sum of squares: the weights with which a point reaches the vertices
+    halfway. They are computed on the host by sparse products that omit weights below
+    1e-5. Points of neighbouring simplices come together, because they share vertices.
+    """
+    n, side = lattice.vertices.shape
+    m = lattice.neighbours.shape[-1]
+    blurs = [_blur_matrix(*pair) for pair in lattice.neighbours] * (PASSES // 2)
+    result = np.zeros(n, np.float32)
+    order = np.lexsort(lattice.vertices.T)
+    for start in range(0, n, TOGETHER):
+        points = order[start : start + TOGETHER]
+        used, column = np.unique(lattice.vertices[points], return_inverse=True)
+        one = np.ones(len(used), np.float32)
+        reach = sparse.csr_matrix((one, (np.arange(len(used)), used)), (len(used), m))
+        for blur in blurs:
+            reach = reach @ blur
+            reach.data[reach.data < NEGLIGIBLE] = 0
+            reach.eliminate_zeros()
+        first = np.arange(len(points) + 1) * side
+        weights = sparse.csr_matrix(
+            (lattice.weights[points].ravel(), column.ravel(), first),
+            (len(points), len(used)),
+        )
+        squares = (weights @ (reach @ reach.T)).multiply(weights)
+        result[points] = np.asarray(squares.sum(1)).ravel()
+    return lattice.scale * result
+
+
+def _blur_matrix(before, after):
+    """(m, m), a blur along one direction; the last vertex, of none, is left out."""
+    m = len(before)
+    row, column = (
+        np.tile(np.arange(m), 3),
+        np.concatenate([np.arange(m), before, after]),
+    )
+    weight = np.repeat(np.float32([4 / 6, 1 / 6, 1 / 6]), m)
+    there = (row < m - 1) & (column < m - 1)
+    return sparse.csr_matrix((weight[there], (row[there], column[there])), (m, m))
+
+
+def _without_diagonal(lattice, diagonal, values):
+    return (
+        apply(lattice, values) - jnp.asarray(diagonal, values.dtype)[:, None] * values
+    )
 
 
 @jax.custom_vjp

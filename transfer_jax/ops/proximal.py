@@ -2,6 +2,7 @@
 
 import chex
 import jax.numpy as jnp
+import optax
 
 from transfer_jax.types import Array
 
@@ -17,8 +18,6 @@ def shrink_groups(x: Array, threshold: Array | float, axis: int) -> Array:
       axis: the axis within a group: 0 makes columns groups, 1 rows.
     """
     chex.assert_rank(x, 2)
-    length = jnp.sqrt(jnp.sum(x * x, axis, keepdims=True))
-    factor = jnp.where(
-        length > threshold, 1 - threshold / jnp.maximum(length, 1e-30), 0.0
-    )
+    length = optax.safe_norm(x, 1e-30, axis=axis, keepdims=True)
+    factor = jnp.where(length > threshold, 1 - threshold / length, 0.0)
     return x * jnp.where(threshold > 0, factor, 1.0)

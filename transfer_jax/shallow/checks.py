@@ -10,6 +10,8 @@ import numpy as np
 
 from transfer_jax.types import Samples
 
+FAR = 10.0  # common mean in units of the spread
+
 
 def samples(
     source: Samples, target: Samples, target_labelled: Samples | None = None
@@ -22,7 +24,7 @@ def samples(
     parts = {'source': source, 'target': target}
     if target_labelled is not None:
         parts['target_labelled'] = target_labelled
-    if _traced(parts):
+    if traced(parts):
         return
     for name, part in parts.items():
         present = np.asarray(part.mask) > 0
@@ -38,6 +40,28 @@ def samples(
         part = parts[name]
         if not np.any((np.asarray(part.label) >= 0) & (np.asarray(part.mask) > 0)):
             raise ValueError(f'{name}: no labelled examples')
+
+
+def far_from_origin(source: Samples, target: Samples, remedy: str) -> list[str]:
+    """A warning if the common mean of both domains exceeds their spread tenfold.
+
+    The common mean is the length of the mean of both means, the spread the root of the
+    mean of both total variances.
+    """
+    means, variances = [], []
+    for part in (source, target):
+        x = np.asarray(part.x, np.float64)[np.asarray(part.mask) > 0]
+        means.append(x.mean(0))
+        variances.append(x.var(0).sum())
+    length = np.linalg.norm(np.mean(means, 0))
+    spread = np.sqrt(np.mean(variances))
+    if not length > FAR * spread:
+        return []
+    return [
+        f'the common mean of the features ({length:.3g}) exceeds their spread '
+        f'({spread:.3g}) more than tenfold, and the method maps them relative to the '
+        f'origin: {remedy}'
+    ]
 
 
 def dimension(count: int, largest: int, space: str = 'features') -> None:
@@ -56,7 +80,7 @@ def positive(name: str, value: Any) -> None:
     Raises:
       ValueError: `value` is not positive.
     """
-    if not _traced(value) and not np.all(np.asarray(value) > 0):
+    if not traced(value) and not np.all(np.asarray(value) > 0):
         raise ValueError(f'{name} {value}: must be positive')
 
 
@@ -66,9 +90,10 @@ def not_negative(name: str, value: Any) -> None:
     Raises:
       ValueError: `value` is negative.
     """
-    if not _traced(value) and not np.all(np.asarray(value) >= 0):
+    if not traced(value) and not np.all(np.asarray(value) >= 0):
         raise ValueError(f'{name} {value}: must be 0 or more')
 
 
-def _traced(values: Any) -> bool:
+def traced(values: Any) -> bool:
+    """Whether one of the leaves is not known before the program runs."""
     return any(isinstance(v, jax.core.Tracer) for v in jax.tree.leaves(values))

@@ -25,6 +25,8 @@ from transfer_jax.shallow import checks, leading
 from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array, Key, Samples
 
+REMEDY = 'subtract a common mean from both domains first, or pass unit_rows=False'
+
 
 class Components(NamedTuple):
     """The directions, and the reference examples of a kernel."""
@@ -67,14 +69,24 @@ def method(
 ) -> Shallow:
     """A method with the same map for both domains, after checks of its settings.
 
+    With unit rows, what lies far from the origin is almost the same direction, and the
+    pipeline's fit warns of it.
+
     Raises:
       ValueError: a dimension below 1, or a regularisation that is not positive.
     """
     if settings.dimension < 1:
         raise ValueError(f'dimension {settings.dimension}: must be 1 or more')
     checks.positive('regularisation', regularisation)
+
+    def cautions(fitted, source, target):
+        del fitted
+        if not settings.unit_rows:
+            return []
+        return checks.far_from_origin(source, target, REMEDY)
+
     project = functools.partial(_project, settings)
-    return Shallow(fit, project, project)
+    return Shallow(fit, project, project, cautions=cautions)
 
 
 def pool(settings: Settings, source: Samples, target: Samples) -> Pool:

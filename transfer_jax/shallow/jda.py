@@ -47,7 +47,8 @@ def jda(
       kernel: of two samples, or None. A linear kernel is solved without its matrix.
       regularisation: lambda.
       iterations: how many times A is solved for.
-      unit_rows: scales the examples to length 1 first.
+      unit_rows: scales the examples to length 1 first, which loses the differences of
+        examples that are far from the origin.
       unit_output: scales the projected examples to length 1, for 1-NN too.
       whiten: imposes A^T K H K A = I.
 

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from transfer_jax.shallow import checks, linear, newton, transport, transport_plans
+from transfer_jax import ops
+from transfer_jax.shallow import checks, linear, newton, transport_plans
 from transfer_jax.shallow.classifiers import ABSENT_LOGIT
 from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array
@@ -26,6 +27,7 @@ class Jdot(NamedTuple):
     weight: Array  # (d, c)
     bias: Array  # (c,), for a class without examples so low that it never wins
     change: Array  # (), mass that moved between the last two plans
+    converged: Array  # (), whether all entropic plans have converged
     iterations: Array  # ()
 
 
@@ -81,7 +83,7 @@ def jdot(
 
     def fit(key, source, target):
         del key
-        problem = transport.transport_problem(source, target)
+        problem = transport_plans.transport_problem(source, target)
         label = jnp.where(source.mask > 0, source.label, -1)
         one_hot = jax.nn.one_hot(label, classes, dtype=problem.a.dtype)
         present = jnp.any(one_hot > 0, 0)
@@ -98,17 +100,19 @@ def jdot(
 
         def solve(total, duals):
             if regularisation is None:
-                return transport_plans.exact_plan(total, problem.a, problem.b), duals
-            solution = transport_plans.entropic_plan(
+                plan = transport_plans.exact_plan(total, problem.a, problem.b)
+                return plan, duals, True
+            solution = ops.entropic_plan(
                 total, problem.a, problem.b, regularisation, start=duals
             )
-            return solution.matrix, (solution.source, solution.target)
+            duals = solution.source, solution.target
+            return solution.matrix, duals, solution.converged
 
         def unfinished(state):
-            return (state.change > SAME) & (state.count < iterations)
+            return ~(state.change <= SAME) & (state.count < iterations)
 
         def advance(state):
-            plan, duals = solve(costs(state.w, state.count > 0), state.duals)
+            plan, duals, converged = solve(costs(state.w, state.count > 0), state.duals)
             change = jnp.sum(jnp.abs(plan - state.plan))
             solution = newton.minimise(
                 z,
@@ -118,19 +122,21 @@ def jdot(
                 joint=joint,
                 tolerance=TOLERANCE,
             )
-            return _State(solution.w, plan, duals, change, state.count + 1)
+            converged &= state.converged
+            return _State(solution.w, plan, duals, change, converged, state.count + 1)
 
         start = _State(
             w=jnp.zeros((z.shape[1], classes), x.dtype),
             plan=jnp.zeros_like(problem.cost),
             duals=(jnp.zeros_like(problem.a), jnp.zeros_like(problem.b)),
             change=jnp.array(jnp.inf, x.dtype),
+            converged=jnp.array(True),
             count=0,
         )
         end = lax.while_loop(unfinished, advance, start)
         weight, bias = back(end.w)
         bias = jnp.where(present, bias, ABSENT_LOGIT)
-        return Jdot(weight, bias, end.change, end.count)
+        return Jdot(weight, bias, end.change, end.converged, end.count)
 
     def predict(fitted, x):
         return x @ fitted.weight + fitted.bias
@@ -138,7 +144,9 @@ def jdot(
     def unchanged(fitted, x):
         return x
 
-    return Shallow(fit, unchanged, unchanged, predict=predict)
+    return Shallow(
+        fit, unchanged, unchanged, predict=predict, cautions=transport_plans.cautions
+    )
 
 
 class _State(NamedTuple):
@@ -146,6 +154,7 @@ class _State(NamedTuple):
     plan: Array  # (n, m)
     duals: tuple[Array, Array]  # (n,), (m,)
     change: Array  # ()
+    converged: Array  # ()
     count: Array  # ()
 
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from transfer_jax import ops
 from transfer_jax.shallow import checks, transport, transport_plans
 from transfer_jax.shallow.classifiers import ABSENT_LOGIT
 from transfer_jax.shallow.shallow import Shallow
@@ -26,6 +27,7 @@ class Propagated(NamedTuple):
     weight: Array  # (m,), of sum 1, 0 in padding
     share: Array  # (m, c), of sum 1
     present: Array  # (c,), 1 if the source has the class, else 0
+    converged: Array  # (), whether the entropic plan has converged
 
 
 def label_propagation(
@@ -52,12 +54,13 @@ def label_propagation(
 
     def fit(key, source, target):
         del key
-        problem = transport.transport_problem(source, target)
+        problem = transport_plans.transport_problem(source, target)
         marginals = problem.cost, problem.a, problem.b
         if regularisation is None:
-            plan = transport_plans.exact_plan(*marginals)
+            plan, converged = transport_plans.exact_plan(*marginals), jnp.array(True)
         else:
-            plan = transport_plans.entropic_plan(*marginals, regularisation).matrix
+            solution = ops.entropic_plan(*marginals, regularisation)
+            plan, converged = solution.matrix, solution.converged
         label = jnp.where(source.mask > 0, source.label, -1)
         one_hot = jax.nn.one_hot(label, classes, dtype=plan.dtype)
         mass = plan.T @ one_hot
@@ -65,7 +68,7 @@ def label_propagation(
         present = jnp.max(one_hot, 0)
         even = present / jnp.sum(present)
         share = jnp.where(total > 0, mass / jnp.where(total > 0, total, 1), even)
-        return Propagated(target.x, problem.b, share, present)
+        return Propagated(target.x, problem.b, share, present, converged)
 
     def predict(fitted, x):
         share = _nearest_share(fitted, x)
@@ -75,7 +78,9 @@ def label_propagation(
     def unchanged(fitted, x):
         return x
 
-    return Shallow(fit, unchanged, unchanged, predict=predict)
+    return Shallow(
+        fit, unchanged, unchanged, predict=predict, cautions=transport_plans.cautions
+    )
 
 
 def _nearest_share(fitted, x):

@@ -4,7 +4,8 @@ Methods compute in the precision of their inputs. `pipeline` passes float64, whi
 eigenproblems and distances need.
 """
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import chex
@@ -31,6 +32,8 @@ class Shallow(NamedTuple):
     predict: Callable[[PyTree, Array], Array] | None = None
     semi_supervised: bool = False  # requires labelled target examples
     host: bool = False  # calls a solver on NumPy arrays: no jit, no vmap
+    # (fitted, source, target) -> what the user of a fit should be warned of
+    cautions: Callable[[PyTree, Samples, Samples], Sequence[str]] | None = None
 
 
 def unchanged(fitted: PyTree, x: Array) -> Array:
@@ -76,7 +79,8 @@ def pipeline(align: Shallow, classify: Classifier | None = None) -> Pipeline:
     semi-supervised protocol): these examples are added to the target, and after
     adaptation to the source examples that train `classify`. Arithmetic is in float64;
     predictions are float32. The fit is compiled, unless the method or the classifier
-    calls a solver on the host.
+    calls a solver on the host. After it there is a warning for what its method cautions
+    against, such as a plan that has not converged; not if the fit is traced.
 
     Raises:
       ValueError: neither or both of `align` and `classify` can classify. `fit` raises
@@ -125,7 +129,11 @@ def pipeline(align: Shallow, classify: Classifier | None = None) -> Pipeline:
             )
         checks.samples(source, target, target_labelled)
         with jax.enable_x64(True):
-            return compiled(key, source, target, target_labelled)
+            fitted = compiled(key, source, target, target_labelled)
+        if align.cautions is not None and not checks.traced(fitted.alignment):
+            for message in align.cautions(fitted.alignment, source, target):
+                warnings.warn(message, stacklevel=2)
+        return fitted
 
     def predictor(adapt):
         def predict(fitted, batch):

@@ -45,7 +45,8 @@ def tca(
       kernel: of two samples, or None. A linear kernel is solved without its matrix.
       regularisation: mu.
       normalise: divides M by its Frobenius norm.
-      unit_rows: scales the examples to length 1 first.
+      unit_rows: scales the examples to length 1 first, which loses the differences of
+        examples that are far from the origin.
       unit_output: scales the projected examples to length 1.
       whiten: imposes A^T K H K A = I.
 
@@ -104,7 +105,8 @@ def semi_supervised_tca(
       neighbours: of the graph.
       variance: sigma^2; by default half the mean squared distance between neighbours,
         which is not from the paper.
-      unit_rows: scales the examples to length 1 first.
+      unit_rows: scales the examples to length 1 first, which loses the differences of
+        examples that are far from the origin.
       unit_output: scales the projected examples to length 1.
       whiten: imposes A^T K H Y H K A = I; otherwise columns of A have length 1.
 

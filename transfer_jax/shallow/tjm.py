@@ -53,7 +53,8 @@ def tjm(
       regularisation: lambda.
       sparsity: the factor of 1 / |a_i|.
       iterations: how many times A is solved for.
-      unit_rows: scales the examples to length 1 first.
+      unit_rows: scales the examples to length 1 first, which loses the differences of
+        examples that are far from the origin.
       unit_output: scales the projected examples to length 1.
       whiten: imposes A^T K H K A = I.
 

@@ -32,15 +32,7 @@ class Transport(NamedTuple):
     # (), of the solver: the error of the marginals (entropic_transport) or the gap of
     # the objective (group_lasso_transport, laplacian_transport)
     residual: Array
-
-
-class Problem(NamedTuple):
-    """A transport problem between two domains."""
-
-    cost: Array  # (n, m), at most 1 unless labels forbid the pair
-    a: Array  # (n,), weights of the source examples, of sum 1
-    b: Array  # (m,)
-    scale: Array  # (), the largest squared distance
+    converged: Array  # (), whether all entropic plans have converged
 
 
 def exact_transport() -> Shallow:
@@ -52,7 +44,7 @@ def exact_transport() -> Shallow:
     def solve(problem, source, target):
         del source, target
         plan = transport_plans.exact_plan(problem.cost, problem.a, problem.b)
-        return plan, jnp.zeros((), plan.dtype)
+        return plan, jnp.zeros((), plan.dtype), jnp.array(True)
 
     return _transport(solve)
 
@@ -60,9 +52,10 @@ def exact_transport() -> Shallow:
 def entropic_transport(regularisation: Array | float) -> Shallow:
     """OT with entropy: argmin_P <P, cost> + regularisation sum P log P.
 
-    Sinkhorn's algorithm, until the errors of the marginals sum to 1e-9; see
-    `transport_plans.entropic_plan`. Any positive regularisation works, but a smaller
-    one takes longer.
+    Sinkhorn's and then Newton's algorithm, until the errors of the marginals sum to
+    1e-9; see `ops.entropic_plan`. The cost of the plan is above the least one by at
+    most regularisation log(n m). If a regularisation is so small that the plan has not
+    converged, `converged` is false and the pipeline's fit warns.
 
     Args:
       regularisation: in units of the largest cost.
@@ -74,10 +67,8 @@ def entropic_transport(regularisation: Array | float) -> Shallow:
 
     def solve(problem, source, target):
         del source, target
-        plan = transport_plans.entropic_plan(
-            problem.cost, problem.a, problem.b, regularisation
-        )
-        return plan.matrix, plan.error
+        plan = ops.entropic_plan(problem.cost, problem.a, problem.b, regularisation)
+        return plan.matrix, plan.error, plan.converged
 
     return _transport(solve)
 
@@ -123,7 +114,7 @@ def group_lasso_transport(
             tolerance=tolerance,
             iterations=iterations,
         )
-        return solution.matrix, solution.gap
+        return solution.matrix, solution.gap, solution.converged
 
     return _transport(solve)
 
@@ -168,7 +159,7 @@ def class_transport(
             iterations=iterations,
             offset=offset,
         )
-        return solution.matrix, solution.error
+        return solution.matrix, solution.error, solution.converged
 
     return _transport(solve)
 
@@ -211,7 +202,10 @@ def laplacian_transport(
 
     def solve(problem, source, target):
         root = jnp.sqrt(problem.scale)
-        xs, xt = _present(source) / root, _present(target) / root
+        xs, xt = (
+            transport_plans.present(source) / root,
+            transport_plans.present(target) / root,
+        )
         graphs = tuple(
             transport_regularised.neighbour_graph(x, part.mask, neighbours)
             for x, part in ((xs, source), (xt, target))
@@ -227,27 +221,9 @@ def laplacian_transport(
             tolerance=tolerance,
             iterations=iterations,
         )
-        return solution.matrix, solution.gap
+        return solution.matrix, solution.gap, solution.converged
 
     return _transport(solve)
-
-
-def transport_problem(source: Samples, target: Samples) -> Problem:
-    """Costs and weights of all pairs; pairs of different labels are forbidden.
-
-    A forbidden pair costs as much as the number of examples. Using one never pays,
-    because exchanging masses along any cycle of pairs costs less.
-    """
-    a, b = (part.mask / jnp.sum(part.mask) for part in (source, target))
-    present = (a > 0)[:, None] & (b > 0)
-    cost = ops.squared_distances(_present(source), _present(target))
-    scale = jnp.max(jnp.where(present, cost, 0))
-    scale = jnp.where(scale > 0, scale, 1)
-    labelled = (source.label >= 0)[:, None] & (target.label >= 0)
-    forbidden = labelled & (source.label[:, None] != target.label)
-    wall = jnp.sum(source.mask > 0) + jnp.sum(target.mask > 0)
-    cost = jnp.where(present, cost / scale, 0) + jnp.where(forbidden, wall, 0)
-    return Problem(cost, a, b, scale)
 
 
 def nearest(x: Array, weight: Array, queries: Array) -> Array:
@@ -258,19 +234,21 @@ def nearest(x: Array, weight: Array, queries: Array) -> Array:
 
 
 def _transport(
-    solve: Callable[[Problem, Samples, Samples], tuple[Array, Array]],
+    solve: Callable[
+        [transport_plans.Problem, Samples, Samples], tuple[Array, Array, Array]
+    ],
 ) -> Shallow:
     def fit(key, source, target):
         del key
-        problem = transport_problem(source, target)
-        plan, residual = solve(problem, source, target)
+        problem = transport_plans.transport_problem(source, target)
+        plan, residual, converged = solve(problem, source, target)
         present = problem.a > 0
         share = plan / jnp.where(present, jnp.sum(plan, 1), 1)[:, None]
-        barycentre = share @ _present(target)
+        barycentre = share @ transport_plans.present(target)
         barycentre = jnp.where(present[:, None], barycentre, source.x)
-        return Transport(source.x, problem.a, barycentre, residual)
+        return Transport(source.x, problem.a, barycentre, residual, converged)
 
-    return Shallow(fit, _map_source, unchanged)
+    return Shallow(fit, _map_source, unchanged, cautions=transport_plans.cautions)
 
 
 def _map_source(fitted, x):
@@ -294,7 +272,3 @@ def _classes(source, classes, dtype):
     """(n, c) one-hot classes, 0 for padding and unlabelled examples."""
     label = jnp.where(source.mask > 0, source.label, -1)
     return jax.nn.one_hot(label, classes, dtype=dtype)
-
-
-def _present(samples):
-    return jnp.where((samples.mask > 0)[:, None], samples.x, 0)

@@ -18,6 +18,7 @@ from transfer_jax.types import Array
 
 SEARCHES = 12  # evaluations along a step, at most
 LEAST = 1e-300  # lower bound of masses in logarithms
+PRECISE = 1e-9  # tolerance of a plan, at most
 FINEST = 1e-13  # the smallest tolerance of a plan, set by rounding
 
 
@@ -34,6 +35,7 @@ class Regularised(NamedTuple):
 
     matrix: Array  # (n, m)
     gap: Array  # (), upper bound on the objective minus its minimum
+    converged: Array  # (), whether all entropic plans have converged
     iterations: Array  # ()
 
 
@@ -63,20 +65,22 @@ def conditional_gradient(
     """
     reg = 0.0 if regularisation is None else regularisation
     # The gap is only as accurate as the solution of the linearised problem.
-    inner = min(transport_plans.TOLERANCE, max(0.1 * tolerance, FINEST))
+    inner = min(PRECISE, max(0.1 * tolerance, FINEST))
 
     def unfinished(state):
-        return (state.gap > tolerance) & (state.count < iterations)
+        return ~(state.gap <= tolerance) & (state.count < iterations)
 
     def advance(state):
         linear = cost + penalty.gradient(state.plan)
         if regularisation is None:
             target_plan, duals = transport_plans.exact_plan(linear, a, b), state.duals
+            right = jnp.isfinite(target_plan).all()
         else:
-            solution = transport_plans.entropic_plan(
+            solution = ops.entropic_plan(
                 linear, a, b, regularisation, start=state.duals, tolerance=inner
             )
             target_plan, duals = solution.matrix, (solution.source, solution.target)
+            right = solution.error <= PRECISE
         step = target_plan - state.plan
         gap = reg * (_negentropy(state.plan) - _negentropy(target_plan))
         gap -= jnp.sum(linear * step)
@@ -93,12 +97,15 @@ def conditional_gradient(
             return first, second + reg * jnp.sum(step**2 / present)
 
         length = _search(slope)
-        return _State(state.plan + length * step, duals, gap, state.count + 1)
+        plan = state.plan + length * step
+        return _State(plan, duals, gap, state.converged & right, state.count + 1)
 
     duals = jnp.zeros_like(a), jnp.zeros_like(b)
-    state = _State(a[:, None] * b, duals, jnp.array(jnp.inf, cost.dtype), 0)
+    none = jnp.array(jnp.inf, cost.dtype)
+    state = _State(a[:, None] * b, duals, none, jnp.array(True), 0)
     state = lax.while_loop(unfinished, advance, state)
-    return Regularised(state.plan, state.gap, state.count)
+    converged = state.converged & ~jnp.isnan(state.gap)
+    return Regularised(state.plan, state.gap, converged, state.count)
 
 
 def group_lasso(one_hot: Array, weight: Array | float) -> Penalty:
@@ -193,28 +200,36 @@ def class_concave(
     *,
     iterations: int,
     offset: float,
-) -> transport_plans.Plan:
+) -> ops.EntropicPlan:
     """Majorisation of weight sum_jc (mass of class c in column j + offset)^(1/2).
 
     The penalty is concave. Each of the `iterations` replaces it by its tangent and
-    solves an entropic problem (Courty, Flamary and Tuia, ECML 2014).
+    solves an entropic problem (Courty, Flamary and Tuia, ECML 2014). The result has
+    converged if all have.
     """
 
     def advance(count, plan):
         mass = one_hot.T @ plan.matrix + offset
         # The first problem has no penalty.
         tangent = jnp.where(count > 0, weight * 0.5, 0) / jnp.sqrt(mass)
-        return transport_plans.entropic_plan(
+        following = ops.entropic_plan(
             cost + one_hot @ tangent,
             a,
             b,
             regularisation,
             start=(plan.source, plan.target),
         )
+        return following._replace(converged=plan.converged & following.converged)
 
     none = jnp.zeros((), cost.dtype)
-    first = transport_plans.Plan(
-        jnp.zeros_like(cost), jnp.zeros_like(a), jnp.zeros_like(b), none, 0
+    first = ops.EntropicPlan(
+        jnp.zeros_like(cost),
+        jnp.zeros_like(a),
+        jnp.zeros_like(b),
+        error=none,
+        converged=jnp.array(True),
+        iterations=0,
+        steps=0,
     )
     return lax.fori_loop(0, iterations, advance, first)
 
@@ -223,6 +238,7 @@ class _State(NamedTuple):
     plan: Array  # (n, m)
     duals: tuple[Array, Array]  # (n,), (m,)
     gap: Array  # ()
+    converged: Array  # ()
     count: Array  # ()
 
 

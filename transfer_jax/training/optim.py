@@ -2,6 +2,9 @@
 
 An optimiser's own count would restart with each stage and differ between networks, so
 the rate is multiplied in by `by_step`, which reads the step that make_step passes.
+Other schedules are optax's, such as
+`scaled(optax.warmup_cosine_decay_schedule(0.0, 1.0, warmup, steps), base)`, which rises
+to base and falls to 0 at `steps`; `base` may be traced, their own arguments may not.
 `grouped` treats the parameters of one network differently, by rules on their paths.
 """
 
@@ -17,7 +20,8 @@ import optax
 from transfer_jax import tree
 from transfer_jax.types import Array, PyTree
 
-Schedule = Callable[[Array], Array]
+Schedule = Callable[[Array], Array | float]
+constant = optax.constant_schedule  # the same value at every step
 # {network: its optimiser}, or one for all networks that are trained.
 Optimisers = Mapping[str, optax.GradientTransformation] | optax.GradientTransformation
 
@@ -74,29 +78,6 @@ def ganin_strength(steps: int, top: Array | float = 1.0) -> Schedule:
     return lambda step: top * (2 / (1 + jnp.exp(-10 * step / steps)) - 1)
 
 
-def warmup_cosine(steps: int, base: Array | float = 0.01, warmup: int = 0) -> Schedule:
-    """Linear from 0 to base at step `warmup`, then half a cosine down to 0 at `steps`.
-
-    base (1 + cos(pi (step - warmup) / (steps - warmup))) / 2: Loshchilov & Hutter
-    (2017), eq. 5 without restarts, after the warm-up of Goyal et al. (2017),
-    section 2.2.
-    """
-    _check_rate('base', base)
-
-    def rate(step):
-        progress = jnp.clip((step - warmup) / max(steps - warmup, 1), 0, 1)
-        rising = step / max(warmup, 1)
-        falling = (1 + jnp.cos(jnp.pi * progress)) / 2
-        return base * jnp.where(step < warmup, rising, falling)
-
-    return rate
-
-
-def constant(value: Array | float) -> Schedule:
-    """The same value at every step."""
-    return lambda step: jnp.asarray(value, jnp.float32)
-
-
 def scaled(rate: Schedule | float, factor: Array | float) -> Schedule:
     """The schedule `factor` times `rate`."""
     rate = as_schedule(rate, 'rate')
@@ -114,7 +95,7 @@ def by_step(rate: Schedule | float) -> optax.GradientTransformationExtraArgs:
 
     def update(updates, state, params=None, *, step, **extra):
         del params, extra
-        factor = -rate(step)
+        factor = -jnp.asarray(rate(step), jnp.float32)
         return jax.tree.map(lambda u: factor.astype(u.dtype) * u, updates), state
 
     return optax.GradientTransformationExtraArgs(lambda params: (), update)

@@ -89,7 +89,7 @@ def test_coral_as_a_similarity_is_as_published(pair, value):
         Samples(d.x.astype(float), d.label, np.ones(len(d))) for d in (source, target)
     ]
     with jax.enable_x64(True):
-        matrix = np.asarray(shallow.coral(1.0).fit(None, *samples).matrix)
+        matrix = np.asarray(shallow.coral(relative=False).fit(None, *samples).matrix)
     half = samples[0].x @ matrix
     svm = SVC(kernel='precomputed').fit(half @ samples[0].x.T, source.label)
     # As LIBSVM reads it: row i of the training kernel is of example i

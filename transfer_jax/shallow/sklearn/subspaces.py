@@ -48,19 +48,24 @@ class SubspaceAlignment(FeatureAdapter):
     alignment minimises |X_S M - X_T|_F^2 (eq. 1, 2), which is solved by M = X_S^T X_T
     (eq. 3). A source row x becomes x X_S M, a target row x X_T. Directions are those of
     centred features, while the mapped features are not centred, as in the authors'
-    code. The function is `shallow.subspace_alignment`.
+    code; a fit warns if their common mean is much longer than their spread. The
+    function is `shallow.subspace_alignment`.
 
     Args:
       n_components: k, 1 to d. With k = d nothing is aligned. `shallow.stable_dimension`
         bounds a good choice.
+      center: subtracts its mean from each domain before the map.
       target_labels: whether labels of target rows (except -1) are used, to train the
         classifier of AdaptedClassifier on these rows too.
     """
 
     build = staticmethod(shallow.subspace_alignment)
 
-    def __init__(self, n_components: int, *, target_labels: bool = False):
+    def __init__(
+        self, n_components: int, *, center: bool = False, target_labels: bool = False
+    ):
         self.n_components = n_components
+        self.center = center
         self.target_labels = target_labels
 
 
@@ -132,20 +137,32 @@ class GFK(FeatureAdapter):
 class Coral(FeatureAdapter):
     """CORAL, correlation alignment (Sun, Feng and Saenko, AAAI 2016).
 
-    With C_S = cov(X_S) + r I and C_T = cov(X_T) + r I, a source row x becomes
-    x C_S^-1/2 C_T^1/2 (algorithm 1, where r = 1); target rows are not changed.
+    With C_S = cov(X_S) + r v_S I and C_T = cov(X_T) + r v_T I, a source row x becomes
+    x C_S^-1/2 C_T^1/2 (algorithm 1); target rows are not changed. v_S and v_T are the
+    mean variances of the features that vary; in the paper they are 1 and r = 1.
     Covariances are divided by n - 1, and the mapped rows are not centred, both as in
-    the authors' code. The function is `shallow.coral`.
+    the authors' code; a fit warns if their common mean is much longer than their
+    spread. The function is `shallow.coral`.
 
     Args:
-      regularisation: r, in units of the squared features; with features of small scale
-        r = 1 leaves them almost unchanged.
+      regularisation: r, in units of the mean variance.
+      relative: False for r in units of the squared features, as in the paper.
+      center: subtracts its mean from each domain first.
       target_labels: whether labels of target rows (except -1) are used, to train the
         classifier of AdaptedClassifier on these rows too.
     """
 
     build = staticmethod(shallow.coral)
 
-    def __init__(self, regularisation: float = 1.0, *, target_labels: bool = False):
+    def __init__(
+        self,
+        regularisation: float = 1.0,
+        *,
+        relative: bool = True,
+        center: bool = False,
+        target_labels: bool = False,
+    ):
         self.regularisation = regularisation
+        self.relative = relative
+        self.center = center
         self.target_labels = target_labels
