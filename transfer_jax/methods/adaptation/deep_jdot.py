@@ -37,8 +37,8 @@ def deep_jdot(
     True)). With ten equally likely classes it is 29 % for batches of 32, 15 % for 128
     and 7.6 % for 500; with the source balanced 21 % for 32 and 5.4 % for 500.
 
-    Deviations: the plan is entropic, computed by Sinkhorn's algorithm; the paper solves
-    the exact problem. As in the paper, the plan is a constant in the gradient unless
+    Deviations: the plan is entropic (ops.entropic_plan); the paper solves the exact
+    problem. As in the paper, the plan is a constant in the gradient unless
     `through` is set, and the costs of the plan and of the loss are the same; the
     authors' code finds the plan with alpha ||f - f||^2 + ||onehot(y) - p||^2 and has
     the cross-entropy in the loss only.

@@ -1,11 +1,8 @@
 """Domain-specific batch normalisation, second stage (Chang et al., CVPR 2019)."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from transfer_jax import losses, training
 from transfer_jax.methods.adaptation import two_domains
@@ -16,9 +13,9 @@ def dsbn(
     encoder: nn.Module,
     classifier: nn.Module,
     *,
-    txs: Mapping[str, optax.GradientTransformation],
-    weight: optim.Schedule,
-    mixing: optim.Schedule,
+    txs: optim.Optimisers,
+    weight: optim.Schedule | float,
+    mixing: optim.Schedule | float,
 ) -> training.Method:
     """DSBN's second stage: pseudo-labels of the first, refined by the network itself.
 
@@ -41,6 +38,8 @@ def dsbn(
         source training with its norm.
       mixing: lambda of y', the share of the present network, as a function of the step.
     """
+    weight = optim.as_schedule(weight, 'weight')
+    mixing = optim.as_schedule(mixing, 'mixing')
     predict = networks.classify(encoder, classifier)
 
     def init(key, batch):
