@@ -40,7 +40,7 @@ def as_schedule(value: Schedule | Array | float, name: str = 'schedule') -> Sche
             f'{name} must be a number or a function of the step, such as '
             f'optim.constant or optim.ganin_strength, not {value!r}'
         )
-    return constant(value)
+    return constant(float(value) if isinstance(value, int) else value)
 
 
 def by_network(
