@@ -31,3 +31,16 @@ def test_the_first_steps_are_those_that_were_recorded(method):
         np.testing.assert_allclose(
             found[stage]['squares'], recorded['squares'], rtol=1e-4
         )
+
+
+def test_rounding_leaves_a_record_as_it_is(tmp_path, monkeypatch):
+    def stages(loss):
+        return {'train': {'losses': {'train/loss': [loss, 0.0]}, 'squares': 2.0}}
+
+    found = {'dan': stages(1.0 + 1e-7), 'dann': stages(1.1), 'jan': stages(3.0)}
+    monkeypatch.setattr(golden_runs, 'FILE', tmp_path / 'golden.json')
+    monkeypatch.setattr(golden_runs, 'record', found.get)
+    golden_runs.FILE.write_text(json.dumps({'dan': stages(1.0), 'dann': stages(1.0)}))
+    golden_runs._write(list(found))
+    recorded = json.loads(golden_runs.FILE.read_text())
+    assert recorded == {**found, 'dan': stages(1.0)}
