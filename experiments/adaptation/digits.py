@@ -75,8 +75,7 @@ class Config:
 
 def build(config: Config) -> runs.Experiment:
     """The experiment of a config."""
-    recipe = recipes.get(config.method)
-    config = _resolved(config, recipe)
+    recipe, config = recipes.get(config.method), resolved(config)
     pair = config.pair
     source, target = config.source, config.target
     if config.method == 'train_on_target' and not target:
@@ -125,7 +124,7 @@ def build(config: Config) -> runs.Experiment:
         stages.insert(0, _first_stage(recipe.first, config.steps, nets, tx, stream))
     return runs.Experiment(
         name='adaptation.digits',
-        config=recipe.with_weight(config),
+        config=config,
         method=config.method,
         task=str(task),
         seeds=tuple(range(config.seeds)),
@@ -137,24 +136,28 @@ def build(config: Config) -> runs.Experiment:
             runs.measure_adaptation, validate_as=recipe.validate_as
         ),
         evaluations=config.evaluations,
-        compared=compared(config.method, config.norm),
+        compared=compared(config),
         golden=golden.digest(config.method),
-        fast=cli.configs_equal(config, _resolved(fast(), recipe)),
+        fast=cli.configs_equal(config, resolved(fast())),
         samples=digit_pairs.samples,
         inputs=digit_pairs.inputs,
     )
 
 
-def compared(method: str, norm: str) -> runs.Compared:
-    """What a gain is over: the same norm without a loss on the target.
-
-    Args:
-      norm: of the config; '' is that of the method.
-    """
-    recipe = recipes.get(method)
-    norm = norm or recipe.norm
-    baseline = recipe.method is methods.supervised and method != 'train_on_target'
-    return runs.Compared(norm, networks.compared_as(norm), baseline)
+def compared(config: Config) -> runs.Compared:
+    """What a gain is over: the same network and batches, no loss on the target."""
+    config = resolved(config)
+    recipe = recipes.get(config.method)
+    norm = config.norm or recipe.norm
+    network = config.network, config.dtype, networks.compared_as(norm)
+    batches = f'{config.batch} images{", balanced" if config.balanced else ""}'
+    return runs.Compared(
+        norm,
+        ', '.join(network),
+        f'{batches}, rate {config.rate}',
+        baseline=recipe.method is methods.supervised
+        and config.method != 'train_on_target',
+    )
 
 
 def _first_stage(name, steps, nets, tx, stream) -> runs.Stage:
@@ -167,11 +170,11 @@ def _first_stage(name, steps, nets, tx, stream) -> runs.Stage:
     )
 
 
-def _resolved(config: Config, recipe: recipes.Recipe) -> Config:
-    """The config with the batch that is used."""
-    batch, balanced = config.batch, config.balanced
+def resolved(config: Config) -> Config:
+    """The config with the weight and the batches in effect, which a result states."""
+    recipe, batch, balanced = recipes.get(config.method), config.batch, config.balanced
     return dataclasses.replace(
-        config,
+        recipe.with_weight(config),
         batch=(recipe.batch or BATCH) if batch is None else batch,
         balanced=recipe.balanced if balanced is None else balanced,
     )
@@ -180,12 +183,16 @@ def _resolved(config: Config, recipe: recipes.Recipe) -> Config:
 def sweep() -> Iterator[Config]:
     """The digits table, in the order in which its rows are made.
 
-    Protocol adda: every method at its published weight, some with separate norm, then
-    the weights of experiments.adaptation.tuning that are others. Then skada and full.
+    Protocol adda: every method at its published weight, source only on the batches of
+    the methods that have their own, some with separate norm, then the weights of
+    experiments.adaptation.tuning that are others. Then skada and full.
     """
+    own = {(r.batch, r.balanced) for r in recipes.RECIPES.values() if r.batch}
     for pair in PAIRS:
         for method in recipes.RECIPES:
             yield Config(method=method, pair=pair)
+        for batch, balanced in sorted(own):
+            yield Config('source_only', pair, batch=batch, balanced=balanced)
     for pair in PAIRS:
         for method in SEPARATE:
             yield Config(method=method, pair=pair, norm='separate')

@@ -124,7 +124,7 @@ def lines() -> list[Conversion]:
             theirs=public.domain_loss(public.of_features, public.mean_of_three),
             weight=1.0,
         ),
-        dann('dsbn', 'authors', 'mean over both', theirs=half, weight=0.1),
+        dann('dsbn, first stage', 'authors', 'mean over both', theirs=half, weight=0.1),
         dann('dsn', 'authors (γ)', 'mean over both', theirs=half),
         dann('dsn', 'fungtion/DSN (γ)', 'mean_S + mean_T', theirs=whole, weight=0.25),
         dann('residual_transfer', 'paper', 'mean over both', theirs=half, weight=1.0),

@@ -7,6 +7,8 @@ import inspect
 import pathlib
 from collections.abc import Sequence
 
+from experiments.adaptation import digits
+from experiments.tables import stale
 from transfer_jax import recipes
 from transfer_jax.reports import grids
 
@@ -16,7 +18,7 @@ TASKS = {'mnist_to_usps, adda': 'M -> U', 'usps_to_mnist, adda': 'U -> M'}
 def markdown(results: Sequence[dict]) -> str:
     """The table, with the results of adaptation.digits under protocol adda.
 
-    Accuracies are of results whose weight is the one in the table.
+    Accuracies are of results of today's code whose weight is the one in the table.
     """
     root = pathlib.Path(__file__).parents[2]
     scores = {
@@ -24,6 +26,7 @@ def markdown(results: Sequence[dict]) -> str:
         for result in results
         if result['experiment'] == 'adaptation.digits'
         and _of_the_recipe(result)
+        and not stale.earlier_code(result)
         and 'fixed_validator' in result['scores']
     }
     head = [
@@ -59,4 +62,10 @@ def _of_the_recipe(result: dict) -> bool:
     recipe = recipes.RECIPES.get(result['method'])
     if recipe is None or result['config']['norm']:
         return False
-    return not recipe.weight_name or result['config']['weight'] == recipe.weight
+    given = result['config']
+    if (given.get('batch'), given.get('balanced')) != (
+        recipe.batch or digits.BATCH,
+        recipe.balanced,
+    ):
+        return False
+    return not recipe.weight_name or given['weight'] == recipe.weight

@@ -12,7 +12,8 @@ from packaging import requirements, specifiers
 
 from transfer_jax import runs
 
-SKIPPED = ('checkpoints', 'events', 'figures')  # folders without result files
+# Folders without result files, and the runs of experiments.adaptation.tuning.
+SKIPPED = ('checkpoints', 'events', 'figures', 'tuning')
 PROJECT = pathlib.Path(__file__).parents[2] / 'pyproject.toml'
 
 
@@ -75,6 +76,8 @@ def refusal(content: dict) -> str:
     if content['fast']:
         return 'a run of seconds for tests (fast)'
     for start in runs.provenance.starts(content):
+        if start['git'] is None and 'starts' in content:
+            return 'made outside of a git repository'
         if (start['git'] or '').endswith('-dirty'):
             return f'made from files that no commit has (git {start["git"]})'
         for name, version in (start['versions'] or {}).items():

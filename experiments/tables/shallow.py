@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.shallow import published, trials
 from experiments.tables import studies
+from transfer_jax import selection
 from transfer_jax.reports import averages, grids, study_tables
 
 MEAN = 'mean'
@@ -93,11 +94,12 @@ def legend(result: Mapping[str, Any]) -> str:
         lines += ['Lines in italics are published.'] if _published(result) else []
         return ' '.join(lines)
     count = len({row['pair'] for row in result['rows']})
+    fixed = selection.FIXED.replace('_', ' ')
     return (
         f'Mean over {count} pairs of the accuracy on the target in %, by what picked '
         'the setting of the method: its paper; accuracy on held-out source examples; '
-        'information maximization, fixed in advance; circular validation; the target '
-        'labels themselves (oracle).'
+        f'{fixed}, fixed in advance; circular validation; the target labels themselves '
+        '(oracle).'
     )
 
 

@@ -7,7 +7,7 @@ made, where its data differ from today's, or where the tables refuse it.
 import importlib
 import json
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from experiments.tables import result_files
@@ -59,6 +59,17 @@ def as_json(found: Iterable[Checked]) -> str:
     """The same, of all results."""
     rows = [{**one._asdict(), 'path': str(one.path)} for one in found]
     return json.dumps(rows, indent=1)
+
+
+def earlier_code(result: Mapping[str, Any]) -> bool:
+    """Whether the golden run of the method was recorded anew since a result was made.
+
+    So it is of a result that notes none, of a method that has one today.
+    """
+    now = golden.digest(result.get('method', ''))
+    return now is not None and any(
+        start.get('golden') != now for start in provenance.starts(result)
+    )
 
 
 def _check(path, content, data_dir, today) -> Checked:

@@ -7,6 +7,9 @@ import json
 import pathlib
 from collections.abc import Mapping
 
+from experiments.tasks import golden
+from transfer_jax import recipes
+
 PATH = pathlib.Path('results/digits_tuning.json')
 PAIR, PROTOCOL = 'mnist_to_usps', 'adda'  # on which they were chosen
 # The methods whose tuned weight has a row of its own.
@@ -19,7 +22,8 @@ METHODS = (
 def read(path: pathlib.Path | None = None) -> Mapping[str, float]:
     """{method: chosen weight}; without methods whose choice the file lacks.
 
-    A choice from files that no commit has is none.
+    A choice from files that no commit has is none, nor one that was made when the
+    published weight or the golden run of the method was another.
 
     Args:
       path: of the file; by default PATH, below the working directory.
@@ -31,11 +35,16 @@ def read(path: pathlib.Path | None = None) -> Mapping[str, float]:
     return {
         name: entry['chosen']
         for name, entry in entries(path).items()
-        if entry['chosen'] is not None
-        and not any(
-            (start['git'] or '').endswith('-dirty') for start in entry['starts']
-        )
+        if entry['chosen'] is not None and _of_today(name, entry)
     }
+
+
+def _of_today(name: str, entry: Mapping) -> bool:
+    return entry['published'] == recipes.get(name).weight and all(
+        start['golden'] == golden.digest(name)
+        and not (start['git'] or '-dirty').endswith('-dirty')
+        for start in entry['starts']
+    )
 
 
 def entries(path: pathlib.Path) -> dict[str, dict]:

@@ -193,7 +193,7 @@ HALF = {
     'wasserstein': lambda s, t: losses.wasserstein(s[:, 0], t[:, 0]),
     'classifier_discrepancy': lambda s, t: losses.classifier_discrepancy(s[:4], t),
     'transport_cost': lambda s, t: losses.transport_cost(abs(s)),
-    'transport_plan': lambda s, t: losses.transport_plan(abs(s)),
+    'transport_plan': lambda s, t: losses.transport_plan(abs(s)).matrix,
     'entropy': lambda s, t: ops.entropy(s),
     'mutual_information': lambda s, t: ops.mutual_information(s),
 }

@@ -77,14 +77,14 @@ def test_forced_mass_of_batches_of_ten_classes(size, balanced, percent):
 @pytest.mark.parametrize('epsilon', [0.1, 1.0])
 def test_the_plan_is_the_entropic_optimum(epsilon):
     """Uniform marginals, and log P + cost / reg a sum of row and column terms."""
-    plan = np.asarray(losses.transport_plan(COST, epsilon=epsilon))
+    plan = np.asarray(losses.transport_plan(COST, epsilon=epsilon).matrix)
     np.testing.assert_allclose(plan.sum(1), 1 / 5, rtol=1e-8)
     np.testing.assert_allclose(plan.sum(0), 1 / 4, rtol=1e-8)
     rest = np.log(plan) + COST / (epsilon * COST.mean())
     rest = rest - rest.mean(0) - rest.mean(1, keepdims=True) + rest.mean()
     np.testing.assert_allclose(rest, 0, atol=1e-5)  # 1e-9 of the mass is moved last
     # Epsilon is in units of the mean cost, so scaled costs have the same plan.
-    other = losses.transport_plan(100 * COST, epsilon=epsilon)
+    other = losses.transport_plan(100 * COST, epsilon=epsilon).matrix
     np.testing.assert_allclose(other, plan, rtol=1e-8)
 
 
@@ -92,7 +92,7 @@ def test_for_small_epsilon_the_plan_is_the_assignment():
     cost = np.array([[0.0, 1.0, 3.0], [0.2, 3.0, 3.0], [3.0, 3.0, 0.5]])
     rows, columns = scipy.optimize.linear_sum_assignment(cost)
     assert (columns != cost.argmin(1)).any()  # two rows are closest to column 0
-    plan = losses.transport_plan(cost, epsilon=0.05)
+    plan = losses.transport_plan(cost, epsilon=0.05).matrix
     expected = np.zeros((3, 3))
     expected[rows, columns] = 1 / 3
     np.testing.assert_allclose(plan, expected, atol=1e-4)
@@ -107,7 +107,7 @@ def test_order_of_rows_and_columns_does_not_count():
 
 
 def test_the_gradient_with_the_plan_fixed_is_the_plan():
-    plan = losses.transport_plan(COST)
+    plan = losses.transport_plan(COST).matrix
     value, gradient = jax.jit(jax.value_and_grad(losses.transport_cost))(COST)
     np.testing.assert_allclose(value, (plan * COST).sum(), rtol=1e-12)
     np.testing.assert_allclose(gradient, plan, rtol=1e-10)
@@ -128,7 +128,7 @@ def test_the_gradient_through_the_plan():
     up, down = through(COST + h * direction), through(COST - h * direction)
     slope = (jax.jit(jax.grad(through))(COST) * direction).sum()
     np.testing.assert_allclose(slope, (up - down) / (2 * h), rtol=1e-6)
-    frozen = (losses.transport_plan(COST, epsilon=0.3) * direction).sum()
+    frozen = (losses.transport_plan(COST, epsilon=0.3).matrix * direction).sum()
     assert abs(frozen - slope) > 1e-3
 
 

@@ -188,7 +188,7 @@ def test_images_of_unequal_size_are_refused(name, networks, batch):
 
 
 # The same methods with other arguments.
-VARIANTS = ('dan_unbiased', 'dan_linear', 'deep_jdot_through', 'dsn_mmd')
+VARIANTS = ('dan_biased', 'dan_linear', 'deep_jdot_through', 'dsn_mmd')
 # Their arguments are taken at different places.
 COMPARED = ('dann', 'ddc', 'mcd', 'fine_tuning', 'multi_task')
 

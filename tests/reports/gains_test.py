@@ -8,13 +8,13 @@ from transfer_jax.reports import gains
 NUMBER = {'target_test': {'percent': True}}
 
 
-def _result(method, last, norm, network=None, baseline=False, steps=100):
+def _result(method, last, norm, network=None, baseline=False, steps=100, training=''):
     mean = {'target_test': {'mean': last}}
     return {
         'method': method,
         'experiment': 'adaptation.digits',
         'config': {},
-        'compared': runs.Compared(norm, network or norm, baseline)._asdict(),
+        'compared': runs.Compared(norm, network or norm, training, baseline)._asdict(),
         'seeds': [0, 1],
         'numbers': NUMBER,
         'steps': {'last': [steps, steps]},
@@ -69,7 +69,7 @@ def test_without_the_baseline_of_its_network_there_is_no_gain():
 
 def test_a_result_that_says_nothing_is_compared_by_method_and_norm():
     plain = {**PLAIN, 'compared': None, 'config': {'norm': 'joint'}}
-    assert gains.compared(plain) == runs.Compared('joint', 'joint', False)
+    assert gains.compared(plain) == runs.Compared('joint', 'joint', '', False)
     for method in gains.BASELINES:
         nothing = {'method': method, 'config': {}}
-        assert gains.compared(nothing) == runs.Compared('', '', True)
+        assert gains.compared(nothing) == runs.Compared('', '', '', True)

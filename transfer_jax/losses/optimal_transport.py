@@ -61,18 +61,26 @@ def forced_mass(label: Array, probabilities: Array) -> Array:
     return jnp.sum(jnp.abs(source - jnp.mean(p, 0))) / 2
 
 
-def transport_plan(cost: Array, *, epsilon: float = 0.05) -> Array:
+def transport_plan(
+    cost: Array, *, epsilon: float = 0.05, through: bool = True
+) -> ops.EntropicPlan:
     """Entropic transport plan between uniform weights, (n, m) -> (n, m), with sum 1.
 
     argmin_P <P, cost> - reg H(P), with reg = epsilon * mean(cost), to the tolerance of
-    `ops.entropic_plan`, which warns outside of jit if it is not reached. The plan is
-    differentiable; reg is a constant in gradients.
+    `ops.entropic_plan`, which warns outside of jit if it is not reached; the answer has
+    the `error` that was left. reg is a constant in gradients.
+
+    Args:
+      through: the plan is differentiable; else it is a constant in gradients.
     """
     chex.assert_rank(cost, 2)
     cost = ops.at_least_float32(cost)
     n, m = cost.shape
     a, b = jnp.full(n, 1 / n, cost.dtype), jnp.full(m, 1 / m, cost.dtype)
-    return ops.entropic_plan(cost / _scale(cost), a, b, epsilon).matrix
+    cost = cost / _scale(cost)
+    return ops.entropic_plan(
+        cost if through else lax.stop_gradient(cost), a, b, epsilon
+    )
 
 
 def transport_cost(
@@ -85,8 +93,7 @@ def transport_cost(
         alternating scheme of Damodaran et al. (2018, section 3.2).
     """
     cost = ops.at_least_float32(cost)
-    plan = transport_plan(cost if through else lax.stop_gradient(cost), epsilon=epsilon)
-    return jnp.sum(plan * cost)
+    return jnp.sum(transport_plan(cost, epsilon=epsilon, through=through).matrix * cost)
 
 
 def _scale(cost):

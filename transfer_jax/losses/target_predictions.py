@@ -58,8 +58,8 @@ def pseudo_label(logits: Array, *, threshold: float = 0.0) -> Array:
 def mixed_label(first: Array, second: Array, *, share: Array | float) -> Array:
     """argmax_c (1 - share) first_c + share second_c, (n, c), (n, c) -> (n,) int.
 
-    The pseudo-label of two networks' scores (Chang et al. 2019, of
-    DSBN's second stage), a constant in gradients.
+    The pseudo-label of two networks' scores in DSBN's second stage (Chang et al. 2019),
+    a constant in gradients.
 
     Args:
       share: lambda of the paper, in [0, 1].

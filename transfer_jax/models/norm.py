@@ -166,7 +166,7 @@ def _refuse_single_vectors(layer, x, domain) -> None:
                 f'batch norm {"/".join(layer.path)!r}: the batch has one vector of '
                 f'domain {number}, and its variance is 0; give a batch of two or more '
                 'images of each domain, or a norm that does not use the batch '
-                '(BatchNorm(frozen=True), --config.norm none)'
+                '(BatchNorm(frozen=True)), or no batch norm'
             )
 
 

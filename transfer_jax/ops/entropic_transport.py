@@ -50,7 +50,7 @@ def entropic_plan(
     regularisation) v_j. Iterations are products with the kernel exp(...). Before the
     scalings u and v overflow, they are absorbed into the potentials f and g, followed
     by an iteration on logarithms (Schmitzer 2019, section 3.1). A regularisation below
-    1/200 of the spread of the costs is approached from there, divided by 4 each time
+    1/200 of the range of the costs is approached from there, divided by 4 each time
     (section 3.2). Iterations are over-relaxed (Thibault et al. 2021; Lehmann et al.
     2022) with the factor of successive over-relaxation for the observed rate, reset to
     1 if the error grows. Where the iterations have not converged, the potentials of the

@@ -12,7 +12,7 @@ CHUNK = 10  # iterations between two checks of the error
 FASTEST = 1.99  # the largest over-relaxation
 SETTLING = 2  # chunks to wait after a change of the over-relaxation
 DIVERGED = 100.0  # growth of the error at which over-relaxation is reset
-COARSE = 200.0  # spread of the costs in units of the first regularisation
+COARSE = 200.0  # range of the costs in units of the first regularisation
 COOLING = 4.0  # factor between two regularisations
 LOOSE, STAGE = 1e-2, 10  # error and chunks after which the next regularisation begins
 
@@ -63,8 +63,8 @@ def iterate(
         return jnp.where(present, jnp.exp(exponent), 0)
 
     f, g = _c_transforms(cost, present)
-    spread = jnp.max(jnp.where(present, cost - f[:, None] - g, 0))
-    regularisation = jnp.maximum(last, spread / COARSE)
+    width = jnp.max(jnp.where(present, cost - f[:, None] - g, 0))
+    regularisation = jnp.maximum(last, width / COARSE)
     if start is not None:
         # Use `start` only if its kernel has sums that are neither 0 nor infinite.
         warm = kernel(*start, last)

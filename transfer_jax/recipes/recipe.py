@@ -34,7 +34,7 @@ class Recipe(NamedTuple):
       weight_source: who published the weight, in a few words of docs/methods.md.
       rising: further arguments that rise from 0 to 1 as Ganin's strength does.
       ramp: whether the weight rises as Ganin's strength does; else it is constant.
-      batch: images of each domain in a step, where the method's own number matters;
+      batch: images of each domain in a step, where the paper prescribes a number;
         None: the experiment's.
       balanced: whether source batches have equally many images of each class.
       norm: the batch-norm policy, a key of networks.NORMS.

@@ -33,7 +33,7 @@ def compared(result: dict) -> runs.Compared:
     if given:
         return runs.Compared(**given)
     norm = result['config'].get('norm') or ''
-    return runs.Compared(norm, norm, result['method'] in BASELINES)
+    return runs.Compared(norm, norm, baseline=result['method'] in BASELINES)
 
 
 def of(result: dict, results: Sequence[dict], name: str) -> Gain:
@@ -68,19 +68,27 @@ def steps(result: dict) -> int:
 def _partner(
     result: dict, results: Sequence[dict], wanted: Callable[[dict], bool], name: str
 ) -> dict | None:
-    """The one result to compare with, of the same network.
+    """The one result to compare with, of the same network, training and steps.
 
-    Of several results, those of the same steps, then of the same seeds, then of the
-    same experiment. None where it stays unclear.
+    Of several results, those of the same seeds, then of the same experiment. None where
+    it stays unclear.
     """
     candidates = [
         other
         for other in results
-        if wanted(other)
-        and name in other['numbers']
-        and compared(other).network == compared(result).network
+        if wanted(other) and name in other['numbers'] and _alike(other, result)
     ]
-    for view in (steps, lambda r: r['seeds'], lambda r: r['experiment']):
+    for view in (lambda r: r['seeds'], lambda r: r['experiment']):
         same = [other for other in candidates if view(other) == view(result)]
         candidates = same if len(candidates) > 1 and same else candidates
     return candidates[0] if len(candidates) == 1 else None
+
+
+def _alike(one: dict, other: dict) -> bool:
+    """Whether two results differ in their method alone."""
+
+    def view(result):
+        of = compared(result)
+        return of.network, of.training, steps(result)
+
+    return view(one) == view(other)

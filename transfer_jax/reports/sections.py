@@ -139,8 +139,10 @@ def _curves(finished: Sequence[Finished]) -> Section:
     rules = finished[0].experiment.rules
     if rules.get('fixed_validator') == selection.RULES['fixed_validator']:
         text += (
-            ' Information maximisation, H(mean p) - mean H(p) of the predictions on '
-            'unlabelled target training images, is the validator fixed in advance.'
+            ' Calibrated information maximisation, H(mean p) - mean H(p) of the '
+            'predictions on unlabelled target training images, is the validator fixed '
+            'in advance. The temperature is fitted on held-out source images; where '
+            'all of them are classified correctly, there is none, and no score.'
         )
     return Section('Learning curves', text, drawn)
 

@@ -80,6 +80,8 @@ def ranking(
         if known and result['method'] != gains.CEILING:
             config = tables.differences(result, results, notes)
             label = result['method'], gains.compared(result).norm, config
+            if result['task'] in by_config.get(label, {}):
+                continue  # of two that a table does not tell apart, the first
             by_config.setdefault(label, {})[result['task']] = chosen
     ranked = []
     for label, of_task in by_config.items():
@@ -98,7 +100,8 @@ def correlation(ranked: Sequence[Ranked]) -> float | None:
     """
     if len({row.method for row in ranked}) < FEWEST:
         return None
-    scores, accuracies = ([row[i] for row in ranked] for i in (-2, -1))
+    scores = [row.score for row in ranked]
+    accuracies = [row.accuracy for row in ranked]
     if len(set(scores)) == 1 or len(set(accuracies)) == 1:
         return None
     return float(stats.spearmanr(scores, accuracies).statistic)

@@ -66,10 +66,15 @@ def _entry(result, rows, names, bootstrap) -> Entry:
     for described in result['numbers']:
         curves[described] = {}
         for row in rows:
-            curves[described].setdefault(row['step'], []).append(row[described])
+            number = row.get(described, float('nan'))
+            curves[described].setdefault(row['step'], []).append(number)
     last = max((row['step'] for row in rows), default=0)
     fixed = result['rules'].get('fixed_validator')
-    scores = [row[fixed['name']] for row in rows if fixed and row['step'] == last]
+    scores = [
+        row.get(fixed['name'], float('nan'))
+        for row in rows
+        if fixed and row['step'] == last
+    ]
     return Entry(
         {name: result['config'][name] for name in names},
         {

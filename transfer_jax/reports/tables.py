@@ -195,6 +195,17 @@ def legend(lines: Sequence[Row]) -> list[str]:
         )
     if any(line.published is not None for line in lines):
         sentences.append('Published: by the paper that the experiment names.')
+    for rule in rules:
+        without = [
+            f'{line.method.replace("_", " ")} on {line.task}'
+            for line in lines
+            if line.seeds and rule in line.rules and rule not in line.scores
+        ]
+        if without:
+            sentences.append(
+                f'No {title(rule)}, as a seed has no score of it at any evaluation: '
+                f'{"; ".join(without)}.'
+            )
     below = _below(lines)
     if below:
         sentences.append(

@@ -43,11 +43,12 @@ class Inputs(NamedTuple):
 class Compared(NamedTuple):
     """What tables must know to compare a result with others of its task.
 
-    A gain is over a result of the same network whose method is a baseline.
+    A gain is over a result of the same network and training whose method is a baseline.
     """
 
     norm: str = ''  # the batch-norm policy in effect, a column of tables
     network: str = ''  # the same for results whose networks may be compared
+    training: str = ''  # the same for results whose batches and rates may be compared
     baseline: bool = False  # whether the method puts no loss on the target
 
 

@@ -21,8 +21,8 @@ VERSIONED = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'num
 def code() -> dict:
     """{'versions': of Python and libraries, 'git': revision of this tree}.
 
-    The revision ends in '-dirty' where files of the tree differ from it, and is None
-    where the package is not in a git repository.
+    The revision ends in '-dirty' where files of the tree differ from it or Python files
+    are in no commit, and is None where the package is not in a git repository.
     """
     versions = {'python': platform.python_version()}
     for name in VERSIONED:
@@ -132,10 +132,18 @@ def _add(total, value: Any) -> None:
 
 
 def _git_revision() -> str | None:
-    here = pathlib.Path(__file__).resolve().parent
-    command = ['git', '-C', str(here), 'describe', '--always', '--dirty', '--abbrev=12']
+    revision = _git('describe', '--always', '--dirty', '--abbrev=12')
+    if not revision or revision.endswith('-dirty'):
+        return revision or None
+    new = _git('ls-files', '--others', '--exclude-standard', ':/*.py')
+    return f'{revision}-dirty' if new else revision
+
+
+def _git(*arguments: str) -> str:
+    """What git prints in this tree; '' where it fails."""
+    command = ['git', '-C', str(pathlib.Path(__file__).resolve().parent), *arguments]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() or None
+        return ''
+    return answer.stdout.strip()

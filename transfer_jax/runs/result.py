@@ -73,7 +73,7 @@ def summarize(
 def _nan(name: str | None, by_seed: Sequence[Sequence[dict]]) -> bool:
     """Whether a number has no value in any row of a seed."""
     return name is not None and any(
-        all(np.isnan(row[name]) for row in rows) for rows in by_seed
+        all(np.isnan(row.get(name, np.nan)) for row in rows) for rows in by_seed
     )
 
 

@@ -29,6 +29,9 @@ RULES: Mapping[str, Rule] = {
 def choose(history: Sequence[dict], rule: Rule) -> dict:
     """The row that a rule picks. Ties go to the later row; NaN never wins.
 
+    A row without the number, of a run that an earlier version began, counts as NaN. If
+    the number is NaN in every row, the last row is picked.
+
     Raises:
       ValueError: an empty history.
     """
@@ -40,7 +43,7 @@ def choose(history: Sequence[dict], rule: Rule) -> dict:
 
     def rank(indexed):
         index, row = indexed
-        value = sign * row[rule.name]
+        value = sign * row.get(rule.name, np.nan)
         return (-np.inf if np.isnan(value) else value, index)
 
     return max(enumerate(history), key=rank)[1]

@@ -10,7 +10,7 @@ import numpy as np
 
 from transfer_jax.types import Samples
 
-FAR = 10.0  # common mean in units of the spread
+FAR = 10.0  # common mean in units of the deviation
 
 
 def samples(
@@ -43,10 +43,10 @@ def samples(
 
 
 def far_from_origin(source: Samples, target: Samples, remedy: str) -> list[str]:
-    """A warning if the common mean of both domains exceeds their spread tenfold.
+    """A warning if the common mean of both domains exceeds their deviation tenfold.
 
-    The common mean is the length of the mean of both means, the spread the root of the
-    mean of both total variances.
+    The common mean is the length of the mean of both means, the deviation the root of
+    the mean of both total variances.
     """
     means, variances = [], []
     for part in (source, target):
@@ -54,13 +54,13 @@ def far_from_origin(source: Samples, target: Samples, remedy: str) -> list[str]:
         means.append(x.mean(0))
         variances.append(x.var(0).sum())
     length = np.linalg.norm(np.mean(means, 0))
-    spread = np.sqrt(np.mean(variances))
-    if not length > FAR * spread:
+    deviation = np.sqrt(np.mean(variances))
+    if not length > FAR * deviation:
         return []
     return [
-        f'the common mean of the features ({length:.3g}) exceeds their spread '
-        f'({spread:.3g}) more than tenfold, and the method maps them relative to the '
-        f'origin: {remedy}'
+        f'the common mean of the features ({length:.3g}) exceeds their standard '
+        f'deviation ({deviation:.3g}) more than tenfold, and the method maps them '
+        f'relative to the origin: {remedy}'
     ]
 
 

@@ -37,7 +37,7 @@ def coral(
 
     As in the authors' code, the mapped examples are not centred. The result then
     depends on the origin of the features: if their common mean is much longer than
-    their spread, it is wrong, and the pipeline's fit warns.
+    their deviation, it is wrong, and the pipeline's fit warns.
 
     If r = 0 and a covariance is singular, the solution is that of the paper's theorem
     1: the source is whitened on the directions that it spans, and only the r' target

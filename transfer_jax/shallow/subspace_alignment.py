@@ -30,9 +30,9 @@ def subspace_alignment(dimension: int, *, center: bool = False) -> Shallow:
 
     As in the authors' code, directions are those of centred features, while the mapped
     features are not centred. The result then depends on the origin of the features: if
-    their common mean is much longer than their spread, it is wrong, and the pipeline's
-    fit warns. A domain that spans fewer than k directions contributes
-    only those; the authors' code adds arbitrary ones.
+    their common mean is much longer than their deviation, it is wrong, and the
+    pipeline's fit warns. A domain that spans fewer than k directions contributes only
+    those; the authors' code adds arbitrary ones.
 
     Args:
       dimension: k.

@@ -87,7 +87,10 @@ def _update(phase, txs, state, batch, key):
         )
         if phase.part is not None:
             part = jnp.asarray(phase.part(state.step))
-            updates = _partly(jax.tree.map(jnp.zeros_like, updates), updates, part)
+            none = jax.tree.map(
+                lambda u: jnp.full_like(u, -0.0), updates
+            )  # x + -0.0 is x
+            updates = _partly(none, updates, part)
             new = _partly(state.opt_state[name], new, jnp.minimum(part, 1.0))
         opt_state[name] = new
         params[name] = optax.apply_updates(state.params[name], updates)
@@ -111,6 +114,7 @@ def _partly(old: PyTree, new: PyTree, part: Array) -> PyTree:
         if not jnp.issubdtype(new.dtype, jnp.floating):
             return jnp.where(part > 0, new, old)
         share = part.astype(new.dtype)
-        return jnp.where(part > 0, (1 - share) * old + share * new, old)
+        between = (1 - share) * old + share * new
+        return jnp.where(part > 0, jnp.where(part == 1, new, between), old)
 
     return jax.tree.map(leaf, old, new)

@@ -4,6 +4,7 @@ import pytest
 
 from experiments.adaptation import digits
 from experiments.tables import adaptation, content
+from experiments.tasks import golden
 from transfer_jax import runs, selection
 
 METHODS = ('source_only', 'dann', 'mcc', 'bnm', 'dan', 'jan')
@@ -21,8 +22,9 @@ def _results(count, validator=selection.FIXED):
                     'experiment': adaptation.DIGITS,
                     'method': method,
                     'task': f'{pair}, adda',
+                    'starts': [{'golden': golden.digest(method)}],
                     'config': runs.folder.plain(digits.Config(method, pair)),
-                    'compared': digits.compared(method, '')._asdict(),
+                    'compared': digits.compared(digits.Config(method))._asdict(),
                     'validators': {
                         validator: {'scores': [5.0 - i] * 2, 'target_test': accuracy}
                     },

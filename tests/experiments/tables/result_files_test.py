@@ -53,6 +53,7 @@ def _start(**changes):
         ({'fast': False, 'git': 'a-dirty', 'versions': SOUND}, 'no commit'),
         ({'fast': False, 'git': 'a', 'versions': {'jax': '0.10.2'}}, 'jax 0.10.2'),
         ({'fast': False, 'git': None, 'versions': SOUND}, ''),
+        (_result(_start(git=None)), 'outside of a git repository'),
     ],
 )
 def test_a_result_needs_a_commit_and_sound_libraries(result, reason):
@@ -148,4 +149,6 @@ def test_the_digest_of_a_golden_run_is_that_of_its_recorded_numbers():
     assert golden.digest('no such method') is None
     recorded = json.loads(golden.FILE.read_text())
     digests = {golden.digest(name) for name in recorded}
-    assert len(digests) == len(recorded) and None not in digests
+    # AdaBN and source statistics train alike, and differ in how they predict.
+    different = {json.dumps(run, sort_keys=True) for run in recorded.values()}
+    assert len(digests) == len(different) and None not in digests

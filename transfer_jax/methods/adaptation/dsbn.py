@@ -31,7 +31,8 @@ def dsbn(
     state of the first. Trains 'encoder' and 'classifier'.
 
     Deviation: in the paper the first stage is MSTN or CPUA. In the recipe 'dsbn' it is
-    DANN, and F2 begins from a random network in place of a pretrained one.
+    DANN at its own weight, 1 (the adversarial loss of the authors' code has 0.05 in the
+    same units), and F2 begins from a random network in place of a pretrained one.
 
     Args:
       weight: weight of the target's loss, as a function of the step; at 0 the method is

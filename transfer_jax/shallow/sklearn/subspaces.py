@@ -48,7 +48,7 @@ class SubspaceAlignment(FeatureAdapter):
     alignment minimises |X_S M - X_T|_F^2 (eq. 1, 2), which is solved by M = X_S^T X_T
     (eq. 3). A source row x becomes x X_S M, a target row x X_T. Directions are those of
     centred features, while the mapped features are not centred, as in the authors'
-    code; a fit warns if their common mean is much longer than their spread. The
+    code; a fit warns if their common mean is much longer than their deviation. The
     function is `shallow.subspace_alignment`.
 
     Args:
@@ -142,7 +142,7 @@ class Coral(FeatureAdapter):
     mean variances of the features that vary; in the paper they are 1 and r = 1.
     Covariances are divided by n - 1, and the mapped rows are not centred, both as in
     the authors' code; a fit warns if their common mean is much longer than their
-    spread. The function is `shallow.coral`.
+    deviation. The function is `shallow.coral`.
 
     Args:
       regularisation: r, in units of the mean variance.
