@@ -1,6 +1,7 @@
 """Runs that differ in numbers alone: one program, the same results, each resumable."""
 
 import dataclasses
+import json
 import os
 import shutil
 import signal
@@ -150,6 +151,12 @@ def test_runs_at_the_same_time_equal_runs_one_by_one(build, tmp_path, single, ho
         seen = sorted((row['seed'], row['step']) for row in rows)
         assert seen == [(0, 2), (0, 4), (1, 2), (1, 4)]
         assert (run.run_dir / 'result.json').exists()
+    for run in several:  # each seed notes what it is trained with
+        result = json.loads((run.run_dir / 'result.json').read_text())
+        data = [run.experiment.data(seed, None) for seed in (0, 1)]
+        assert [(start['seed'], start['data']) for start in result['starts']] == [
+            (seed, runs.provenance.digest(data[seed])) for seed in (0, 1)
+        ]
 
 
 def test_a_stopped_group_goes_on_to_the_same_bits(

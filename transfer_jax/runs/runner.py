@@ -4,7 +4,7 @@ import contextlib
 import json
 import pathlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from transfer_jax.runs import folder, hook, model, provenance, result, stages
@@ -40,7 +40,8 @@ def run(
             if stages.finished(experiment, seed, run_dir):
                 continue
             data = read(experiment, seed, data_dir)
-            note_start(experiment, rows_dir, seed, data)
+            start = provenance.start(seed, data, experiment.golden)
+            note_start(experiment, rows_dir, start)
             _run_seed(_Seed(experiment, seed, data, run_dir, rows_dir), stop, hooks)
         if parallel.is_first():
             finish(experiment, run_dir, lambda seed: read(experiment, seed, data_dir))
@@ -65,11 +66,8 @@ def read(experiment: Experiment, seed: int, data_dir: str | None) -> Any:
         return experiment.data(seed, data_dir)
 
 
-def note_start(
-    experiment: Experiment, run_dir: pathlib.Path, seed: int, data: Any
-) -> None:
-    """Writes down what a seed is trained with."""
-    start = provenance.start(seed, data, experiment.golden)
+def note_start(experiment: Experiment, run_dir: pathlib.Path, start: Mapping) -> None:
+    """Writes down what a seed is trained with, see provenance.start."""
     folder.Rows(run_dir / 'starts.jsonl').append(start)
     if (start['git'] or '').endswith('-dirty') and not experiment.fast:
         log.console.print(

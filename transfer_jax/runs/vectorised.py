@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from transfer_jax.runs import folder, hook, runner, stages
+from transfer_jax.runs import folder, hook, provenance, runner, stages
 from transfer_jax.runs.experiment import Experiment
 from transfer_jax.runs.recorder import StageRun
 from transfer_jax.training import feed, fit, log, parallel
@@ -73,9 +73,11 @@ def run(
         ]
         data: dict[int, Any] = {}  # of each seed, the same within a group
         lanes = list(_lanes(waiting, data, data_dir))
+        starts = {seed: provenance.start(seed, of) for seed, of in data.items()}
         for lane in lanes:
-            one = lane.run
-            runner.note_start(one.experiment, one.run_dir, lane.seed, lane.data)
+            experiment = lane.run.experiment
+            start = {**starts[lane.seed], 'golden': experiment.golden}
+            runner.note_start(experiment, lane.run.run_dir, start)
         most = most or len(lanes)
         while lanes:
             devices, now = _fit_devices(min(most, len(lanes)))
