@@ -122,7 +122,7 @@ def test_a_run_leaves_history_metrics_checkpoints_and_a_result(tiny, tmp_path):
         }
 
 
-def test_a_rule_without_any_number_is_left_out_and_named(tiny):
+def test_a_rule_without_a_number_in_some_row_is_left_out_and_named(tiny):
     nan = float('nan')
 
     def row(seed, step, fixed):
@@ -134,14 +134,15 @@ def test_a_rule_without_any_number_is_left_out_and_named(tiny):
         rows = [row(i // 2, i % 2, value) for i, value in enumerate(fixed)]
         return runs.result.summarize(tiny(seeds=(0, 1)), rows)
 
-    some = result(nan, 0.2, 0.1, nan)
-    assert some['undefined'] == []
-    assert some['steps']['fixed_validator'] == [1, 0]
-    none = result(0.1, 0.2, nan, nan)
-    assert none['undefined'] == ['fixed_validator']
-    assert 'fixed_validator' not in none['steps'] | none['scores']
-    assert selection.FIXED not in none['validators']
-    assert set(none['scores']) == {'last', 'source_validation', 'oracle'}
+    whole = result(0.3, 0.2, 0.1, 0.4)
+    assert whole['undefined'] == []
+    assert whole['steps']['fixed_validator'] == [0, 1]
+    for fixed in ((0.1, 0.2, nan, nan), (0.1, 0.2, 0.3, nan)):
+        some = result(*fixed)
+        assert some['undefined'] == ['fixed_validator']
+        assert 'fixed_validator' not in some['steps'] | some['scores']
+        assert selection.FIXED not in some['validators']
+        assert set(some['scores']) == {'last', 'source_validation', 'oracle'}
 
 
 def test_a_history_from_before_a_validator_has_a_result_without_it(tiny):

@@ -54,6 +54,14 @@ def test_only_the_oracle_looks_at_target_labels():
     assert fixed == selection.FIXED == 'calibrated_information_maximization'
 
 
+def test_a_rule_is_defined_where_no_row_lacks_its_number():
+    fixed = selection.RULES['fixed_validator']
+    assert selection.defined(HISTORY[:3], fixed)
+    assert not selection.defined(HISTORY, fixed)
+    assert not selection.defined([{'step': 1}], fixed)
+    assert selection.defined(HISTORY, selection.LAST)
+
+
 def test_a_rule_may_want_the_lowest():
     rule = selection.Rule('target_test', 'min')
     assert selection.choose(HISTORY, rule)['step'] == 4

@@ -92,7 +92,7 @@ def _without(config, traced):
 def _axis(config, text) -> tuple[str, list[Any]]:
     name, equals, values = text.partition('=')
     if not equals:
-        raise ValueError(f'--grid {text!r}: write FIELD=VALUE,VALUE')
+        raise ValueError(f'{text!r}: write FIELD=VALUE,VALUE')
     name = name.removeprefix(PREFIX)
     _known(config, name)
     hint = typing.get_type_hints(type(config))[name]

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import pathlib
 import sys
@@ -135,13 +136,17 @@ def check_config(config: object) -> None:
     """Refuses values that no experiment can run with.
 
     Raises:
-      ValueError: no seeds or steps, a batch of one, a rate that is not positive.
+      ValueError: no seeds or steps, a batch of one, a rate that is not positive, a
+        negative weight, or a number that is not finite.
     """
-    lowest = {'seeds': 1, 'steps': 1, 'batch': 2}
+    lowest = {'seeds': 1, 'steps': 1, 'batch': 2, 'evaluations': 1}
+    lowest |= {'weight': 0, 'strength': 0}
     for field in dataclasses.fields(config):
         name, value = field.name, getattr(config, field.name)
         if not isinstance(value, int | float):
             continue
+        if not math.isfinite(value):
+            raise ValueError(f'{name} is {value}: give a finite number')
         if name in lowest and value < lowest[name]:
             raise ValueError(f'{name} is {value}: give {lowest[name]} or more')
         if (name == 'rate' or name.endswith('_rate')) and not value > 0:

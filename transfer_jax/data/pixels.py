@@ -21,6 +21,12 @@ def normalise(
     not uint8, such as normalised ones, or have another number of channels.
     """
     mean = np.asarray(mean, np.float32)
+    if not np.all((mean >= 0) & (mean <= 1)):
+        raise ValueError(
+            f'normalise: mean is {mean}; it is of x / 255, so give numbers from 0 to 1'
+        )
+    if std is not None and not np.all(np.asarray(std) > 0):
+        raise ValueError(f'normalise: std is {std}; give positive numbers')
     rate = None if std is None else 1 / np.asarray(std, np.float32)
 
     def apply(batch: Batch) -> Batch:

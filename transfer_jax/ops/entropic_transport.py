@@ -69,6 +69,9 @@ def entropic_plan(
     Args:
       start: initial potentials, from a similar problem.
       tolerance: as a share of the mass; None is 1e-9 in float64 and 1e-5 in float32.
+
+    Raises:
+      ValueError: the regularisation is not positive (a traced one is not checked).
     """
     chex.assert_rank([cost, a, b], [2, 1, 1])
     chex.assert_shape(cost, (len(a), len(b)))
@@ -77,6 +80,7 @@ def entropic_plan(
     cost, a, b = (x.astype(dtype) for x in (cost, a, b))
     if tolerance is None:
         tolerance = 1e-9 if dtype == jnp.float64 else 1e-5
+    _check_positive(regularisation)
     limits = float(tolerance), iterations, newton
     plan = _solve(cost, a, b, jnp.asarray(regularisation, dtype), start, limits)
     constants = jax.tree.map(lax.stop_gradient, plan[1:])
@@ -89,6 +93,16 @@ def entropic_plan(
             stacklevel=2,
         )
     return plan
+
+
+def _check_positive(regularisation) -> None:
+    if isinstance(regularisation, jax.core.Tracer):
+        return
+    if not float(regularisation) > 0:
+        raise ValueError(
+            f'regularisation is {regularisation}: give a positive number, or use the '
+            'exact plan'
+        )
 
 
 def round_to_marginals(plan: Array, a: Array, b: Array) -> Array:

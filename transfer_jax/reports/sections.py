@@ -234,7 +234,7 @@ def _maps(loaded: _Loaded, several: bool) -> dict[str, 'Figure']:
 
 
 def _by_seed(run, rows, column) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(steps counted through all stages, values) of each seed that has any."""
+    """(steps counted through all stages, values) of each seed that has any number."""
     bounds = _bounds(run)
     begins = dict(zip(bounds, [0, *bounds.values()], strict=False))
     curves = []
@@ -244,7 +244,7 @@ def _by_seed(run, rows, column) -> list[tuple[np.ndarray, np.ndarray]]:
             for row in rows
             if row['seed'] == seed and column in row and row['stage'] in begins
         )
-        if points:
+        if any(not np.isnan(value) for _, value in points):
             steps, values = zip(*points, strict=True)
             curves.append((np.array(steps), np.array(values, float)))
     return curves

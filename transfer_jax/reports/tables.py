@@ -203,7 +203,7 @@ def legend(lines: Sequence[Row]) -> list[str]:
         ]
         if without:
             sentences.append(
-                f'No {title(rule)}, as a seed has no score of it at any evaluation: '
+                f'No {title(rule)}, as a seed lacks its score at some evaluation: '
                 f'{"; ".join(without)}.'
             )
     below = _below(lines)

@@ -79,7 +79,8 @@ def load(run_dir: str | pathlib.Path, rule: str = '', seed: int | None = None) -
 
     Args:
       rule: which checkpoint: 'last', 'source_validation', 'fixed_validator', ...; by
-        default 'fixed_validator' where the run has one, else 'last'.
+        default 'fixed_validator' where the run has one and the seed has its number at
+        every evaluation, else 'last'.
       seed: by default the first one.
 
     Raises:
@@ -87,20 +88,23 @@ def load(run_dir: str | pathlib.Path, rule: str = '', seed: int | None = None) -
     """
     run_dir = pathlib.Path(run_dir)
     content = _read(run_dir)
-    if not rule:
-        rule = 'fixed_validator' if 'fixed_validator' in content['rules'] else 'last'
-    if rule not in content['rules']:
+    if rule and rule not in content['rules']:
         raise ValueError(f'no rule {rule!r}; choose from {", ".join(content["rules"])}')
     seeds = list(map(int, content['inputs']))
     seed = seeds[0] if seed is None else seed
     if seed not in seeds:
         raise ValueError(f'no seed {seed}; choose from {", ".join(map(str, seeds))}')
+    if not rule:
+        fixed = chosen_dir(run_dir, seed, 'fixed_validator')
+        rule = 'fixed_validator' if fixed.is_dir() else 'last'
     experiment = _experiment(content)
     like = jax.eval_shape(lambda: _last_shapes(experiment, content))
     restored = checkpoint.restore(_checkpoints(run_dir, experiment, rule, seed), like)
     if restored is None:
         raise ValueError(
-            f'{run_dir} has no checkpoint of rule {rule!r}, seed {seed}: train it first'
+            f'{run_dir} has no checkpoint of rule {rule!r}, seed {seed}: train it to '
+            "its end, or choose 'last' if the rule lacks its number at some evaluation "
+            '(there is none where source accuracy is 100 %)'
         )
     inputs = Inputs(**content['inputs'][str(seed)])
     predict = evaluation.bind(

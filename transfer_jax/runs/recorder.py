@@ -1,6 +1,7 @@
 """Records one seed of one stage: metrics, evaluations, checkpoints, events."""
 
 import pathlib
+import shutil
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -125,7 +126,10 @@ def bind(
 
 
 def keep_chosen(run: StageRun, step: int) -> None:
-    """Keeps the checkpoint of a step under each rule that picks its evaluation."""
+    """Keeps the checkpoint of a step under each rule that picks its evaluation.
+
+    A rule that is not defined, see selection.defined, keeps none.
+    """
     if not (run.final and parallel.is_first()):
         return
     rows = [
@@ -136,8 +140,10 @@ def keep_chosen(run: StageRun, step: int) -> None:
     for column, rule in run.experiment.rules.items():
         if rule.name is None or rule.oracle or not rows:
             continue
-        if selection.choose(rows, rule)['step'] == step:
-            into = chosen_dir(run.run_dir, run.seed, column)
+        into = chosen_dir(run.run_dir, run.seed, column)
+        if not selection.defined(rows, rule):
+            shutil.rmtree(into, ignore_errors=True)
+        elif selection.choose(rows, rule)['step'] == step:
             checkpoint.keep(run.checkpoint_dir, step, into)
 
 

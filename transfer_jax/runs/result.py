@@ -18,8 +18,8 @@ def summarize(
     rules pick, 'steps' the steps of these rows. 'compared' says which results of the
     task have the same network, see Compared. 'validators' are the same numbers of
     the row that each validator would pick, with its own scores; 'diagnostics' are of
-    the last row. Validators that not every row has are left out, and so are rules and
-    validators whose number is NaN in every row of a seed; 'undefined' names these.
+    the last row. Rules and validators without a number in every row are left out, see
+    selection.defined; 'undefined' names such rules.
     """
     stage = experiment.stages[-1].name
     by_seed = []
@@ -32,7 +32,11 @@ def summarize(
         column: [selection.choose(rows, rule) for rows in by_seed]
         for column, rule in experiment.rules.items()
     }
-    undefined = [c for c, rule in experiment.rules.items() if _nan(rule.name, by_seed)]
+    undefined = [
+        column
+        for column, rule in experiment.rules.items()
+        if not _defined(rule, by_seed)
+    ]
     chosen = {c: rows for c, rows in chosen.items() if c not in undefined}
     counts = [experiment.numbers[name].count for name in shown]
     return {
@@ -58,8 +62,7 @@ def summarize(
         'validators': {
             name: _by_validator(name, by_seed, shown)
             for name in selection.VALIDATORS
-            if all(name in row for rows in by_seed for row in rows)
-            and not _nan(name, by_seed)
+            if _defined(selection.Rule(name), by_seed)
         },
         'undefined': undefined,
         'diagnostics': {
@@ -70,11 +73,8 @@ def summarize(
     }
 
 
-def _nan(name: str | None, by_seed: Sequence[Sequence[dict]]) -> bool:
-    """Whether a number has no value in any row of a seed."""
-    return name is not None and any(
-        all(np.isnan(row.get(name, np.nan)) for row in rows) for rows in by_seed
-    )
+def _defined(rule: selection.Rule, by_seed: Sequence[Sequence[dict]]) -> bool:
+    return all(selection.defined(rows, rule) for rows in by_seed)
 
 
 def mean_std(values: Sequence[float]) -> dict:

@@ -11,7 +11,7 @@ from transfer_jax.selection.calibration import temperature
 from transfer_jax.selection.circular import circular_validation
 from transfer_jax.selection.diagnostics import DIAGNOSTICS, diagnose
 from transfer_jax.selection.mixing import mix, partners
-from transfer_jax.selection.rules import LAST, RULES, Rule, best, choose
+from transfer_jax.selection.rules import LAST, RULES, Rule, best, choose, defined
 from transfer_jax.selection.validators import (
     FIXED,
     MAX_IMAGES,
@@ -33,6 +33,7 @@ __all__ = [
     'best',
     'choose',
     'circular_validation',
+    'defined',
     'density_ratio',
     'diagnose',
     'mix',

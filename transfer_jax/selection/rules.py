@@ -49,6 +49,18 @@ def choose(history: Sequence[dict], rule: Rule) -> dict:
     return max(enumerate(history), key=rank)[1]
 
 
+def defined(history: Sequence[dict], rule: Rule) -> bool:
+    """Whether every row has the number of a rule, and none of them is NaN.
+
+    A choice among the other rows would favour what the number is missing for: the
+    calibrated validator has none where every source prediction is correct, which
+    happens late in training.
+    """
+    return rule.name is None or not any(
+        np.isnan(row.get(rule.name, np.nan)) for row in history
+    )
+
+
 def best(history: Sequence[dict], name: str) -> dict:
     """The row with the highest value of a number.
 

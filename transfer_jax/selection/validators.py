@@ -89,8 +89,9 @@ def calibrated_information_maximization(evidence: Evidence) -> float:
 
     H(mean p) - mean H(p) with p = softmax(target logits / T), T the temperature that
     calibrates the logits on held-out source images (calibration.temperature). A loss
-    that scales the logits changes information maximisation, but not this score. NaN
-    where T is not identified, that is, where source accuracy is 100 %.
+    that scales the logits changes information maximisation, but not this score while
+    T is within its limits. NaN where T is not identified, that is, where source
+    accuracy is 100 %.
     """
     scale = calibration.temperature(evidence.source_logits, evidence.source_label)
     if np.isnan(scale):

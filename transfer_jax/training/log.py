@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import rich.console
 import rich.progress
 
@@ -65,9 +66,10 @@ class Events:
         self._writer = tensorboardX.SummaryWriter(str(folder), purge_step=purge)
 
     def write(self, step: int, values: Mapping[str, Any]) -> None:
-        """Write the scalars of one step."""
+        """Write the scalars of one step, without those that are NaN."""
         for name, value in values.items():
-            self._writer.add_scalar(name, value, step)
+            if not np.isnan(value):
+                self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
         """Write the buffer and close the file."""

@@ -37,9 +37,11 @@ def fit(
     to the next step.
 
     Raises:
-      ValueError: a label of the source, or a labelled one of the target, is no class of
-        the classifier (labels.py).
+      ValueError: steps is not a whole number from `start` on; a label of the source, or
+        a labelled one of the target, is no class of the classifier (labels.py).
     """
+    if not isinstance(steps, int | np.integer) or steps < start:
+        raise ValueError(f'steps is {steps}: give a whole number, {start} or more')
     step = jax.jit(method.step, donate_argnums=0)
     state = jax.tree.map(jnp.copy, state)
     calls = [_Due(hook) if hasattr(hook, 'next_due') else hook for hook in hooks]

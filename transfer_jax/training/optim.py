@@ -30,7 +30,7 @@ def as_schedule(value: Schedule | Array | float, name: str = 'schedule') -> Sche
     """A schedule as it is; a number as the same value at every step.
 
     Raises:
-      ValueError: neither; the message gives `name` and the choices.
+      ValueError: neither, or not finite; the message gives `name` and the choices.
     """
     if callable(value):
         return value
@@ -40,6 +40,8 @@ def as_schedule(value: Schedule | Array | float, name: str = 'schedule') -> Sche
             f'{name} must be a number or a function of the step, such as '
             f'optim.constant or optim.ganin_strength, not {value!r}'
         )
+    if not isinstance(value, jax.core.Tracer) and not np.isfinite(value):
+        raise ValueError(f'{name} is {value}: give a finite number')
     return constant(float(value) if isinstance(value, int) else value)
 
 

@@ -107,12 +107,12 @@ def _update(phase, txs, state, batch, key):
 def _partly(old: PyTree, new: PyTree, part: Array) -> PyTree:
     """(1 - part) old + part new; exactly old at 0, and exactly new at 1.
 
-    Whole numbers, such as a count, are those of `new` unless part is 0.
+    Whole numbers, such as the count of Adam, are those of `new` from part 1/2 on.
     """
 
     def leaf(old, new):
         if not jnp.issubdtype(new.dtype, jnp.floating):
-            return jnp.where(part > 0, new, old)
+            return jnp.where(part >= 0.5, new, old)
         share = part.astype(new.dtype)
         between = (1 - share) * old + share * new
         return jnp.where(part > 0, jnp.where(part == 1, new, between), old)
