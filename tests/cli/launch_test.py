@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.adaptation import dann
-from transfer_jax import cli
+from experiments.adaptation import dann, digits
+from transfer_jax import cli, runs
 from transfer_jax.runs import folder
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -21,6 +21,8 @@ FAKE = ['--config.pair', 'fake_to_fake_shifted']
 def call(monkeypatch, capsys, tmp_path):
     """call(*flags) -> (exit code, output) of `python -m ....dann *flags`."""
     monkeypatch.chdir(tmp_path)
+    # A run in a tree with uncommitted edits says so in a line of its own.
+    monkeypatch.setattr(runs.provenance, '_git_revision', lambda: 'a1b2c3')
 
     def run(*flags):
         monkeypatch.setattr(sys, 'argv', ['dann.py', *map(str, flags)])
@@ -101,12 +103,24 @@ def test_an_unknown_protocol_or_network(call):
         ('batch', 1, 'batch is 1: give 2 or more'),
         ('rate', 0, 'rate is 0.0: give a positive learning rate'),
         ('rate', -1, 'rate is -1.0: give a positive learning rate'),
-        ('rate', 'nan', 'rate is nan: give a positive learning rate'),
+        ('rate', 'nan', 'rate is nan: give a finite number'),
+        ('strength', -1, 'strength is -1.0: give 0 or more'),
+        ('strength', 'inf', 'strength is inf: give a finite number'),
     ],
 )
 def test_a_number_that_cannot_be(call, tmp_path, field, value, message):
     _check(call(*FAKE, f'--config.{field}', value), message)
     assert not list(tmp_path.iterdir())
+
+
+def test_evaluations_and_weights_that_cannot_be():
+    for change, message in (
+        ({'evaluations': 0}, 'evaluations is 0: give 1 or more'),
+        ({'weight': float('nan')}, 'weight is nan: give a finite number'),
+        ({'weight': -0.1}, 'weight is -0.1: give 0 or more'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            cli.launch.check_config(digits.Config(**change))
 
 
 def test_a_batch_larger_than_a_domain(call):

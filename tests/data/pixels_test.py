@@ -1,6 +1,7 @@
 """Normalisation and channel means."""
 
 import numpy as np
+import pytest
 
 from transfer_jax.data import pixels, sources
 
@@ -40,3 +41,17 @@ def test_a_deviation_divides_each_channel():
     np.testing.assert_allclose(
         given[0, 0, 0], [-1, (128 / 255 - 0.5) * 4, 0.5], atol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    'mean, std, message',
+    [
+        (127.0, None, 'numbers from 0 to 1'),
+        (-0.5, None, 'numbers from 0 to 1'),
+        (0.5, 0.0, 'give positive numbers'),
+        (float('nan'), None, 'numbers from 0 to 1'),
+    ],
+)
+def test_a_scale_that_cannot_be(mean, std, message):
+    with pytest.raises(ValueError, match=message):
+        pixels.normalise(np.full(3, mean), None if std is None else np.full(3, std))

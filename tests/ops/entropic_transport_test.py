@@ -102,10 +102,17 @@ def test_what_has_not_converged_says_so():
     with pytest.warns(UserWarning, match='not converged.*larger regularisation'):
         plan = few(cost, a, b, 1e-3)
     assert not plan.converged and plan.error > 1e-3
-    np.testing.assert_allclose(plan.matrix.sum(1), a, atol=1e-6)  # exact by force
+    np.testing.assert_allclose(plan.matrix.sum(1), a, atol=1e-6)  # exact by rounding
     cost[3, 4] = np.nan
     for plan in (plan_of(cost, a, b, 0.1), plan_of(cost * 0, a, 2 * b, 0.1)):
         assert not plan.converged
+
+
+@pytest.mark.parametrize('regularisation', [0.0, -1.0, np.nan])
+def test_a_regularisation_is_positive(regularisation):
+    cost, a, b = problem()
+    with pytest.raises(ValueError, match=f'is {regularisation}: give a positive'):
+        ops.entropic_plan(cost, a, b, regularisation)
 
 
 def test_the_plan_has_the_derivatives_of_finite_differences():

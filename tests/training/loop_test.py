@@ -134,3 +134,9 @@ def test_sharded_batches_have_their_sharding():
     with feed.read(stream, 1, 3) as batches:
         found = [(batch['x'].sharding, float(batch['x'])) for batch in batches]
     assert found == [(sharding, 1.0), (sharding, 2.0)]
+
+
+@pytest.mark.parametrize('steps', [-1, 2, 2.5])
+def test_steps_are_whole_and_not_before_the_start(steps):
+    with pytest.raises(ValueError, match=f'steps is {steps}: give a whole number, 3'):
+        fit(_method(), _state(), _Numbers(), key=KEY, steps=steps, start=3)

@@ -115,6 +115,12 @@ def test_a_number_is_a_schedule_and_one_optimiser_a_mapping():
     assert optim.by_network({'a': tx}, ['a', 'b']) == {'a': tx}
 
 
+@pytest.mark.parametrize('value', [float('nan'), np.inf])
+def test_a_number_that_is_not_finite_is_no_schedule(value):
+    with pytest.raises(ValueError, match=f'weight is {value}: give a finite number'):
+        optim.as_schedule(value, 'weight')
+
+
 @pytest.mark.parametrize('value', [None, '1.0', True, [1.0], np.ones(3)])
 def test_what_is_no_schedule_is_refused(value):
     with pytest.raises(ValueError, match='strength must be a number or a function'):

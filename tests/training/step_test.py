@@ -72,8 +72,8 @@ def test_a_repeated_phase_takes_several_steps_with_keys_of_their_own():
 
 
 @pytest.mark.parametrize(
-    'part, a, trace, count', [(0, 3, -2, 1), (0.5, 2.4, -0.4, 2), (1, 1.8, 1.2, 2),
-                              (2, 0.6, 1.2, 2)]
+    'part, a, trace, count', [(0, 3, -2, 1), (1e-9, 3, -2, 1), (0.5, 2.4, -0.4, 2),
+                              (1, 1.8, 1.2, 2), (2, 0.6, 1.2, 2)]
 )  # fmt: skip
 def test_a_part_of_an_update_by_hand(part, a, trace, count):
     """Rate 1, momentum 0.9, a = 1. The first phase pulls to 3: gradient -2, a = 3.
@@ -99,6 +99,14 @@ def test_a_part_of_an_update_by_hand(part, a, trace, count):
         [x for x in leaves if x.dtype == jnp.float32], [trace], rtol=1e-6
     )
     assert [x for x in leaves if x.dtype == jnp.int32] == [count]
+
+
+def test_without_a_part_every_bit_stays():
+    phase = training.Phase('p', _pull('a', 0.0), ('a',), part=lambda step: 0.0)
+    txs = {'a': optim.sgd(optim.constant(1.0))}
+    state = training.state.create({'a': jnp.asarray(-0.0)}, {}, txs)
+    after = jax.jit(training.make_step([phase], txs))(state, {}, KEY)[0]
+    assert jnp.signbit(after.params['a'])
 
 
 def test_keys_differ_by_step_and_by_phase():
