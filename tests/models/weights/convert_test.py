@@ -129,10 +129,11 @@ def test_a_skipped_layer_keeps_its_value():
         ({'module.linear.weight': None, 'module.linear.bias': None}, 'for linear'),
         (
             {'module.layer9.0.conv1.weight': np.ones(3)},
-            'no place for module.layer9',
+            'unknown names module.layer9',
         ),
-        ({'module.conv1.bias': np.ones(16)}, 'no place for params/conv1/conv/bias'),
-        ({'module.conv1.wait': np.ones(16)}, 'no place for module.conv1.wait'),
+        ({'module.conv1.bias': np.ones(16)}, 'unknown names params/conv1/conv/bias'),
+        ({'module.conv1.wait': np.ones(16)}, 'unknown names module.conv1.wait'),
+        ({'module.projector.0.weight': np.ones((2, 2))}, 'Leave arrays of other heads'),
         (
             {'module.bn1.bias': np.ones(8)},
             r'norm/shift has shape \(8,\).*not \(16',
@@ -149,7 +150,7 @@ def test_another_architecture_is_one_short_line():
     with pytest.raises(ValueError) as error:
         weights.rename(_file(), weights.MAPPINGS['vgg16'])
     text = str(error.value)
-    assert text.startswith('these are not the weights of vgg16: no place for module')
+    assert text.startswith('these are not the weights of vgg16: unknown names module')
     assert ' more; nothing for features.0' in text
     assert len(text) < 400
 

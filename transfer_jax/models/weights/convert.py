@@ -33,8 +33,8 @@ def rename(
     if unknown or missing:
         raise ValueError(
             f'these are not the weights of {mapping.name}: '
-            + _message(('no place for', unknown), ('nothing for', missing))
-            + _remedy(named, mapping)
+            + _message(('unknown names', unknown), ('nothing for', missing))
+            + (_remedy(named, mapping) if missing else _OTHER_HEADS)
         )
     return renamed
 
@@ -90,7 +90,7 @@ def convert(
     if missing or unknown:
         raise ValueError(
             f'the weights of {mapping.name} do not fit the network: '
-            + _message(('no place for', unknown), ('nothing for', missing))
+            + _message(('unknown names', unknown), ('nothing for', missing))
             + _absent_head(renamed, mapping, layers, skipped)
         )
     filled = {name: _fit(name, renamed[name], leaves[name].shape) for name in wanted}
@@ -197,10 +197,13 @@ def _layer(name: str) -> str:
 
 
 def _message(*parts: tuple[str, Sequence[str]]) -> str:
-    """'no place for a, b and 7 more; nothing for c'."""
+    """'unknown names a, b and 7 more; nothing for c'."""
     clauses = []
     for what, names in parts:
         if names:
             more = f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''
             clauses.append(f'{what} {", ".join(names[:SHOWN])}{more}')
     return '; '.join(clauses)
+
+
+_OTHER_HEADS = '. Leave arrays of other heads, such as projectors, out of the file'

@@ -41,6 +41,7 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
         EOFError,
         OSError,
         RuntimeError,
+        ValueError,
     ) as error:
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f'{path}: cannot be read ({line})') from None
