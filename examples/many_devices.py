@@ -19,7 +19,7 @@ scale = tj.data.normalise(np.full(3, 0.5, np.float32))
 batches = tj.data.labelled(digits.train, batch_size=32, seed=0)
 stream = tj.data.zipped(source=batches).map(scale)
 
-rate = optax.warmup_cosine_decay_schedule(0.0, 4e-3, warmup_steps=20, decay_steps=steps)
+rate = optax.warmup_cosine_decay_schedule(0.0, 4e-3, steps // 20, steps)
 tx = optim.accumulate(optim.adam(rate), 2)
 method = tj.methods.supervised(
     tj.models.SmallNet(norm=tj.models.BatchNorm),

@@ -31,7 +31,7 @@ def test_subspace_alignment_is_that_of_skada_for_centred_domains():
         shallow.subspace_alignment(4), shallow.nearest_neighbour(CLASSES)
     )
     fitted = made.fit(jax.random.key(0), source, target).alignment
-    xs, xt = (np.asarray(m) for m in fitted)
+    xs, xt = np.asarray(fitted.source), np.asarray(fitted.target)
     ours = np.concatenate([source.x @ xs, target.x @ xt])
     sign = np.sign(np.sum(mapped * ours, 0))  # the sign of a direction is arbitrary
     np.testing.assert_allclose(ours * sign, mapped, atol=1e-10)

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from experiments.adaptation import digits, tuning, weight_search
-from experiments.tasks import tuned_weights
+from experiments.tasks import golden, tuned_weights
 from transfer_jax import recipes, runs, selection
 
 NAN = float('nan')
@@ -62,12 +62,12 @@ def test_seeds_without_a_score_are_left_out_of_the_mean():
     assert weight_search.best({3.0: _scores(1.0), 1.0: _scores(1.0)}) == 1.0
 
 
-def _outcome(git='abc'):
+def _outcome(git='abc', method='mcc'):
     by_weight = {
         0.0: _scores(1.0, NAN, beside=(3.0, 3.0)),
         3.0: _scores(2.0, 2.2, beside=(1.0, 2.0)),
     }
-    start = {'seed': 0, 'time': 'now', 'git': git}
+    start = {'seed': 0, 'time': 'now', 'git': git, 'golden': golden.digest(method)}
     by_weight = {w: s._replace(starts=[start]) for w, s in by_weight.items()}
     return weight_search.Tuned(3.0, 0.0, True, by_weight)
 
@@ -105,11 +105,12 @@ def test_the_file_is_json_that_the_sweep_reads(tmp_path):
         'temperature': [1.0, 1.0],
         'left_out': [1],
     }
-    assert content['methods']['mcc']['starts'] == [{'seed': 0, 'git': 'abc'}]
+    (start,) = content['methods']['mcc']['starts']
+    assert start == {'seed': 0, 'git': 'abc', 'golden': golden.digest('mcc')}
     assert tuned_weights.read(path) == {'mcc': 3.0}
-    tuning.save(path, tuning.config(), 'dan', _outcome('abc-dirty'))
+    tuning.save(path, tuning.config(), 'dan', _outcome('abc-dirty', 'dan'))
     assert tuned_weights.read(path) == {'mcc': 3.0}  # not of uncommitted files
-    tuning.save(path, tuning.config(fast=True), 'bnm', _outcome())
+    tuning.save(path, tuning.config(fast=True), 'bnm', _outcome(method='bnm'))
     assert tuned_weights.read(path) == {'bnm': 3.0}  # those were scored otherwise
 
 
