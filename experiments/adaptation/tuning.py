@@ -8,7 +8,8 @@ Every weight of a method's grid trains on MNIST -> USPS (protocol adda, 500 step
 seeds). The grid is 0 and the published weight times 1/9, 1/3, 1, 3 and 9. The weights
 of one method are ranked by information maximisation of calibrated predictions at the
 last step, mean over seeds; methods are not ranked. A seed whose temperature is not
-identified (every held-out source image is classified correctly) is left out and named.
+identified (every held-out source image is classified correctly) is left out, for all
+weights, and named.
 While the best weight is the largest one or the smallest above 0, the grid gets one more
 there, at most 3 in all; if it still is, the result says "at an edge". 0 is no edge. It
 is source only, so a method whose best weight is 0 has no loss that helps by this score.

@@ -55,7 +55,7 @@ def search(published: float, score: Score) -> Tuned:
     chosen = best(by_weight)
     return Tuned(
         chosen,
-        best(by_weight, lambda scores: mean(scores.beside)),
+        best(by_weight, lambda scores: scores.beside),
         beyond(chosen, by_weight) is not None,
         by_weight,
     )
@@ -63,12 +63,23 @@ def search(published: float, score: Score) -> Tuned:
 
 def best(
     by_weight: Mapping[float, Scores],
-    of: Callable[[Scores], float] = lambda scores: scores.mean,
+    of: Callable[[Scores], Sequence[float]] = lambda scores: scores.fixed,
 ) -> float | None:
-    """The weight with the highest score, of equal ones the smallest; None for none."""
-    means = {weight: of(scores) for weight, scores in sorted(by_weight.items())}
-    known = {weight: mean for weight, mean in means.items() if not math.isnan(mean)}
-    return max(known, key=known.get) if known else None
+    """The weight with the highest mean score, of equal ones the smallest.
+
+    The mean is over the seeds that every weight has, so that none gains by a seed that
+    it lacks; weights without any score are left out. None where no weight or no seed is
+    left.
+    """
+    rows = {weight: np.asarray(of(s), float) for weight, s in sorted(by_weight.items())}
+    rows = {weight: row for weight, row in rows.items() if not np.isnan(row).all()}
+    if not rows:
+        return None
+    common = ~np.any([np.isnan(row) for row in rows.values()], axis=0)
+    if not common.any():
+        return None
+    means = {weight: row[common].mean() for weight, row in rows.items()}
+    return max(means, key=means.get)
 
 
 def beyond(chosen: float | None, weights: Sequence[float]) -> float | None:

@@ -94,7 +94,7 @@ def main(args: Sequence[str] | None = None) -> None:
         blocks = named(command.name)
         lines, missing = build(blocks, results)
         form = 'json' if command.json else 'text'
-        made = content.made(command.name, lines, results, form)
+        made = content.table(command.name, lines, results, form)
         show = output.as_json if command.json else output.text
         _say(show(command.name, made, missing, left_out))
 
@@ -166,7 +166,7 @@ def rewrite(
             return studies.markdown(of_studies, name, marker if part else '')
         lines, _ = build(named(marker), results)
         form = 'markdown' if explained else 'explained'
-        made = content.made(marker, lines, results, form)
+        made = content.table(marker, lines, results, form)
         explained = explained or bool(made)
         return made
 

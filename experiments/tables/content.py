@@ -8,7 +8,7 @@ from transfer_jax import recipes, selection
 from transfer_jax.reports import gains, selection_cost, tables
 
 
-def made(name: str, lines: Sequence[tables.Row], results: Sequence[dict], form: str):
+def table(name: str, lines: Sequence[tables.Row], results: Sequence[dict], form: str):
     """A table as text, markdown (explained or not) or JSON; empty without results.
 
     Args:

@@ -33,7 +33,7 @@ def check(roots: Iterable[pathlib.Path], data_dir: str | None = None) -> list[Ch
 
     Reads the data of each task once, where they are at hand.
     """
-    today: dict[Any, str | None] = {}
+    today: dict[Any, tuple[str, str]] = {}
     found = []
     with log.console.status('reading data') as status:
         for path, content in result_files.read(roots):
@@ -106,20 +106,21 @@ def _compare_data(content, start, data_dir, today, reasons, unknown) -> None:
     key = (content['experiment'], content['task'], start['seed'], start['data'])
     if key not in today:
         today[key] = _digest_today(content, start['seed'], data_dir)
-    if isinstance(today[key], LookupError):
-        unknown.append(str(today[key]))
-    elif today[key] != start['data']:
+    digest, why_not = today[key]
+    if why_not:
+        unknown.append(why_not)
+    elif digest != start['data']:
         reasons.append('its data differ from those at hand')
 
 
-def _digest_today(content, seed, data_dir) -> str | LookupError:
-    """The digest of the data that the experiment reads now."""
+def _digest_today(content, seed, data_dir) -> tuple[str, str]:
+    """(digest of the data that the experiment reads now, or why there is none)."""
     module = importlib.import_module(f'experiments.{content["experiment"]}')
     try:
         config = runs.folder.config_of(module.Config, content['config'])
         built = module.build(config)
         if isinstance(built, runs.Study):
-            return provenance.digest(built.prepare(data_dir))
-        return provenance.digest(built.data(seed, data_dir))
+            return provenance.digest(built.prepare(data_dir)), ''
+        return provenance.digest(built.data(seed, data_dir)), ''
     except (data.MissingData, ValueError) as error:
-        return LookupError(str(error).partition('\n')[0])
+        return '', str(error).partition('\n')[0]

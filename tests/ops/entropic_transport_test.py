@@ -9,27 +9,9 @@ import pytest
 from jax.test_util import check_grads
 from scipy import optimize, special
 
+from tests.ops.transport_problems import double, problem
 from transfer_jax import ops
 from transfer_jax.ops import sinkhorn
-
-
-def problem(seed=0, n=12, m=9):
-    rng = np.random.default_rng(seed)
-    cost = rng.uniform(size=(n, m))
-    a, b = rng.uniform(0.5, 1.5, n), rng.uniform(0.5, 1.5, m)
-    return cost, a / a.sum(), b / b.sum()
-
-
-def double(function):
-    """Compiled and run in float64."""
-
-    @functools.wraps(function)
-    def run(*arguments):
-        with jax.enable_x64(True):
-            return jax.tree.map(np.asarray, jax.jit(function)(*arguments))
-
-    return run
-
 
 plan_of = double(ops.entropic_plan)
 

@@ -48,22 +48,22 @@ ALL = [SOURCE_ONLY, ADABN, SOURCE_NORM, CEILING, AUTODIAL, MCC, PLAIN, JOINT]
     ids=['autodial', 'separate', 'none', 'joint', 'source only', 'adabn', 'ceiling'],
 )
 def test_a_gain_compares_equal_networks(result, points, share):
-    gain = gains.of(result, ALL, 'target_test')
+    gain = gains.gain(result, ALL, 'target_test')
     assert gain.points == (None if points is None else pytest.approx(points))
     assert gain.share == (None if share is None else pytest.approx(share))
 
 
 def test_the_baseline_is_given_for_every_rule():
-    gain = gains.of(MCC, ALL, 'target_test')
+    gain = gains.gain(MCC, ALL, 'target_test')
     assert gain.baseline == pytest.approx({'last': 0.685, 'oracle': 0.785})
-    assert gains.of(JOINT, ALL, 'target_test') == gains.NONE
+    assert gains.gain(JOINT, ALL, 'target_test') == gains.NONE
 
 
 def test_without_the_baseline_of_its_network_there_is_no_gain():
     rest = [result for result in ALL if result is not ADABN]
-    assert gains.of(MCC, rest, 'target_test') == gains.NONE
+    assert gains.gain(MCC, rest, 'target_test') == gains.NONE
     ceiling = _result('train_on_target', 0.98, 'separate')
-    share = gains.of(MCC, [*ALL, ceiling], 'target_test').share
+    share = gains.gain(MCC, [*ALL, ceiling], 'target_test').share
     assert share == pytest.approx((0.938 - 0.685) / (0.98 - 0.685))
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import sklearn
 from sklearn import neighbors
 from sklearn.utils import estimator_checks
 from sklearn.utils.validation import _num_samples
@@ -13,15 +12,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
-def _as_users_run_it():
+def _as_users_run_it(routing_as_by_default):
     """Nothing here depends on the last digits: programs that compile sooner do."""
-
-
-@pytest.fixture(autouse=True)
-def routing_as_by_default():
-    """Importing skada, as other tests do, turns metadata routing on globally."""
-    with sklearn.config_context(enable_metadata_routing=False):
-        yield
 
 
 def _turns(x):

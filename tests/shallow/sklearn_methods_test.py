@@ -64,15 +64,8 @@ every_class = pytest.mark.parametrize('case', CASES, ids=lambda e: type(e).__nam
 
 
 @pytest.fixture(autouse=True)
-def _as_users_run_it():
+def _as_users_run_it(routing_as_by_default):
     """Nothing here depends on the last digits: programs that compile sooner do."""
-
-
-@pytest.fixture(autouse=True)
-def routing_as_by_default():
-    """Importing skada, as other tests do, turns metadata routing on globally."""
-    with sklearn.config_context(enable_metadata_routing=False):
-        yield
 
 
 @functools.cache

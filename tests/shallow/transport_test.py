@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 
+from tests.ops.transport_problems import double, problem
 from transfer_jax import ops, shallow
 from transfer_jax.shallow import transport_plans, transport_regularised
 from transfer_jax.types import Samples
@@ -35,24 +36,6 @@ def samples(seed, n=18, d=3, shift=0.0):
 
 def unlabelled(whole):
     return whole._replace(label=np.full_like(whole.label, -1))
-
-
-def problem(seed=0, n=12, m=9):
-    rng = np.random.default_rng(seed)
-    cost = rng.uniform(size=(n, m))
-    a, b = rng.uniform(0.5, 1.5, n), rng.uniform(0.5, 1.5, m)
-    return cost, a / a.sum(), b / b.sum()
-
-
-def double(function):
-    """Compiled and run in float64."""
-
-    @functools.wraps(function)
-    def run(*arguments):
-        with jax.enable_x64(True):
-            return jax.tree.map(np.asarray, jax.jit(function)(*arguments))
-
-    return run
 
 
 def fitted(align, source, target):

@@ -125,14 +125,14 @@ def _forward(cost, a, b, regularisation, start, limits):
     return plan, (plan.matrix, cost, a, b, regularisation, start)
 
 
-def _backward(limits, kept, cotangent):
+def _backward(limits, residuals, cotangent):
     """The gradient of <G, P> where P satisfies its marginals.
 
     d log P_ij = (df_i + dg_j - dcost_ij) / regularisation, with df and dg such that the
     marginals change by da and db.
     """
     del limits
-    plan, cost, a, b, regularisation, start = kept
+    plan, cost, a, b, regularisation, start = residuals
     pull = cotangent.matrix * plan / regularisation
     rows, columns = jnp.sum(pull, 1), jnp.sum(pull, 0)
     share = semi_dual.ratio(plan, a[:, None])

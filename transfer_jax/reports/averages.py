@@ -15,7 +15,7 @@ class Score(NamedTuple):
     interval: tuple[float, float] | None = None  # of the mean
 
 
-def of(column: Mapping, seeds: int, percent: bool = True) -> Score:
+def score(column: Mapping, seeds: int, percent: bool = True) -> Score:
     """The score of a column of a result, which is made by runs.result.mean_std."""
     mean, std = column['mean'], column['std']
     ends = interval(mean, std, seeds)

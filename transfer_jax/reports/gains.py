@@ -36,7 +36,7 @@ def compared(result: dict) -> runs.Compared:
     return runs.Compared(norm, norm, baseline=result['method'] in BASELINES)
 
 
-def of(result: dict, results: Sequence[dict], name: str) -> Gain:
+def gain(result: dict, results: Sequence[dict], name: str) -> Gain:
     """The gain of a number over the baseline of its network.
 
     The share of the gap is (result - baseline) / (ceiling - baseline), of a ceiling of

@@ -65,10 +65,10 @@ def rows(
         shown_numbers = (n for n in result['numbers'].items() if n[1]['in_tables'])
         for name, number in shown_numbers:
             scores = {
-                rule: averages.of(of[name], len(result['seeds']), number['percent'])
+                rule: averages.score(of[name], len(result['seeds']), number['percent'])
                 for rule, of in result['scores'].items()
             }
-            gain = gains.of(result, results, name)
+            gain = gains.gain(result, results, name)
             answer.append(
                 Row(
                     task=task or result['task'],

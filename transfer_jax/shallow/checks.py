@@ -42,7 +42,9 @@ def samples(
             raise ValueError(f'{name}: no labelled examples')
 
 
-def far_from_origin(source: Samples, target: Samples, remedy: str) -> list[str]:
+def far_from_origin(
+    source: Samples, target: Samples, remedy: str = 'pass center=True'
+) -> list[str]:
     """A warning if the common mean of both domains exceeds their deviation tenfold.
 
     The common mean is the length of the mean of both means, the deviation the root of

@@ -9,7 +9,6 @@ from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array, Samples
 
 ROUNDING = 1e-20  # share of its squares below which a feature's variance is rounding
-REMEDY = 'pass center=True'
 
 
 class Coral(NamedTuple):
@@ -95,7 +94,7 @@ def coral(
 
     def cautions(fitted, source, target):
         del fitted
-        return [] if center else checks.far_from_origin(source, target, REMEDY)
+        return [] if center else checks.far_from_origin(source, target)
 
     return Shallow(fit, map_source, map_target, cautions=cautions)
 

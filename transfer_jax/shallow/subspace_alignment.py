@@ -8,8 +8,6 @@ from transfer_jax.shallow import checks, subspaces
 from transfer_jax.shallow.shallow import Shallow
 from transfer_jax.types import Array
 
-REMEDY = 'pass center=True'
-
 
 class SubspaceAlignment(NamedTuple):
     """Two maps into the coordinates of the target subspace."""
@@ -63,6 +61,6 @@ def subspace_alignment(dimension: int, *, center: bool = False) -> Shallow:
 
     def cautions(fitted, source, target):
         del fitted
-        return [] if center else checks.far_from_origin(source, target, REMEDY)
+        return [] if center else checks.far_from_origin(source, target)
 
     return Shallow(fit, map_source, map_target, cautions=cautions)

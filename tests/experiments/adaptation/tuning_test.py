@@ -58,6 +58,10 @@ def test_seeds_without_a_score_are_left_out_of_the_mean():
     by_weight = {0.0: _scores(1.0, 1.0), 1.0: _scores(NAN, 1.2), 2.0: _scores(NAN, NAN)}
     assert weight_search.best(by_weight) == 1.0
     assert weight_search.best({0.0: _scores(NAN)}) is None
+    # Over the second seed alone: without its low first one, 1.0 would win.
+    uneven = {0.0: _scores(0.2, 2.0), 1.0: _scores(NAN, 1.9)}
+    assert weight_search.best(uneven) == 0.0
+    assert weight_search.best({0.0: _scores(1.0, NAN), 1.0: _scores(NAN, 1.0)}) is None
     # Equal scores: the smaller weight.
     assert weight_search.best({3.0: _scores(1.0), 1.0: _scores(1.0)}) == 1.0
 

@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).parents[3]
 
 def _row(task, method, last, *, norm='', differs='', published=None):
     column = {'mean': last, 'std': 0.01}
-    scores = {'last': averages.of(column, seeds=2)}
+    scores = {'last': averages.score(column, seeds=2)}
     return tables.Row(
         task=task,
         method=method,

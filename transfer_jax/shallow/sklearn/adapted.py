@@ -12,7 +12,7 @@ def _classifier_has(name):
     return lambda self: hasattr(self.classifier, name)
 
 
-class AdaptedClassifier(base.PredictsByDomain, BaseEstimator):
+class AdaptedClassifier(base.PredictsByDomain, base.TakesLabels, BaseEstimator):
     """A classifier that is trained on adapted or weighted source examples.
 
     The fit has three steps: it fits the `adapter` on the rows of both domains, maps
@@ -46,11 +46,6 @@ class AdaptedClassifier(base.PredictsByDomain, BaseEstimator):
     ):
         self.adapter = adapter
         self.classifier = classifier
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
 
     def fit(self, X, y, sample_domain=None):
         """Fits adapter and classifier.

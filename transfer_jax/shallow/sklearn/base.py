@@ -59,7 +59,16 @@ def check_rows(estimator, X, sample_domain):
     return x, rows.are_source(sample_domain, len(x))
 
 
-class DomainEstimator(BaseEstimator):
+class TakesLabels:
+    """Mixin of estimators whose fit needs y, before BaseEstimator in the bases."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+class DomainEstimator(TakesLabels, BaseEstimator):
     """Base of the estimators of a method of `transfer_jax.shallow`.
 
     Attributes:
@@ -74,11 +83,6 @@ class DomainEstimator(BaseEstimator):
     target_labels: bool = False
 
     __metadata_request__fit = ROUTED
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
 
     def fit(self, X, y, sample_domain=None):
         """Fits the method on the rows of both domains.
