@@ -16,6 +16,8 @@ and half target, the mean of both domains subtracted.
 import dataclasses
 from collections.abc import Iterator
 
+import optax
+
 from experiments.tasks import digit_pairs, golden
 from transfer_jax import cli, methods, runs
 from transfer_jax.recipes import networks
@@ -48,6 +50,8 @@ class Config:
     rate: float = 0.01
     """Learning rate at the start."""
     momentum: float = 0.9
+    clip: float = 0.0
+    """Largest norm of the gradient of each network; 0: no limit, as published."""
     strength: float = 1.0
     """Reversal strength at the end; 0 trains source only on the same batches."""
 
@@ -66,6 +70,8 @@ def build(config: Config) -> runs.Experiment:
     tx = optim.sgd(
         optim.ganin_rate(config.steps, config.rate), momentum=config.momentum
     )
+    if config.clip:
+        tx = optax.chain(optax.clip_by_global_norm(config.clip), tx)
     method = methods.dann(
         nets.encoder,
         nets.classifier,

@@ -83,6 +83,7 @@ def _cells(line: Line, row: tables.Row | None) -> list[str]:
     title = TITLES.get(line.method, line.method.replace('_', ' '))
     if row is None:
         return [line.title, title, tables.NOT_RUN, '', '', '']
+    title += f' ({row.differs})' if row.differs else ''
     published = '' if row.published is None else f'{100 * row.published:.1f}'
     last = row.scores['last']
     ours, interval = averages.shown(last), averages.shown_interval(last)

@@ -166,7 +166,7 @@ def test_a_model_of_other_code_is_refused(run_dir, folder, tmp_path, capsys):
     (moved / 'model.json').write_text(json.dumps(content))
     code, _, err = call(capsys, moved, folder)
     assert code == 2 and 'nowhere.at_all, which cannot be imported' in err
-    content |= {'module': 'experiments.demo', 'config': {'method': 'source_only'}}
+    content |= {'module': 'experiments.demo', 'config': {'width': 3}}
     (moved / 'model.json').write_text(json.dumps(content))
     code, _, err = call(capsys, moved, folder)
     assert code == 2 and 'has other fields' in err

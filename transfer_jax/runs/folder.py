@@ -117,12 +117,15 @@ def plain(config: Any) -> dict:
 def config_of(kind: type, fields: Mapping[str, Any]) -> Any:
     """The config whose `plain` fields these are.
 
+    A field that is newer than the run has its default, which therefore is always what
+    was done before there was the field.
+
     Raises:
-      ValueError: the config has other fields.
+      ValueError: the config has no such field.
     """
     names = {field.name for field in dataclasses.fields(kind)}
-    if names != set(fields):
-        differing = ', '.join(sorted(names ^ set(fields)))
+    if not names >= set(fields):
+        differing = ', '.join(sorted(set(fields) - names))
         raise ValueError(
             f'{kind.__module__}.{kind.__qualname__} has other fields ({differing}): '
             'the run is of another version of the code'
