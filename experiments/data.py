@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import pathlib
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from transfer_jax import data
 from transfer_jax.data import prepare
 
 COLUMNS, TRAIN_ROWS, TEST_ROWS = 12, 5, 3
+FULL_WIDTH, PIPE_WIDTH = 135, 200  # columns of text: the list of domains, and no limit
 
 DataDir = Annotated[str | None, tyro.conf.arg(metavar='PATH')]
 
@@ -60,6 +62,10 @@ class Show:
     """Side of the images in pixels; by default that of the domain, else 64."""
     to: pathlib.Path | None = None
     """The picture to write; by default NAME.png in the current folder."""
+    skip_unreadable: bool = False
+    """Leave out files of a folder that cannot be read; their names are shown."""
+    large_images: bool = False
+    """Also read images of a folder above Pillow's limit, about 179 million pixels."""
     data_dir: DataDir = None
     """Where to search: default $TRANSFER_JAX_DATA, else ~/tensorflow_datasets."""
     debug: bool = False
@@ -86,21 +92,25 @@ def main(args: list[str] | None = None) -> None:
 
 def show_list(console: rich.console.Console, command: List) -> None:
     """Prints a table of the domains."""
+    if not console.is_terminal:  # a pipe has no width
+        console.width = PIPE_WIDTH
+    narrow = console.width < FULL_WIDTH
     table = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
     for column in ('name', 'what', 'train / test', 'size', 'files', 'present'):
-        table.add_column(column, no_wrap=column in ('name', 'train / test'))
+        if not (narrow and column == 'what'):
+            table.add_column(column, no_wrap=True)
     for line in data.describe(command.data_dir):
-        present = '[green]yes[/]' if line.present else '[red]no[/]'
-        row = (
+        table.add_row(
             line.name,
-            line.description,
+            *([] if narrow else [line.description]),
             line.counts,
             str(line.size),
             line.folders,
-            present,
+            '[green]yes[/]' if line.present else '[red]no[/]',
         )
-        table.add_row(*row)
     console.print(table)
+    if narrow:
+        _print(console, f'{FULL_WIDTH} columns have room for what they are, too')
     dirs = ', '.join(str(folder) for folder in data.domains.data_dirs(command.data_dir))
     _print(console, f'looked in: {dirs}')
     _print(console, 'also: folder:PATH, npz:PATH, tfds:NAME')
@@ -122,8 +132,18 @@ def show_samples(console: rich.console.Console, command: Show) -> None:
     """Draws samples of both parts; prints the counts of the classes and the path."""
     named = data.domains.NAMED.get(command.name)
     size = command.size or (named.size if named else 64)
-    domain = data.load(command.name, size=size, data_dir=command.data_dir)
-    plain = ''.join(c if c.isalnum() else '_' for c in command.name)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always', UserWarning)
+        domain = data.load(
+            command.name,
+            size=size,
+            data_dir=command.data_dir,
+            skip_unreadable=command.skip_unreadable,
+            large_images=command.large_images,
+        )
+    for warning in caught:
+        _print(console, f'warning: {warning.message}')
+    plain = ''.join(c if c.isalnum() else '_' for c in domain.name)
     path = command.to or pathlib.Path(f'{plain}.png')
     try:
         draw_grid(domain, path)

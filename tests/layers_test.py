@@ -20,6 +20,7 @@ LAYERS = {
         {'runs', 'recipes'},
         {'reports'},
         {'cli'},
+        {'adapt'},
     ),
     'experiments': (
         {'tasks'},
@@ -27,7 +28,7 @@ LAYERS = {
         {'adaptation', 'transfer', 'localization'},
         {'tables'},
         {'__main__'},
-        {'table', 'sweep', 'predict'},
+        {'adapt', 'table', 'sweep', 'predict', 'export'},
     ),
 }
 # Beyond the layers: package -> what it must not import anyhow.

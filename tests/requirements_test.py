@@ -34,7 +34,7 @@ def _imported(folder):
 def test_requirements_are_those_of_the_package_and_its_extras():
     lines = (ROOT / 'requirements.txt').read_text().splitlines()
     listed = [line.split('#')[0].strip() for line in lines]
-    groups = (EXTRAS[name] for name in ('data', 'shallow', 'experiments'))
+    groups = (EXTRAS[name] for name in ('data', 'shallow', 'experiments', 'export'))
     wanted = [*PROJECT['dependencies'], *(one for group in groups for one in group)]
     assert [line for line in listed if line] == wanted
 

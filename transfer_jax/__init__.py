@@ -5,7 +5,8 @@
     tj.data, tj.models, tj.methods, tj.training, tj.evaluation, ...
 
 Every package is imported when it is first used, so `import transfer_jax` is immediate.
-`tj.predict` is the function of `transfer_jax.cli.predict`.
+`tj.DomainAdapter` trains a classifier as scikit-learn users expect (adapt.adapter), and
+`tj.load(run_dir)` is a trained model with `predict` and `transform` (cli.classifier).
 """
 
 import importlib
@@ -14,6 +15,7 @@ __version__ = '0.1.0'
 
 # __init__.pyi has the same names, for editors and type checkers.
 _PACKAGES = (
+    'adapt',
     'cli',
     'data',
     'evaluation',
@@ -31,7 +33,11 @@ _PACKAGES = (
     'tree',
     'types',
 )
-_FUNCTIONS = {'predict': 'transfer_jax.cli.predict'}  # {name: its module}
+_FUNCTIONS = {  # {name: its module}
+    'DomainAdapter': 'transfer_jax.adapt.adapter',
+    'load': 'transfer_jax.cli.classifier',
+    'predict': 'transfer_jax.cli.predict',
+}
 
 __all__ = ['__version__', *_FUNCTIONS, *_PACKAGES]  # noqa: PLE0604
 

@@ -1,3 +1,4 @@
+from transfer_jax import adapt as adapt
 from transfer_jax import cli as cli
 from transfer_jax import data as data
 from transfer_jax import evaluation as evaluation
@@ -14,6 +15,8 @@ from transfer_jax import shallow as shallow
 from transfer_jax import training as training
 from transfer_jax import tree as tree
 from transfer_jax import types as types
+from transfer_jax.adapt.adapter import DomainAdapter as DomainAdapter
+from transfer_jax.cli.classifier import load as load
 from transfer_jax.cli.predict import predict as predict
 
 __version__: str

@@ -24,9 +24,10 @@ import numpy as np
 
 from experiments.adaptation import photos
 from experiments.shallow import recipes
-from experiments.tasks import choices, encoders, feature_pairs, photo_pairs
+from experiments.tasks import choices, feature_pairs, photo_pairs
 from transfer_jax import cli, evaluation, metrics, ops, runs, shallow
 from transfer_jax.data import features
+from transfer_jax.recipes import encoders
 
 METHODS = (
     *('none', 'pca', 'subspace_alignment', 'gfk', 'tca', 'tjm', 'jda', 'coral'),

@@ -22,9 +22,9 @@ import dataclasses
 import functools
 from collections.abc import Iterator
 
-from experiments.tasks import choices, encoders, golden, photo_pairs
+from experiments.tasks import choices, golden, photo_pairs
 from transfer_jax import cli, methods, models, recipes, runs
-from transfer_jax.recipes import networks
+from transfer_jax.recipes import encoders, networks
 from transfer_jax.training import optim
 
 LABELLED = 'labelled_target'

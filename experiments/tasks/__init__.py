@@ -1,1 +1,1 @@
-"""What several experiments share: pairs of domains, encoders, features, scores."""
+"""What several experiments share: pairs of domains, features, scores."""

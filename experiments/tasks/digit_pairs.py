@@ -99,7 +99,7 @@ def load_pair(task: Task, seed: int, data_dir: str | None) -> Pair:
     size = SIZES[task.network]
     source = data.load(task.source, size=size, data_dir=data_dir)
     target = data.load(task.target, size=size, data_dir=data_dir)
-    target = _match(source, target)
+    target = data.class_names.match(source, target)
     if image_shape(task)[-1] == 1:
         source, target = _one_channel(source), _one_channel(target)
     if len(source.classes) != task.classes:
@@ -108,7 +108,7 @@ def load_pair(task: Task, seed: int, data_dir: str | None) -> Pair:
             f'give --config.classes {len(source.classes)}'
         )
     if task.protocol == 'adda':
-        parts = _draw(source, target, seed)
+        parts = _draw(task, source, target, seed)
     elif task.protocol == 'skada':
         target_parts = _split(target.train, np.random.default_rng([seed, 3]))
         # Train on target uses the part that is not held out.
@@ -203,40 +203,25 @@ def _count_classes(spec: str) -> int:
         return domain_specs.count_folder_classes(folder)
     file = domain_specs.existing_path(spec, 'npz')
     if file and file.is_file():
-        return len(data.sources.from_npz(file).classes)
+        return len(data.npz.class_names(file))
     return CLASSES.get(spec, 10)
 
 
-def _match(source: Any, target: Any) -> Any:
-    """The target, its labels renumbered as the source's classes."""
-    if source.classes == target.classes:
-        return target
-    if set(source.classes) != set(target.classes):
-        raise ValueError(
-            f'classes differ: source {source.name} has {", ".join(source.classes)}; '
-            f'target {target.name} has {", ".join(target.classes)}'
-        )
-    order = np.array([source.classes.index(name) for name in target.classes], np.int32)
-
-    def renumber(part):
-        return data.Arrays(part.image, order[part.label], source.classes)
-
-    return target._replace(train=renumber(target.train), test=renumber(target.test))
-
-
-def _draw(source: Any, target: Any, seed: int) -> tuple[data.Arrays, ...]:
+def _draw(
+    task: Task, source: data.Domain, target: data.Domain, seed: int
+) -> tuple[data.Arrays, ...]:
     """Protocol 'adda': parts drawn by seed; the target's part is also the test set."""
-    for domain in (source, target):
-        if domain.name not in DRAWN:
+    for name in (task.source, task.target):
+        if name not in DRAWN:
             raise ValueError(
-                f'protocol adda is defined for {", ".join(DRAWN)}, not {domain.name}: '
+                f'protocol adda is defined for {", ".join(DRAWN)}, not {name}: '
                 'give --config.protocol full'
             )
     rng = np.random.default_rng([seed, 1])
-    count, validation = DRAWN[source.name]
+    count, validation = DRAWN[task.source]
     rows = rng.permutation(len(source.train))[: count + validation]
-    chosen = rng.permutation(len(target.train))[: DRAWN[target.name][0]]
-    if source.name == target.name:  # train on target uses other images of the domain
+    chosen = rng.permutation(len(target.train))[: DRAWN[task.target][0]]
+    if task.source == task.target:  # train on target uses other images of the domain
         rows = np.setdiff1d(rows, chosen)
         count = len(rows) - validation // 2
     drawn = target.train.take(chosen)

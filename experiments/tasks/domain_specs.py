@@ -20,6 +20,9 @@ def existing_path(spec: str, kind: str) -> pathlib.Path | None:
 
 
 def count_folder_classes(path: pathlib.Path) -> int:
-    """Number of class folders in it, or in its `train`; reads no image."""
-    root = path / 'train' if (path / 'train').is_dir() else path
-    return sum(data.sources.is_class(entry) for entry in root.iterdir())
+    """Number of classes of a folder, or of its train part; reads no image.
+
+    Raises:
+      ValueError: there are no images in it.
+    """
+    return len(data.folders.parts(path).train.classes)

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.tasks import domain_specs, encoders, evaluation_data
+from experiments.tasks import domain_specs, evaluation_data
 from transfer_jax import data, runs, training
 from transfer_jax.data import features
+from transfer_jax.recipes import encoders
 from transfer_jax.training import TrainState
 
 HELD_OUT = 0.1  # share of the source that is held out for validation
@@ -44,7 +45,10 @@ class Task(NamedTuple):
     labelled: int  # labelled target images of each class
 
     def __str__(self) -> str:
-        short = [name.removeprefix('office_') for name in (self.source, self.target)]
+        short = [
+            domain_specs.short_name(name).removeprefix('office_')
+            for name in (self.source, self.target)
+        ]
         few = f', {self.labelled} labels' if self.labelled else ''
         return f'{short[0]}_to_{short[1]}, {self.backbone} {self.size}{few}'
 
@@ -56,14 +60,11 @@ def load(task: Task, seed: int, data_dir: str | None) -> Pair:
       ValueError: the classes differ, or a class has too few images to label.
     """
     source, target = (
-        _whole(data.load(name, size=task.size, data_dir=data_dir))
+        data.load(name, size=task.size, data_dir=data_dir)
         for name in (task.source, task.target)
     )
-    if source.classes != target.classes:
-        raise ValueError(
-            f'classes differ: {task.source} has {", ".join(source.classes)}; '
-            f'{task.target} has {", ".join(target.classes)}'
-        )
+    target = data.class_names.match(source, target)
+    source, target = _whole(source), _whole(target)
     order = np.random.default_rng([seed, 1]).permutation(len(source))
     cut = round(HELD_OUT * len(source))
     labelled, test = None, target

@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import numpy as np
 
-from experiments.tasks import encoders, training_trials
+from experiments.tasks import training_trials
 from transfer_jax import cli, data, ops, shallow
 from transfer_jax.data import features
+from transfer_jax.recipes import encoders
 from transfer_jax.reports import figures
 from transfer_jax.runs import Study
 from transfer_jax.types import Samples

@@ -31,9 +31,10 @@ import jax
 import numpy as np
 import optax
 
-from experiments.tasks import choices, encoders, evaluation_data, training_trials
+from experiments.tasks import choices, evaluation_data, training_trials
 from transfer_jax import cli, data, methods, models, ops, shallow, training
 from transfer_jax.data import features
+from transfer_jax.recipes import encoders
 from transfer_jax.reports import figures
 from transfer_jax.runs import Study
 from transfer_jax.training import optim

@@ -24,8 +24,9 @@ from typing import NamedTuple
 import numpy as np
 import optax
 
-from experiments.tasks import choices, encoders, evaluation_data, training_trials
+from experiments.tasks import choices, evaluation_data, training_trials
 from transfer_jax import cli, data, losses, methods, models, runs
+from transfer_jax.recipes import encoders
 from transfer_jax.training import optim
 
 # {--config.data: domains}

@@ -148,7 +148,7 @@ def test_classes_that_differ_are_listed_on_both_sides(call, tmp_path):
     answer = call(
         '--config.source', f'folder:{one}', '--config.target', f'folder:{two}'
     )
-    _check(answer, 'cat, dog', 'cat, horse')
+    _check(answer, 'only source one has dog', 'only target two has horse')
 
 
 def test_a_missing_data_set_says_how_to_get_it(call, tmp_path):

@@ -1,18 +1,20 @@
-"""A trained model is used: model.json, checkpoints by rule, classes of images."""
+"""A trained model is used: by rule and seed, in its run or alone, on images."""
 
 import csv
 import dataclasses
 import json
+import math
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import transfer_jax as tj
 from experiments import demo
 from experiments.tasks import digit_pairs
 from transfer_jax import data, evaluation, metrics, runs, selection
-from transfer_jax.cli import predict
+from transfer_jax.cli import classifier, predict
 
 
 @pytest.fixture(scope='module')
@@ -93,8 +95,10 @@ def test_files_are_classified_in_their_order(run_dir, folder, digits, tmp_path, 
     with open(out) as file:
         rows = list(csv.DictReader(file))
     assert [row['file'] for row in rows] == sorted(map(str, folder.iterdir()))
-    arrays = predict.predict(run_dir, digits.image[:70])
+    arrays = tj.load(run_dir).predict(digits.image[:70])
     assert [row['class'] for row in rows] == [one.label for one in arrays]
+    entropies = [float(row['entropy']) for row in rows]
+    np.testing.assert_allclose(entropies, [one.entropy for one in arrays], atol=1e-5)
     again = predict.predict(run_dir, [folder / '001.png', folder / '000.png'])
     assert [one.label for one in again] == [rows[1]['class'], rows[0]['class']]
 
@@ -102,10 +106,34 @@ def test_files_are_classified_in_their_order(run_dir, folder, digits, tmp_path, 
 def test_every_class_on_demand_and_to_the_terminal(run_dir, folder, capsys):
     code, out, _ = call(capsys, run_dir, folder / '000.png', '--all-classes')
     (row,) = csv.DictReader(out.splitlines())
-    assert code == 0 and list(row)[3:] == [str(i) for i in range(10)]
+    assert code == 0 and list(row)[4:] == [str(i) for i in range(10)]
     probabilities = [float(row[str(i)]) for i in range(10)]
     assert row['class'] == str(np.argmax(probabilities))
     assert float(row['probability']) == max(probabilities)
+    entropy = -sum(p * math.log(p) for p in probabilities if p > 0)
+    assert float(row['entropy']) == pytest.approx(entropy, abs=1e-4)
+
+
+def test_a_copied_model_predicts_as_in_its_run(run_dir, digits, tmp_path, same_bits):
+    image = digits.image[:7]
+    whole = tj.load(run_dir, 'source_validation', seed=1)
+    inside = run_dir / 'models' / 'seed_1' / 'source_validation'
+    alone = tj.load(shutil.copytree(inside, tmp_path / 'mine'))
+    assert alone.classes == whole.classes == tuple(map(str, range(10)))
+    assert (alone.model.method, alone.model.task) == ('source_only', whole.model.task)
+    for one, two in zip(alone.predict(image), whole.predict(image), strict=True):
+        same_bits(one.probabilities, two.probabilities)
+    features = alone.transform(image)
+    assert features.ndim == 2 and len(features) == 7
+    same_bits(features, whole.transform(image))
+
+
+def test_a_certain_prediction_has_no_entropy():
+    def entropy(*p):
+        return classifier.Prediction('', '', 0.0, np.array(p, np.float32)).entropy
+
+    assert entropy(1.0, 0.0) == 0.0
+    assert entropy(0.25, 0.25, 0.25, 0.25) == pytest.approx(math.log(4))
 
 
 def test_the_model_needs_no_training_data(run_dir, folder, monkeypatch):
@@ -126,7 +154,7 @@ def test_the_model_needs_no_training_data(run_dir, folder, monkeypatch):
         (['{run}', '{images}', '--seed', '7'], 'no seed 7; choose from 0, 1'),
         (['{run}', '{run}/none.png'], 'no such file or folder'),
         (['{run}', '{empty}'], 'holds no images'),
-        (['{run}', '{run}/model.json'], 'not a readable image'),
+        (['{run}', '{run}/result.json'], 'not a readable image'),
         (['{empty}', '{images}'], 'holds no trained model'),
     ],
 )
@@ -143,9 +171,10 @@ def test_what_is_wrong_is_one_line(run_dir, folder, tmp_path, capsys, flags, wor
         np.zeros((2, 16, 16, 3), np.float32),
         np.zeros((16, 16, 3), np.uint8),
         np.zeros((2, 16, 16), np.uint8),
+        np.zeros((0, 16, 16, 3), np.uint8),
         [np.zeros((16, 16, 3), np.uint8)],
     ],
-    ids=['floats', 'one image', 'no channels', 'a list'],
+    ids=['floats', 'one image', 'no channels', 'none', 'a list'],
 )
 def test_arrays_that_are_no_images_are_refused(run_dir, images):
     with pytest.raises(ValueError, match='images must be'):
@@ -160,7 +189,7 @@ def test_a_folder_of_runs_names_those_in_it(run_dir, folder, capsys, tmp_path):
 
 
 def test_a_model_of_other_code_is_refused(run_dir, folder, tmp_path, capsys):
-    moved = shutil.copytree(run_dir, tmp_path / 'moved')
+    moved = shutil.copytree(run_dir / 'models' / 'seed_0' / 'last', tmp_path / 'moved')
     content = json.loads((moved / 'model.json').read_text())
     content['module'] = 'nowhere.at_all'
     (moved / 'model.json').write_text(json.dumps(content))

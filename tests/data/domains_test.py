@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from transfer_jax import data
 from transfer_jax.data import domains, files, sources, svhn
 
 
@@ -97,7 +98,7 @@ def test_a_folder_in_one_piece_is_cut_by_digest(tmp_path):
     domain = domains.load(f'folder:{tmp_path}', size=6)
     assert domain.classes == ('class_0', 'class_1')
     assert (len(domain.train), len(domain.test)) == (16, 4)
-    whole = sources.from_folder(tmp_path)
+    whole = data.folders.from_folder(tmp_path)
     both = np.concatenate([domain.train.image, domain.test.image])
     np.testing.assert_array_equal(both, whole.image)
 
@@ -120,6 +121,47 @@ def test_a_folder_with_train_and_test_keeps_them(tmp_path):
     assert sorted(domain.test.label) == [1, 2]  # numbered as in train
     _write_folder(tmp_path / 'test', _images(1, seed=2), [7])
     with pytest.raises(ValueError, match='class_7'):
+        domains.load(f'folder:{tmp_path}', size=6)
+
+
+def test_the_parts_of_a_folder_are_views_of_one_array(tmp_path):
+    _write_folder(tmp_path / 'mine', _images(20), np.arange(20) % 2)
+    domain = domains.load(f'folder:{tmp_path}/mine/', size=6)
+    assert domain.name == 'mine'
+    assert domain.train.image.base is domain.test.image.base is not None
+    with pytest.raises(ValueError, match='read-only'):
+        domain.train.image[0] = 0
+
+
+def test_a_changed_folder_is_read_again_also_behind_a_link(tmp_path):
+    _write_folder(tmp_path / 'real', _images(4), [0, 0, 1, 1])
+    (tmp_path / 'linked').mkdir()
+    for name in ('class_0', 'class_1'):
+        (tmp_path / 'linked' / name).symlink_to(tmp_path / 'real' / name)
+    spec = f'folder:{tmp_path}/linked'
+    assert len(domains.load(spec, size=6).train) == 3
+    Image.fromarray(_images(1, seed=9)[0]).save(tmp_path / 'real' / 'class_1' / '9.png')
+    assert len(domains.load(spec, size=6).train) == 4
+
+
+def test_unreadable_files_are_left_out_on_demand(tmp_path):
+    _write_folder(tmp_path, _images(6), [0, 0, 0, 1, 1, 1])
+    (tmp_path / 'class_1' / '5.png').write_bytes(b'')
+    spec = f'folder:{tmp_path}'
+    with pytest.raises(ValueError, match='1 of 6 files cannot be read: class_1/5.png'):
+        domains.load(spec, size=6)
+    with pytest.warns(UserWarning, match='class_1/5.png'):
+        domain = domains.load(spec, size=6, skip_unreadable=True)
+    assert len(domain.train) + len(domain.test) == 5
+
+
+def test_an_error_of_the_system_is_one_line(tmp_path, monkeypatch):
+    def refuse(*args, **options):
+        raise PermissionError(13, 'Permission denied', '/data/x')
+
+    _write_folder(tmp_path, _images(4), [0, 0, 1, 1])
+    monkeypatch.setattr(data.folders, 'parts', refuse)
+    with pytest.raises(ValueError, match=r'^/data/x: cannot be read \(Permission'):
         domains.load(f'folder:{tmp_path}', size=6)
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from transfer_jax import data
-from transfer_jax.data import lazy, sources, transforms
+from transfer_jax.data import folders, lazy, transforms
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 def test_files_are_those_of_the_folder_in_the_order_of_their_bytes(folder):
     files = lazy.from_folder(folder)
-    whole = sources.from_folder(folder, size=16)
+    whole = folders.from_folder(folder, size=16)
     assert files.classes == whole.classes == ('cat', 'dog')
     np.testing.assert_array_equal(files.label, whole.label)
     item = files[0]

@@ -2,6 +2,7 @@
 
 import gzip
 import importlib.util
+import re
 
 import numpy as np
 import pytest
@@ -95,9 +96,25 @@ def test_an_unwritable_data_folder_is_refused(tmp_path):
 def test_the_list_names_every_domain(capsys, tmp_path):
     command.main(['list', '--data-dir', str(tmp_path)])
     output = capsys.readouterr().out
-    for name in domains.NAMED:
-        assert name in output
+    lines = output.splitlines()
+    for entry in domains.describe(tmp_path):
+        (line,) = [one for one in lines if one.split()[:1] == [entry.name]]
+        assert entry.description in line and entry.folders in line
     assert 'looked in' in output
+
+
+@pytest.mark.parametrize('width', [80, 135])
+def test_the_list_cuts_nothing_on_a_terminal(capsys, monkeypatch, width):
+    monkeypatch.setenv('FORCE_COLOR', '1')
+    monkeypatch.setenv('COLUMNS', str(width))
+    command.main(['list'])
+    output = re.sub(r'\x1b\[[\d;]*m', '', capsys.readouterr().out)
+    table, _, _ = output.partition('looked in')
+    assert '\u2026' not in table
+    assert max(len(line) for line in table.splitlines()) <= width
+    for entry in domains.describe():
+        assert re.search(f'\n {entry.name} .* {re.escape(entry.folders)} ', table)
+        assert (entry.description in table) == (width > 80)
 
 
 def test_show_writes_a_picture_of_samples(capsys, tmp_path):
@@ -106,6 +123,26 @@ def test_show_writes_a_picture_of_samples(capsys, tmp_path):
     with Image.open(path) as picture:
         assert np.asarray(picture).std() > 5
     assert str(path) in capsys.readouterr().out
+
+
+def test_show_says_what_of_a_folder_is_left_out(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ('cat', 'dog'):
+        (tmp_path / 'mine' / name).mkdir(parents=True)
+        for i in range(3):
+            path = tmp_path / 'mine' / name / f'{i}.png'
+            Image.new('L', (8, 8), 40 * i).save(path)
+    (tmp_path / 'mine' / 'cat' / 'notes.txt').write_text('')
+    path.write_text('damaged')
+    with pytest.raises(SystemExit):
+        command.main(['show', 'folder:mine'])
+    output = capsys.readouterr().out
+    assert 'dog/2.png' in output and output.endswith('(--skip-unreadable)\n')
+    command.main(['show', 'folder:mine', '--skip-unreadable'])
+    output = capsys.readouterr().out
+    assert 'warning: left out of mine: 1 no image (1 .txt)' in output
+    assert 'warning: left out of mine: 1 of 6 files cannot be read: dog/2.png' in output
+    assert 'samples: mine.png' in output and (tmp_path / 'mine.png').exists()
 
 
 def test_the_command_leaves_with_one_message_and_code_2(capsys, tmp_path):

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import os
 import pathlib
 import random
@@ -106,11 +107,20 @@ def _digests(config, run_dir):
     for seed in experiment.seeds:
         state = runs.restore(experiment, run_dir, seed, experiment.data(seed, None))
         found.append(checkpoint.digest(state))
-    return found
+    return found, _models(run_dir)
+
+
+def _models(run_dir):
+    """{name: digest} of the files of all models."""
+    files = [path for path in (run_dir / 'models').rglob('*') if path.is_file()]
+    return {
+        str(path.relative_to(run_dir)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 def _straight(config, run_dir):
-    """The digest of each seed's last state after a run that nothing disturbed."""
+    """Digests of last states and models after a run that nothing disturbed."""
     runs.run(_build(config), run_dir)
     return _digests(config, run_dir)
 

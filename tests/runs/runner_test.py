@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import jax
@@ -115,10 +116,10 @@ def test_a_run_leaves_history_metrics_checkpoints_and_a_result(tiny, tmp_path):
         assert {p.name for p in saved.iterdir()} >= {'4', '6'}
         # What each rule without target labels picks is there too, and no other.
         models = tmp_path / 'models' / f'seed_{seed}'
-        picked = {p.name: [q.name for q in p.iterdir()] for p in models.iterdir()}
+        picked = {p.name: runs.model_folder.step_of(p) for p in models.iterdir()}
         assert picked == {
-            rule: [str(result['steps'][rule][n])]
-            for rule in ('source_validation', 'fixed_validator')
+            rule: result['steps'][rule][n]
+            for rule in ('last', 'source_validation', 'fixed_validator')
         }
 
 
@@ -276,36 +277,70 @@ def test_a_crash_is_made_up_for(
     assert ours['scores'] == theirs['scores']
 
 
-@pytest.mark.parametrize('step', [4, 6])
-def test_a_crash_before_a_chosen_checkpoint_is_kept_is_made_up_for(
-    tiny, tmp_path, monkeypatch, step
+@pytest.mark.parametrize(
+    'rule, step', [('source_validation', 4), ('fixed_validator', 6), ('last', 6)]
+)
+def test_a_crash_before_a_model_is_written_is_made_up_for(
+    tiny, tmp_path, monkeypatch, rule, step
 ):
-    """The evaluation before the crash is the best: its checkpoint is there after it."""
-    keep = checkpoint.keep
+    """The evaluation before the crash is the best: its model is there after it."""
 
     class Killed(Exception):
         pass
 
-    def die(folder, at, into):
-        if at == step:
+    def experiment():
+        scores = iter({4: [0.0, 1.0, 0.5], 6: [0.0, 0.5, 1.0]}[step])
+
+        def score(predicts, held_out, final):
+            names = ('source_validation', selection.FIXED, 'target_test')
+            return dict.fromkeys(names, next(scores)) | {'target_test_images': 8}
+
+        return tiny(measure=score, stages=tiny().stages[:1])
+
+    def die(path, about, picked):
+        if (picked.rule, picked.step) == (rule, step):
+            path.with_name(f'{rule}.part').mkdir()  # as a crash leaves it
             raise Killed
-        keep(folder, at, into)
+        write(path, about, picked)
 
-    scores = iter({4: [0.0, 1.0, 0.5], 6: [0.0, 0.5, 1.0]}[step])
+    write, killed = runs.model_folder.write, experiment()
+    monkeypatch.setattr(runs.model_folder, 'write', die)
+    with pytest.raises(Killed):
+        runs.run(killed, tmp_path / 'killed')
+    monkeypatch.undo()
+    runs.run(killed, tmp_path / 'killed')
+    runs.run(experiment(), tmp_path / 'straight')
+    ours, theirs = (_files(tmp_path / name) for name in ('killed', 'straight'))
+    assert ours == theirs and len(theirs) == 6
+    for content in (json.loads(ours[name]) for name in ours if 'json' in name):
+        assert content['step'] == (6 if content['rule'] == 'last' else step)
 
+
+def test_the_model_of_a_rule_without_its_number_is_removed_after_a_crash(
+    tiny, tmp_path
+):
     def score(predicts, held_out, final):
         names = ('source_validation', selection.FIXED, 'target_test')
-        return dict.fromkeys(names, next(scores)) | {'target_test_images': 8}
+        numbers = dict.fromkeys(names, 0.5) | {'target_test_images': 8}
+        return numbers | ({selection.FIXED: float('nan')} if final else {})
 
     experiment = tiny(measure=score, stages=tiny().stages[:1])
-    monkeypatch.setattr(checkpoint, 'keep', die)
-    with pytest.raises(Killed):
-        runs.run(experiment, tmp_path)
-    monkeypatch.undo()
     runs.run(experiment, tmp_path)
-    for rule in ('source_validation', 'fixed_validator'):
-        path = tmp_path / 'models' / 'seed_0' / rule
-        assert [p.name for p in path.iterdir()] == [str(step)]
+    models = tmp_path / 'models' / 'seed_0'
+    assert {path.name for path in models.iterdir()} == {'last', 'source_validation'}
+    shutil.copytree(models / 'last', models / 'fixed_validator')  # an earlier choice
+    runs.run(experiment, tmp_path)
+    assert {path.name for path in models.iterdir()} == {'last', 'source_validation'}
+
+
+def _files(run_dir):
+    """{name: bytes} of the models of a run."""
+    paths = sorted((run_dir / 'models').rglob('*'))
+    return {
+        str(path.relative_to(run_dir)): path.read_bytes()
+        for path in paths
+        if path.is_file() or path.suffix == '.part'
+    }
 
 
 def _spoil(batch):

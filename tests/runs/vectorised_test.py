@@ -185,6 +185,14 @@ def test_a_stopped_group_goes_on_to_the_same_bits(
             folder.Rows(r.run_dir / 'history.jsonl').read() for r in (one, two)
         ]
         assert histories[0] == histories[1]
+        models = [_models(r.run_dir) for r in (one, two)]
+        assert models[0] == models[1] and 'models/seed_1/last/model.json' in models[0]
+
+
+def _models(run_dir):
+    """{name: bytes} of the files of all models."""
+    files = [path for path in (run_dir / 'models').rglob('*') if path.is_file()]
+    return {str(path.relative_to(run_dir)): path.read_bytes() for path in files}
 
 
 def test_a_diverged_run_does_not_end_the_others(build, tmp_path):

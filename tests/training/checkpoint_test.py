@@ -188,37 +188,6 @@ def test_damage_is_never_taken_for_another_structure(tmp_path, same_bits):
     assert aside > 0
 
 
-def test_a_checkpoint_is_kept_beside_those_of_a_run(tmp_path, same_bits):
-    run, best = tmp_path / 'run', tmp_path / 'models' / 'best'
-    for step in (1, 2):
-        checkpoint.save(run, _state(step, step), step)
-    checkpoint.keep(run, 1, best)
-    same_bits(_quiet(best).state, _state(1, 1))
-    checkpoint.keep(run, 2, best)  # in place of the older one
-    assert [path.name for path in best.iterdir()] == ['2']
-    checkpoint.keep(run, 2, best)  # again, as after a crash
-    shutil.rmtree(run)
-    restored = _quiet(best)
-    assert restored.step == 2
-    same_bits(restored.state, _state(2, 2))
-
-
-def test_what_a_crash_left_of_a_kept_checkpoint_is_cleared_away(tmp_path, same_bits):
-    checkpoint.save(tmp_path / 'run', _state(1, 1), 1)
-    (tmp_path / 'best' / 'part_1').mkdir(parents=True)
-    assert _quiet(tmp_path / 'best') is None
-    checkpoint.keep(tmp_path / 'run', 1, tmp_path / 'best')
-    assert [path.name for path in (tmp_path / 'best').iterdir()] == ['1']
-    same_bits(_quiet(tmp_path / 'best').state, _state(1, 1))
-
-
-def test_a_checkpoint_that_cannot_be_kept_is_a_clear_error(tmp_path):
-    checkpoint.save(tmp_path / 'run', _state(1, 1), 1)
-    (tmp_path / 'file').write_text('in the way')
-    with pytest.raises(checkpoint.CheckpointError, match='cannot keep checkpoint 1'):
-        checkpoint.keep(tmp_path / 'run', 1, tmp_path / 'file' / 'best')
-
-
 def test_a_write_that_was_cut_off_is_not_a_checkpoint(tmp_path, same_bits):
     """SIGKILL while saving leaves a folder of another name, in no one's way."""
     checkpoint.save(tmp_path, _state(1, 1), 1)

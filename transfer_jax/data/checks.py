@@ -100,7 +100,8 @@ def _other_channels(shape):
     """The remedy for (n, c, h, w) and for images with transparency."""
     if shape[1] in CHANNELS:
         return '; for (n, c, h, w) give image.transpose(0, 2, 3, 1)'
-    return '; leave out transparency, image[..., :3]' if shape[-1] == 4 else ''
+    visible = {2: 1, 4: 3}.get(shape[-1])  # grey or RGB before the transparency
+    return f'; leave out transparency, image[..., :{visible}]' if visible else ''
 
 
 def _other_shape(shape, n):

@@ -7,17 +7,15 @@ import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-
 from transfer_jax.data import (
     digits,
     fake,
     files,
     images,
     mnist,
+    own,
     photos,
     signs,
-    sources,
     svhn,
     syn_digits,
     usps,
@@ -28,8 +26,6 @@ MissingData = files.MissingData
 data_dirs = files.data_dirs
 
 Dirs = tuple[pathlib.Path, ...]
-SPLIT_SEED = 0
-TRAIN_SHARE = 0.8  # of data without a train and a test part
 
 
 class NamedDomain(NamedTuple):
@@ -144,30 +140,45 @@ def load(
     size: int,
     data_dir: str | os.PathLike | None = None,
     channels: int = 3,
+    skip_unreadable: bool = False,
+    large_images: bool = False,
 ) -> Domain:
     """The domain `spec`, with images (n, size, size, channels) uint8.
 
-    `spec` is a named domain, or `folder:PATH` (PATH/train and PATH/test, or one folder
-    of classes), `npz:PATH` or `tfds:NAME`. Data without a train and a test part are cut
-    80 to 20: a folder in the order of its files' digests, others by a fixed
-    permutation, both independent of the labels. The arrays are read-only, because the
-    last few loads are cached.
+    `spec` is a named domain, or `folder:PATH` (one folder of classes, or its splits,
+    see folders.parts), `npz:PATH` or `tfds:NAME`; it is named by the last part of the
+    path. Data without a train and a test part are cut 80 to 20: a folder in the order
+    of its files' digests, others by a fixed permutation, both independent of the
+    labels. The arrays are read-only, because the last few loads are cached.
+
+    Args:
+      skip_unreadable, large_images: of a folder, as in image_files.decode_all.
 
     Raises:
-      ValueError: an unknown name, or data that cannot be read.
+      ValueError: an unknown name, or data that cannot be read; one line.
       MissingData: the data are not in the data folder.
     """
     if size < 1 or channels not in (1, 3):
         raise ValueError(f'size {size} and channels {channels}: need size >= 1, 1 or 3')
     kind, _, rest = spec.partition(':')
-    if spec not in NAMED and not (kind in _KINDS and rest):
+    if spec not in NAMED and not (kind in own.KINDS and rest):
         near = difflib.get_close_matches(spec, NAMED, n=1)
         raise ValueError(
             f'unknown domain {spec!r}'
             + (f' (did you mean {near[0]}?)' if near else '')
             + f'; choose from {", ".join(NAMED)}, folder:PATH, npz:PATH, tfds:NAME'
         )
-    return _load(spec, size, channels, data_dirs(data_dir), _state(kind, rest))
+    options = {}
+    if kind == 'folder':
+        options = {'skip_unreadable': skip_unreadable, 'large_images': large_images}
+    try:
+        state = own.state(kind, rest)
+        return _load(spec, size, channels, data_dirs(data_dir), state, **options)
+    except OSError as error:
+        where = error.filename or spec
+        raise ValueError(
+            f'{where}: cannot be read ({error.strerror or error})'
+        ) from None
 
 
 def describe(data_dir: str | os.PathLike | None = None) -> list[Description]:
@@ -187,15 +198,17 @@ def describe(data_dir: str | os.PathLike | None = None) -> list[Description]:
 
 
 @functools.lru_cache(maxsize=4)
-def _load(spec: str, size: int, channels: int, dirs: Dirs, state: tuple) -> Domain:
+def _load(
+    spec: str, size: int, channels: int, dirs: Dirs, state: tuple, **options: bool
+) -> Domain:
     del state  # only part of the cache key, so that changed files are read again
     if spec in NAMED:
         for needed in NAMED[spec].data_sets:
             files.locate(needed, dirs)
-        domain = NAMED[spec].build(size, dirs)
+        domain = NAMED[spec].build(size, dirs)._replace(name=spec)
     else:
         kind, _, rest = spec.partition(':')
-        domain = _KINDS[kind](rest, size, dirs)
+        domain = own.KINDS[kind](rest, size, dirs, **options)
     classes = domain.classes
     parts = []
     for split, part in (('train', domain.train), ('test', domain.test)):
@@ -205,69 +218,4 @@ def _load(spec: str, size: int, channels: int, dirs: Dirs, state: tuple) -> Doma
         label = part.label.copy()
         image.flags.writeable = label.flags.writeable = False
         parts.append(Arrays(image, label, classes))
-    return Domain(spec, classes, *parts)
-
-
-def _from_folder(path: str, size: int, dirs: Dirs) -> Domain:
-    folder = pathlib.Path(path).expanduser()
-    train, test = folder / 'train', folder / 'test'
-    if train.is_dir() and test.is_dir():
-        first = sources.from_folder(train, size=size)
-        second = sources.from_folder(test, size=size, classes=first.classes)
-        return Domain(path, first.classes, first, second)
-    whole = sources.from_folder(folder, size=size)
-    return _cut(path, whole, np.arange(len(whole)))
-
-
-def _from_npz(path: str, size: int, dirs: Dirs) -> Domain:
-    file = pathlib.Path(path).expanduser()
-    train = sources.from_npz(file, 'train')
-    if sources.npz_has_splits(file):
-        return Domain(path, train.classes, train, sources.from_npz(file, 'test'))
-    return _cut(path, train, _permutation(len(train)))
-
-
-def _from_tfds(name: str, size: int, dirs: Dirs) -> Domain:
-    folder = next(
-        (d for d in dirs if (d / name.split('/')[0].split(':')[0]).is_dir()), None
-    )
-    if folder is None:
-        raise MissingData(
-            f'tfds:{name} is missing: no folder {name} under '
-            f'{", ".join(str(d) for d in dirs)}.\n'
-            f'  Prepare it: python -m experiments.data prepare tfds:{name}'
-        )
-    train = sources.from_tfds(name, 'train', folder)
-    if 'test' not in sources.tfds_splits(name, folder):
-        return _cut(name, train, _permutation(len(train)))
-    test = sources.from_tfds(name, 'test', folder)
-    return Domain(name, train.classes, train, test)
-
-
-_KINDS = {'folder': _from_folder, 'npz': _from_npz, 'tfds': _from_tfds}
-
-
-def _permutation(size: int) -> np.ndarray:
-    return np.random.default_rng(SPLIT_SEED).permutation(size)
-
-
-def _cut(name: str, whole: Arrays, order: np.ndarray) -> Domain:
-    """The first 80 % of `order` become train, the rest test."""
-    if len(whole) < 2:
-        raise ValueError(
-            f'{name}: {len(whole)} images cannot be cut into train and test'
-        )
-    first = min(len(whole) - 1, max(1, round(TRAIN_SHARE * len(whole))))
-    return Domain(
-        name, whole.classes, whole.take(order[:first]), whole.take(order[first:])
-    )
-
-
-def _state(kind: str, path: str) -> tuple:
-    """A value that changes whenever the user's files do."""
-    if kind not in ('folder', 'npz'):
-        return ()
-    root = pathlib.Path(path).expanduser()
-    paths = sorted(root.rglob('*')) if root.is_dir() else [root]
-    stats = [(str(p), p.stat()) for p in paths if p.is_file()]
-    return tuple((p, s.st_mtime_ns, s.st_size) for p, s in stats)
+    return Domain(domain.name, classes, *parts)

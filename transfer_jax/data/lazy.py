@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from transfer_jax.data import checks, images, sources
+from transfer_jax.data import checks, folders, image_files, images, listings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +36,7 @@ class ImageFiles:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         path = self.paths[index]
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise ValueError(f'{path}: {error.strerror}') from None
-        image = images.decode(content, path, None)
+        image = images.decode(image_files.read_bytes(path), path, None)
         return {'image': image, 'label': int(self.label[index])}
 
 
@@ -50,12 +46,13 @@ def from_folder(
     """Images stored as `<class>/<file>`, ordered by the SHA-256 digest of their bytes.
 
     Every file is read once for its digest; none is decoded. `classes` and errors are
-    those of sources.from_folder.
+    those of folders.files_by_class.
     """
-    items, names = sources.files_by_class(path, classes)
+    items, names, left_out = folders.files_by_class(path, classes)
+    listings.warn(path, left_out)
 
     def digest(item):
-        return hashlib.sha256(item[0].read_bytes()).hexdigest()
+        return hashlib.sha256(image_files.read_bytes(item[0])).hexdigest()
 
     with futures.ThreadPoolExecutor() as pool:
         digests = list(pool.map(digest, items))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from transfer_jax.data import features, files, images, sources
+from transfer_jax.data import features, files, image_files, images, listings
 from transfer_jax.data.sources import Arrays, Domain
 
 Dirs = tuple[pathlib.Path, ...]
@@ -31,7 +31,7 @@ def caltech101(size: int, dirs: Dirs) -> Domain:
     are scaled to a shorter side of `size` and cropped to the central square.
     """
     root = files.locate('caltech101', dirs)[0].parents[1]
-    classes = tuple(sorted(p.name for p in root.iterdir() if sources.is_class(p)))
+    classes = tuple(sorted(p.name for p in root.iterdir() if listings.is_class(p)))
     split = _manifest(root, 'split')
     items = _by_folder(root, classes)
     if split:
@@ -43,11 +43,11 @@ def caltech101(size: int, dirs: Dirs) -> Domain:
             for name in ('train', 'test')
         ]
         read = [
-            sources.from_files(part, classes, root, size=size, zoom=1.0)
+            image_files.from_files(part, classes, root, size=size, zoom=1.0)
             for part in parts
         ]
         return Domain('caltech101', classes, *read)
-    whole = sources.from_files(items, classes, root, size=size, zoom=1.0)
+    whole = image_files.from_files(items, classes, root, size=size, zoom=1.0)
     first = np.concatenate(
         [np.flatnonzero(whole.label == i)[:PER_CLASS] for i in range(len(classes))]
     )
@@ -87,7 +87,7 @@ def coil100(size: int, dirs: Dirs) -> Domain:
             for path, (number, degrees) in zip(paths, views, strict=True)
             if degrees // 15 % 2 == odd
         ]
-        read.append(sources.from_files(items, classes, paths[0].parent, size=size))
+        read.append(image_files.from_files(items, classes, paths[0].parent, size=size))
     return Domain('coil100', classes, *read)
 
 
@@ -102,7 +102,7 @@ def imagenet_samples(size: int, dirs: Dirs) -> Domain:
     names = {label[k]: v for k, v in _manifest(root, 'name').items()}
     classes = tuple(names.get(i, str(i)) for i in range(1000))
     items = [(root / name, number) for name, number in label.items()]
-    whole = sources.from_files(items, classes, root, size=size, zoom=IMAGENET_ZOOM)
+    whole = image_files.from_files(items, classes, root, size=size, zoom=IMAGENET_ZOOM)
     return Domain('imagenet_samples', classes, whole, whole)
 
 
@@ -122,7 +122,7 @@ def _cut(
     roots = {path.parents[1] for path in files.locate(known, dirs)}
     root = next(path for path in roots if path.name == folder)
     items = _by_folder(root, classes)
-    whole = sources.from_files(items, classes, root, size=size)
+    whole = image_files.from_files(items, classes, root, size=size)
     first = round(TRAIN_SHARE * len(whole))
     rows = np.arange(len(whole))
     return Domain(name, classes, whole.take(rows[:first]), whole.take(rows[first:]))
@@ -136,7 +136,7 @@ def _by_folder(root: pathlib.Path, classes: Sequence[str]) -> Items:
     return [
         (file, number)
         for number, name in enumerate(classes)
-        for file in sources.image_files(root / name)
+        for file in listings.below(root / name).files
     ]
 
 

@@ -3,7 +3,7 @@
 A new method is added in three places:
 
 1. its file in transfer_jax/methods/adaptation/, exported by methods/__init__.py;
-2. its row in `RECIPES`, below;
+2. its row in `RECIPES`, below; a new kind of network is a field of networks.Networks;
 3. its own test, tests/methods/NAME_test.py, with numbers worked out by hand.
 
 Everything else reads this list: experiments.adaptation.digits, the common tests
@@ -13,8 +13,6 @@ A weight is the published one, in the normalisation of our loss: the paper's, el
 of the authors' code ('code'), else 1. It rises as Ganin's strength where the published
 one rises, else it is constant. Deviations: DSN's terms rise (the paper starts them at
 step 10,000), self-training's do not rise linearly.
-
-A method that needs a network of a new kind adds a field to recipes.networks.Networks.
 """
 
 from transfer_jax import losses, methods, models
@@ -161,6 +159,7 @@ RECIPES: dict[str, Recipe] = {
         modules=('encoder', 'classifier', 'discriminators'),
         weight_name='strength',
         weight=5.0,
+        weight_classes=10,
         weight_source='paper: λ rises to 1 on the sum over classes: K / 2, K = 10',
         ramp=True,
     ),

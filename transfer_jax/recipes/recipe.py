@@ -31,6 +31,8 @@ class Recipe(NamedTuple):
       options: its other keyword arguments.
       weight_name: the argument that takes the weight; '' if it has none.
       weight: of what the method adds to the source loss; 0 if it has none.
+      weight_classes: where the published weight grows with the number of classes, the
+        number that `weight` is for; 0: it does not.
       weight_source: who published the weight, in a few words of docs/methods.md.
       rising: further arguments that rise from 0 to 1 as Ganin's strength does.
       ramp: whether the weight rises as Ganin's strength does; else it is constant.
@@ -61,6 +63,7 @@ class Recipe(NamedTuple):
     options: Mapping[str, Any] = {}
     weight_name: str = 'weight'
     weight: float = 0.0
+    weight_classes: int = 0
     weight_source: str = ''
     rising: tuple[str, ...] = ()
     ramp: bool = False
@@ -118,6 +121,12 @@ class Recipe(NamedTuple):
         if self.ramp:
             return optim.ganin_strength(steps, value)
         return optim.constant(value)
+
+    def weight_for(self, classes: int) -> float:
+        """The published weight for a number of classes."""
+        if not self.weight_classes:
+            return self.weight
+        return self.weight * classes / self.weight_classes
 
     def with_weight(self, config: Config) -> Config:
         """The config of an experiment with this weight where its `weight` is None.

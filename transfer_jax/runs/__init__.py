@@ -5,6 +5,7 @@ from transfer_jax.runs import (
     grouping,
     hook,
     model,
+    model_folder,
     provenance,
     recorder,
     result,
@@ -13,6 +14,7 @@ from transfer_jax.runs import (
     stages,
     study,
     vectorised,
+    weights,
 )
 from transfer_jax.runs.experiment import Compared, Experiment, Inputs, Stage
 from transfer_jax.runs.folder import FolderError
@@ -46,6 +48,7 @@ __all__ = [
     'load_model',
     'measure_adaptation',
     'model',
+    'model_folder',
     'provenance',
     'recorder',
     'restore',
@@ -57,4 +60,5 @@ __all__ = [
     'stages',
     'study',
     'vectorised',
+    'weights',
 ]

@@ -5,10 +5,9 @@ metrics.jsonl   training metrics by seed, stage, step
 history.jsonl   evaluations by seed, stage, step
 starts.jsonl    code, libraries, device and data of each start of a seed
 checkpoints/    seed_S/I_STAGE/STEP/, the newest two
-models/         seed_S/RULE/STEP/, the checkpoint that each selection rule picks
+models/         seed_S/RULE/, the model that each selection rule picks (model_folder.py)
 events/         TensorBoard
 result.json     scores by rule
-model.json      how to load the trained model
 report.html     table and figures, the latter also in figures/
 """
 

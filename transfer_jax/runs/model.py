@@ -1,29 +1,20 @@
-"""The trained model of a run folder: model.json and the checkpoints beside it.
-
-model.json says which experiment and config built the networks, how an image becomes
-their input, and what the classes are. With it, a model is loaded without training data.
-"""
+"""Loads a trained model, from its own folder or from that of a run."""
 
 import importlib
-import json
 import pathlib
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from transfer_jax import evaluation
-from transfer_jax.runs import folder, provenance, stages
+from transfer_jax.runs import folder, model_folder
 from transfer_jax.runs.experiment import Experiment, Inputs
-from transfer_jax.runs.recorder import chosen_dir
-from transfer_jax.training import TrainState, checkpoint
-from transfer_jax.types import Array, PyTree
+from transfer_jax.runs.model_folder import FILE, WEIGHTS
+from transfer_jax.types import Array
 
-FILE = 'model.json'
-FORMAT = 1
+LAST = 'last'  # the rule whose model is written last: a seed that has it is finished
 
 
 class Model(NamedTuple):
@@ -32,119 +23,143 @@ class Model(NamedTuple):
     classes: tuple[str, ...]
     inputs: Inputs
     probabilities: Callable[[Array], Array]  # (n, h, w, c) uint8 -> (n, classes)
-    rule: str  # that picked the checkpoint
+    rule: str  # that picked the weights
     seed: int
     step: int
+    features: Callable[[Array], Array]  # (n, h, w, c) uint8 -> (n, d), of the encoder
+    method: str
+    task: str
 
 
-def write(experiment: Experiment, run_dir: pathlib.Path, seed: int, data: Any) -> None:
-    """Adds a seed to model.json; the checkpoints are those that the run has saved.
-
-    Args:
-      data: of the seed. The scale of inputs may depend on it.
-    """
-    config, path = experiment.config, run_dir / FILE
-    inputs = json.loads(path.read_text())['inputs'] if path.exists() else {}
-    inputs[str(seed)] = experiment.inputs(data)._asdict()
-    batches, previous = [], stages.starting_point(experiment, data)
-    start = None if previous is None else _described(_shapes(previous))
-    for stage in experiment.stages:
-        # A stream may depend on the state before it; its batches do not.
-        batches.append(_described(_shapes(stage.stream(data, previous)[0])))
-    content = {
-        'format': FORMAT,
-        'module': _module(type(config)),
-        'config': folder.plain(config),
-        'experiment': experiment.name,
-        'method': experiment.method,
-        'task': experiment.task,
-        'rules': [c for c, rule in experiment.rules.items() if not rule.oracle],
-        'classes': list(experiment.classes(data)) if experiment.classes else [],
-        'inputs': inputs,  # {seed: ...}
-        'batches': batches,
-        'start': start,
-        **provenance.code(),
-    }
-    folder.write_json(path, content)
-
-
-def has(run_dir: pathlib.Path, seed: int) -> bool:
-    """Whether model.json has a seed."""
-    path = run_dir / FILE
-    return path.exists() and str(seed) in json.loads(path.read_text())['inputs']
-
-
-def load(run_dir: str | pathlib.Path, rule: str = '', seed: int | None = None) -> Model:
-    """The trained model of a run folder.
+def load(
+    path: str | pathlib.Path,
+    rule: str = '',
+    seed: int | None = None,
+    *,
+    experiment: Experiment | None = None,
+    domain: str = '',
+) -> Model:
+    """A trained model, from its folder or that of its run.
 
     Args:
-      rule: which checkpoint: 'last', 'source_validation', 'fixed_validator', ...; by
+      rule: that picked it: 'last', 'source_validation', 'fixed_validator', ...; by
         default 'fixed_validator' where the run has one and the seed has its number at
-        every evaluation, else 'last'.
+        every evaluation, else 'last'. For the folder of one model, that of the model.
       seed: by default the first one.
+      experiment: of the run; by default that which model.json names.
+      domain: of the images to predict; by default that of the model's inputs.
 
     Raises:
       ValueError: the folder holds no trained model, or no such rule or seed.
     """
-    run_dir = pathlib.Path(run_dir)
-    content = _read(run_dir)
-    if rule and rule not in content['rules']:
-        raise ValueError(f'no rule {rule!r}; choose from {", ".join(content["rules"])}')
-    seeds = list(map(int, content['inputs']))
-    seed = seeds[0] if seed is None else seed
-    if seed not in seeds:
-        raise ValueError(f'no seed {seed}; choose from {", ".join(map(str, seeds))}')
-    if not rule:
-        fixed = chosen_dir(run_dir, seed, 'fixed_validator')
-        rule = 'fixed_validator' if fixed.is_dir() else 'last'
-    experiment = _experiment(content)
-    like = jax.eval_shape(lambda: _last_shapes(experiment, content))
-    restored = checkpoint.restore(_checkpoints(run_dir, experiment, rule, seed), like)
-    if restored is None:
+    path = pathlib.Path(path)
+    if not (path / WEIGHTS).exists():
+        path = _find(path, rule, seed)
+    content = model_folder.read(path)
+    for name, asked in (('rule', rule or None), ('seed', seed)):
+        if asked not in (None, content[name]):
+            raise ValueError(
+                f'{path} is the model of {name} {content[name]!r}, not {asked!r}: '
+                f'leave {name} out, or give the folder of the run'
+            )
+    if content['inputs'] is None:
         raise ValueError(
-            f'{run_dir} has no checkpoint of rule {rule!r}, seed {seed}: train it to '
-            "its end, or choose 'last' if the rule lacks its number at some evaluation "
-            '(there is none where source accuracy is 100 %)'
+            f'{path}: {content["experiment"]} does not say how an image becomes the '
+            f'input of its model, which classifies no images; {WEIGHTS} has its weights'
         )
-    inputs = Inputs(**content['inputs'][str(seed)])
-    predict = evaluation.bind(
-        experiment.stages[-1].method, restored.state, inputs.domain
-    )
-    classes = tuple(content['classes'])
+    experiment = experiment or _experiment(content)
+    inputs = Inputs(**{k: _plain(v) for k, v in content['inputs'].items()})
+    state = model_folder.read_state(path, content)
+    predict = evaluation.bind(experiment.stages[-1].method, state, inputs.domain)
     return Model(
-        classes, inputs, _probabilities(predict, inputs), rule, seed, restored.step
+        tuple(content['classes']),
+        inputs,
+        _probabilities(predict, inputs),
+        content['rule'],
+        content['seed'],
+        content['step'],
+        _features(predict, inputs),
+        content['method'],
+        content['task'],
     )
+
+
+def _plain(value: Any) -> Any:
+    """A field of Inputs from JSON, which has lists for tuples."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _probabilities(predict, inputs: Inputs) -> Callable[[Array], Array]:
-    mean, std = jnp.array(inputs.mean), jnp.array(inputs.std)
-
     @jax.jit
     def probabilities(predict, image):
-        scaled = (image.astype(jnp.float32) / 255 - mean) / std
-        return jax.nn.softmax(predict({'image': scaled})['logits'])
+        return jax.nn.softmax(predict({'image': _scaled(image, inputs)})['logits'])
 
     return lambda image: probabilities(predict, jnp.asarray(image))
 
 
-def _checkpoints(run_dir, experiment, rule, seed) -> pathlib.Path:
-    if experiment.rules[rule].name is not None:
-        return chosen_dir(run_dir, seed, rule)
-    i, stage = len(experiment.stages) - 1, experiment.stages[-1]
-    return stages.checkpoint_dir(run_dir, seed, i, stage)
+def _features(predict, inputs: Inputs) -> Callable[[Array], Array]:
+    @jax.jit
+    def features(predict, image):
+        outputs = predict({'image': _scaled(image, inputs)})
+        if 'features' not in outputs:
+            raise ValueError('the method of this model predicts no features')
+        return outputs['features'].reshape(image.shape[0], -1)
+
+    return lambda image: features(predict, jnp.asarray(image))
 
 
-def _last_shapes(experiment: Experiment, content: Mapping[str, Any]) -> TrainState:
-    """The first state of the last stage, whose structure its checkpoints have."""
-    previous = None
-    if content['start'] is not None:
-        parts = _zeros(content['start'])
-        previous = TrainState(**{'extra': (), **parts, 'values': ()})
-    for i, (stage, batch) in enumerate(
-        zip(experiment.stages, content['batches'], strict=True)
-    ):
-        previous = stages.first_state(stage, 0, i, _zeros(batch), previous)()
-    return previous
+def _scaled(image: Array, inputs: Inputs) -> Array:
+    mean, std = jnp.array(inputs.mean), jnp.array(inputs.std)
+    return (image.astype(jnp.float32) / 255 - mean) / std
+
+
+def _find(run_dir: pathlib.Path, rule: str, seed: int | None) -> pathlib.Path:
+    """The folder of a model in that of its run."""
+    if not run_dir.is_dir():
+        raise ValueError(f'{run_dir}: there is no such run folder')
+    last = {
+        int(path.parts[-3].removeprefix('seed_')): path.parent
+        for path in run_dir.glob(f'models/seed_*/{LAST}/{FILE}')
+    }
+    if not last:
+        raise ValueError(_nothing(run_dir))
+    seeds = sorted(last)
+    seed = seeds[0] if seed is None else seed
+    if seed not in seeds:
+        raise ValueError(f'no seed {seed}; choose from {", ".join(map(str, seeds))}')
+    if not rule:
+        fixed = model_folder.rule_dir(run_dir, seed, 'fixed_validator')
+        return last[seed] if model_folder.step_of(fixed) is None else fixed
+    path = model_folder.rule_dir(run_dir, seed, rule)
+    if model_folder.step_of(path) is None:
+        rules = _experiment(model_folder.read(last[seed])).rules.items()
+        names = [name for name, one in rules if not one.oracle]
+        if rule not in names:
+            raise ValueError(f'no rule {rule!r}; choose from {", ".join(names)}')
+        raise ValueError(
+            f'{run_dir} has no model of rule {rule!r}, seed {seed}: train it to its '
+            "end, or choose 'last' if the rule lacks its number at some evaluation "
+            '(there is none where source accuracy is 100 %)'
+        )
+    return path
+
+
+def _nothing(run_dir: pathlib.Path) -> str:
+    """Why a folder that holds no model holds none."""
+    if (run_dir / FILE).exists():
+        model_folder.read(run_dir)  # of an earlier version, or without its weights
+        return f'{run_dir} has {FILE} without {WEIGHTS}: copy the whole folder'
+    inside = sorted({str(path.parents[3]) for path in run_dir.glob(_BELOW)})
+    advice = (
+        f'there is one in {", ".join(inside)}'
+        if inside
+        else 'it is written at the end of a run, by experiments that say how an image '
+        'becomes their input'
+    )
+    return f'{run_dir} holds no trained model (models/seed_S/RULE/{FILE}): {advice}'
+
+
+_BELOW = f'*/models/seed_*/{LAST}/{FILE}'
 
 
 def _experiment(content: Mapping[str, Any]) -> Experiment:
@@ -159,53 +174,3 @@ def _experiment(content: Mapping[str, Any]) -> Experiment:
         ) from None
     config = folder.config_of(module.Config, content['config'])
     return module.build(config)
-
-
-def _module(kind: type) -> str:
-    """The importable name of the module that defines a config."""
-    name = kind.__module__
-    spec = getattr(sys.modules[name], '__spec__', None)
-    return spec.name if name == '__main__' and spec is not None else name
-
-
-def _shapes(tree: PyTree) -> PyTree:
-    """Dicts of shapes; of a state, only what a pretrained start has."""
-    if isinstance(tree, TrainState):
-        tree = {
-            name: getattr(tree, name)
-            for name in ('step', 'params', 'model_state', 'opt_state')
-        }
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(np.shape(x), x.dtype), tree)
-
-
-def _described(tree: PyTree) -> Any:
-    """Nested dicts of shapes as JSON has them: 'float32 48 16 16 3'."""
-    if isinstance(tree, Mapping):
-        return {key: _described(value) for key, value in tree.items()}
-    return ' '.join(map(str, (tree.dtype, *tree.shape)))
-
-
-def _zeros(content: Any) -> PyTree:
-    if isinstance(content, Mapping):
-        return {key: _zeros(value) for key, value in content.items()}
-    dtype, *shape = content.split()
-    return jnp.zeros(tuple(map(int, shape)), dtype)
-
-
-def _read(run_dir: pathlib.Path) -> dict:
-    path = run_dir / FILE
-    if not run_dir.is_dir():
-        raise ValueError(f'{run_dir}: there is no such run folder')
-    if not path.exists():
-        inside = sorted(str(file.parent) for file in run_dir.glob(f'*/{FILE}'))
-        advice = (
-            f'there is one in {", ".join(inside)}'
-            if inside
-            else 'it is written at the end of a run, by experiments that say how an '
-            'image becomes their input'
-        )
-        raise ValueError(f'{run_dir} holds no trained model ({FILE}): {advice}')
-    content = json.loads(path.read_text())
-    if content.get('format') != FORMAT:
-        raise ValueError(f'{path} has format {content.get("format")}, not {FORMAT}')
-    return content

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from transfer_jax import evaluation, selection
-from transfer_jax.runs import folder
+from transfer_jax.runs import folder, model_folder
 from transfer_jax.runs.experiment import Experiment, Stage
 from transfer_jax.training import TrainState, checkpoint, log, parallel
 
@@ -28,6 +28,7 @@ class StageRun(NamedTuple):
     run_dir: pathlib.Path
     checkpoint_dir: pathlib.Path
     done: int = 0  # steps that an earlier start has taken
+    about: Mapping[str, Any] | None = None  # see model_folder.about; None: no models
 
     @property
     def final(self) -> bool:
@@ -51,8 +52,6 @@ class Recorder:
             rows.rewind(run.seed, run.stage.name, run.done)
         events = run.run_dir / 'events' / f'seed_{run.seed}_{run.stage.name}'
         self._events = log.Events(events, run.done + 1)
-        if run.done:  # a crash may have come between a checkpoint and its copies
-            keep_chosen(run, run.done)
         self.latest: Mapping[str, float] = {}
         self.evaluation: Mapping[str, float] | None = None
 
@@ -102,10 +101,10 @@ class Recorder:
         self.evaluation = row
 
     def save(self, step: int, state: TrainState, *, evaluated: bool) -> None:
-        """Saves a checkpoint, and again under each rule that picks this evaluation."""
+        """Saves a checkpoint, and the model of each rule that picks this evaluation."""
         checkpoint.save(self._run.checkpoint_dir, state, step)
         if evaluated:
-            keep_chosen(self._run, step)
+            keep_chosen(self._run, step, parallel.local(state))
 
     def close(self) -> None:
         """Writes out the events."""
@@ -125,31 +124,61 @@ def bind(
     }
 
 
-def keep_chosen(run: StageRun, step: int) -> None:
-    """Keeps the checkpoint of a step under each rule that picks its evaluation.
+def keep_chosen(run: StageRun, step: int, state: TrainState) -> None:
+    """Writes the model of each rule that picks the evaluation of a step.
 
-    A rule that is not defined, see selection.defined, keeps none.
+    The rules choose among the rows up to the step. A rule that is not defined, see
+    selection.defined, has no model. It is called again with a restored state, because a
+    crash may have come between a checkpoint and the models of its step.
     """
-    if not (run.final and parallel.is_first()):
+    if run.about is None or not parallel.is_first():
         return
+    for rule, picks in _picks(run, step).items():
+        path = model_folder.rule_dir(run.run_dir, run.seed, rule)
+        if picks is None:
+            shutil.rmtree(path, ignore_errors=True)
+        elif picks:
+            picked = model_folder.Picked(rule, step, run.stage.method, state)
+            model_folder.write(path, run.about, picked)
+
+
+def models_differ(run: StageRun, step: int) -> bool:
+    """Whether a model of a step is missing, or one is there whose rule picks none."""
+    for rule, picks in _picks(run, step).items():
+        path = model_folder.rule_dir(run.run_dir, run.seed, rule)
+        if picks is None and path.exists():
+            return True
+        if picks and model_folder.step_of(path) != step:
+            return True
+    return False
+
+
+def _picks(run: StageRun, step: int) -> dict[str, bool | None]:
+    """{rule: whether it picks the evaluation of a step; None where it is not defined}.
+
+    The rules are those that read no target labels. The last model is that of the last
+    step, and comes last: a seed that has it is finished.
+    """
+    if not run.final:
+        return {}
     rows = [
         row
         for row in folder.Rows(run.run_dir / 'history.jsonl').read()
         if (row['seed'], row['stage']) == (run.seed, run.stage.name)
+        and row['step'] <= step
     ]
-    for column, rule in run.experiment.rules.items():
-        if rule.name is None or rule.oracle or not rows:
-            continue
-        into = chosen_dir(run.run_dir, run.seed, column)
-        if not selection.defined(rows, rule):
-            shutil.rmtree(into, ignore_errors=True)
-        elif selection.choose(rows, rule)['step'] == step:
-            checkpoint.keep(run.checkpoint_dir, step, into)
-
-
-def chosen_dir(run_dir: pathlib.Path, seed: int, column: str) -> pathlib.Path:
-    """The folder of the checkpoint that a rule picks."""
-    return run_dir / 'models' / f'seed_{seed}' / column
+    if not rows:
+        return {}
+    rules = {c: rule for c, rule in run.experiment.rules.items() if not rule.oracle}
+    picks: dict[str, bool | None] = {}
+    for column, rule in rules.items():
+        if rule.name is not None:
+            defined = selection.defined(rows, rule)
+            picks[column] = (
+                selection.choose(rows, rule)['step'] == step if defined else None
+            )
+    at_end = step == run.stage.steps
+    return picks | {c: at_end for c, rule in rules.items() if rule.name is None}
 
 
 _CURE = 'the last good checkpoint is kept. A smaller learning rate is the usual cure'

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from transfer_jax.runs import folder, hook, model, provenance, result, stages
+from transfer_jax.runs import folder, hook, model_folder, provenance, result, stages
 from transfer_jax.runs.experiment import Experiment
-from transfer_jax.runs.recorder import StageRun, keep_chosen
+from transfer_jax.runs.recorder import StageRun, keep_chosen, models_differ
 from transfer_jax.training import Hook, fit, log, parallel
 
 
@@ -79,19 +79,21 @@ def note_start(experiment: Experiment, run_dir: pathlib.Path, start: Mapping) ->
 def finish(
     experiment: Experiment, run_dir: pathlib.Path, data_of: Callable[[int], Any]
 ) -> None:
-    """Writes result.json and what model.json lacks.
+    """Writes result.json, and what a crash after the last checkpoint left undone.
 
     Args:
-      data_of: seed -> its data, which model.json is made from.
+      data_of: seed -> its data, read where a model is missing.
     """
     rows = folder.Rows(run_dir / 'history.jsonl').read()
     for seed in experiment.seeds:
         i, stage = len(experiment.stages) - 1, experiment.stages[-1]
         saved = stages.checkpoint_dir(run_dir, seed, i, stage)
         last = StageRun(experiment, stage, seed, None, run_dir, saved)
-        keep_chosen(last, stage.steps)  # should a crash have come before
-        if experiment.inputs is not None and not model.has(run_dir, seed):
-            model.write(experiment, run_dir, seed, data_of(seed))
+        if models_differ(last, stage.steps):
+            data = data_of(seed)
+            about = model_folder.about(experiment, seed, data)
+            state = stages.restore(experiment, run_dir, seed, data)
+            keep_chosen(last._replace(about=about), stage.steps, state)
     starts = folder.Rows(run_dir / 'starts.jsonl').read()
     content = result.summarize(experiment, rows, starts)
     folder.write_json(run_dir / 'result.json', content)
@@ -127,6 +129,7 @@ def _run_seed(run: _Seed, stop: hook.StopSignal, hooks: Sequence[Hook]) -> None:
     """Trains all stages of a seed, from its newest checkpoints."""
     experiment, seed, data, run_dir, rows_dir = run
     held_out = experiment.held_out(data)
+    about = model_folder.about(experiment, seed, data)
     previous = stages.starting_point(experiment, data)
     for i, stage in enumerate(experiment.stages):
         stream = stage.stream(data, previous)
@@ -135,10 +138,12 @@ def _run_seed(run: _Seed, stop: hook.StopSignal, hooks: Sequence[Hook]) -> None:
         restored = stages.resume(saved, first)
         state, done = restored if restored else (first(), 0)
         if done < stage.steps:
-            state, stream = parallel.shard(state, stream)
             stage_run = StageRun(
-                experiment, stage, seed, held_out, rows_dir, saved, done
+                experiment, stage, seed, held_out, rows_dir, saved, done, about
             )
+            if done:
+                keep_chosen(stage_run, done, state)
+            state, stream = parallel.shard(state, stream)
             run_hook = hook.RunHook(
                 {0: stage_run},
                 stop,
@@ -157,5 +162,3 @@ def _run_seed(run: _Seed, stop: hook.StopSignal, hooks: Sequence[Hook]) -> None:
                 )
             state = parallel.local(state)
         previous = state
-    if experiment.inputs is not None and parallel.is_first():
-        model.write(experiment, run_dir, seed, data)

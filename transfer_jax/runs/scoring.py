@@ -17,7 +17,7 @@ class HeldOut(NamedTuple):
 
     source_validation: Sequence[Batch]  # labelled
     target_train: Sequence[Batch]  # unlabelled
-    target_test: Sequence[Batch]  # labelled
+    target_test: Sequence[Batch] | None  # labelled; None where no label is known
 
 
 class Number(NamedTuple):
@@ -39,6 +39,12 @@ ADAPTATION: Mapping[str, Number] = {
     selection.FIXED: Number('calibrated information maximisation (nats)'),
     'temperature': Number('temperature that calibrates the logits'),
 }
+# The same where no target label is known: tables show what does not need any.
+WITHOUT_TARGET_LABELS: Mapping[str, Number] = {
+    name: number._replace(in_tables=name != 'temperature')
+    for name, number in ADAPTATION.items()
+    if name != 'target_test'
+}
 
 
 def measure_adaptation(
@@ -48,7 +54,7 @@ def measure_adaptation(
     *,
     validate_as: str = 'source',
 ) -> dict[str, float]:
-    """Scores of all validators and the accuracy on the target test set.
+    """Scores of all validators, and the target accuracy where there is a test set.
 
     Args:
       predicts: {'source': predict, 'target': predict}.
@@ -72,13 +78,18 @@ def measure_adaptation(
         target['logits'],
         *_mixed(predicts['target'], held_out.target_train, target['logits'].argmax(-1)),
     )
+    row = {
+        **selection.score(evidence),
+        'temperature': selection.temperature(source['logits'], label),
+        **(selection.diagnose(features[0], label, features[1]) if final else {}),
+    }
+    if held_out.target_test is None:
+        return row
     test = evaluation.evaluate(
         predicts['target'], held_out.target_test, metrics.accuracy()
     )
     return {
-        **selection.score(evidence),
-        'temperature': selection.temperature(source['logits'], label),
-        **(selection.diagnose(features[0], label, features[1]) if final else {}),
+        **row,
         'target_test': test['accuracy'],
         'target_test_images': test['count'],
     }

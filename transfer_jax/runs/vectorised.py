@@ -5,16 +5,16 @@ Each has a folder, seed, data, checkpoints and history, as if it ran alone.
 
 import contextlib
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from transfer_jax.runs import folder, hook, provenance, runner, stages
+from transfer_jax.runs import folder, hook, model_folder, provenance, runner, stages
 from transfer_jax.runs.experiment import Experiment
-from transfer_jax.runs.recorder import StageRun
+from transfer_jax.runs.recorder import StageRun, keep_chosen
 from transfer_jax.training import feed, fit, log, parallel
 
 Failures = dict[pathlib.Path, str]  # {run folder: why that run failed}
@@ -34,6 +34,7 @@ class _Lane(NamedTuple):
     seed: int
     data: Any
     held_out: Any
+    about: Mapping[str, Any]  # see model_folder.about
 
 
 def run(
@@ -113,7 +114,8 @@ def _lanes(waiting, data, data_dir):
         of_seed = _read(member, seed, data, data_dir)
         if seed not in held_out:
             held_out[seed] = member.experiment.held_out(of_seed)
-        yield _Lane(member, seed, of_seed, held_out[seed])
+        about = model_folder.about(member.experiment, seed, of_seed)
+        yield _Lane(member, seed, of_seed, held_out[seed], about)
 
 
 def _read(member: Run, seed: int, data: dict[int, Any], data_dir: str | None) -> Any:
@@ -163,9 +165,13 @@ def _train(lanes: Sequence[_Lane], how, devices, stop, failed: Failures) -> None
                     lanes[n].run.run_dir,
                     checkpoint_dirs[n],
                     done,
+                    lanes[n].about,
                 )
                 for n in alive
             }
+            if done:
+                for n, stage_run in stage_runs.items():
+                    keep_chosen(stage_run, done, states[n])
             run_hook = _hook(stage_runs, stop, lanes, failed)
             state = _fit(
                 stage,

@@ -11,7 +11,15 @@ from transfer_jax.selection.calibration import temperature
 from transfer_jax.selection.circular import circular_validation
 from transfer_jax.selection.diagnostics import DIAGNOSTICS, diagnose
 from transfer_jax.selection.mixing import mix, partners
-from transfer_jax.selection.rules import LAST, RULES, Rule, best, choose, defined
+from transfer_jax.selection.rules import (
+    LAST,
+    RULES,
+    WITHOUT_TARGET_LABELS,
+    Rule,
+    best,
+    choose,
+    defined,
+)
 from transfer_jax.selection.validators import (
     FIXED,
     MAX_IMAGES,
@@ -29,6 +37,7 @@ __all__ = [
     'RULES',
     'Rule',
     'VALIDATORS',
+    'WITHOUT_TARGET_LABELS',
     'Evidence',
     'best',
     'choose',

@@ -24,6 +24,9 @@ RULES: Mapping[str, Rule] = {
     'fixed_validator': Rule(validators.FIXED),
     'oracle': Rule('target_test', oracle=True),
 }
+WITHOUT_TARGET_LABELS: Mapping[str, Rule] = {
+    column: rule for column, rule in RULES.items() if not rule.oracle
+}
 
 
 def choose(history: Sequence[dict], rule: Rule) -> dict:

@@ -7,7 +7,6 @@ have the digest that was saved with them, is set aside and the one before is use
 import contextlib
 import hashlib
 import logging
-import os
 import pathlib
 import shutil
 import warnings
@@ -106,39 +105,6 @@ def restore(
             tree = jax.tree.map(jax.numpy.array, tree)
             return Restored(like.replace(**tree), step)
     return None
-
-
-def keep(folder: pathlib.Path, step: int, into: pathlib.Path) -> None:
-    """Keeps the checkpoint of a step in a folder of its own, in place of an older one.
-
-    Files are linked, not copied, where the file system allows it. `into` may then be
-    given to `restore`.
-
-    Raises:
-      CheckpointError: the folder cannot be written.
-    """
-    part = into / f'part_{step}'
-    try:
-        into.mkdir(parents=True, exist_ok=True)
-        for old in into.iterdir():
-            if old.name != str(step):
-                shutil.rmtree(old)
-        if (into / str(step)).exists():
-            shutil.rmtree(into / str(step))
-        shutil.copytree(folder / str(step), part, copy_function=_link)
-        part.rename(into / str(step))
-    except OSError as error:
-        raise CheckpointError(
-            f'cannot keep checkpoint {step} in {into}: {_reason(error)}. Make room and '
-            'start the same command again'
-        ) from error
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copy2(source, target)
 
 
 def _as_dict(state: TrainState) -> dict[str, PyTree]:

@@ -1,0 +1,114 @@
+"""DomainAdapter: fit, predict, transform, save, with names, functions and files."""
+
+import functools
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import transfer_jax as tj
+from transfer_jax import models
+from transfer_jax.adapt import DomainAdapter, plan
+from transfer_jax.recipes import encoders
+
+SHORT = {'backbone': encoders.TINY, 'size': 32, 'steps': 1}
+
+
+@pytest.fixture(scope='module')
+def arrays(domains):
+    source, target = domains
+    names = np.array(['red', 'blue', 'green', 'white'])
+    return (
+        source.train.image[:60],
+        names[source.train.label[:60]],
+        (target.train.image[:50]),
+    )
+
+
+@pytest.fixture(scope='module')
+def fitted(arrays):
+    return DomainAdapter(**SHORT).fit(*arrays)
+
+
+def test_predictions_are_labels_of_the_source(fitted, arrays):
+    target = arrays[2]
+    p = fitted.predict_proba(target)
+    assert p.shape == (50, 4)
+    np.testing.assert_allclose(p.sum(1), 1, rtol=1e-5)
+    assert list(fitted.classes_) == ['blue', 'green', 'red', 'white']
+    np.testing.assert_array_equal(fitted.predict(target), fitted.classes_[p.argmax(1)])
+    assert fitted.transform(target).shape == (50, 128)
+    assert 0 <= fitted.score(target, arrays[1][:50]) <= 1
+
+
+def test_a_saved_model_predicts_the_same(fitted, arrays, tmp_path):
+    model = tj.load(fitted.save(tmp_path / 'model'))
+    answers = model.predict(arrays[2])
+    assert [one.label for one in answers] == list(fitted.predict(arrays[2]))
+    p = np.stack([one.probabilities for one in answers])
+    np.testing.assert_array_equal(p, fitted.predict_proba(arrays[2]))
+
+
+def test_files_and_arrays_are_the_same(folders, domains):
+    here, there, _ = folders
+    files = sorted(here.rglob('*.png'), key=lambda file: int(file.stem))
+    labels = [file.parent.name for file in files]
+    by_file = DomainAdapter(**SHORT).fit(files, labels, there)
+    source, target = domains
+    image = source.train.image[:40], target.train.image[:30]
+    by_array = DomainAdapter(**SHORT).fit(image[0], labels, image[1])
+    np.testing.assert_array_equal(
+        by_file.predict_proba(there), by_array.predict_proba(image[1])
+    )
+
+
+def test_a_function_is_the_method_that_it_names(fitted, arrays):
+    own = functools.partial(tj.methods.mcc, weight=1.0)
+    by_function = DomainAdapter(own, **SHORT).fit(*arrays)
+    np.testing.assert_array_equal(
+        by_function.predict_proba(arrays[2]), fitted.predict_proba(arrays[2])
+    )
+    with pytest.raises(ValueError, match='of your own cannot be written'):
+        by_function.save('nowhere')
+
+
+def test_a_network_is_the_backbone_that_it_names(fitted, arrays):
+    encoder = encoders.load(encoders.TINY)
+    own = models.LayeredNet(), {'params': encoder.params}, (encoder.mean, encoder.std)
+    options = {**SHORT, 'backbone': own, 'encoder_rate': 1.0}
+    given = DomainAdapter(**options).fit(*arrays)
+    assert given.config_.norm == 'none'
+    # It starts from the given weights, and not from a random draw of the run.
+    assert np.abs(given.transform(arrays[2]) - fitted.transform(arrays[2])).max() > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('method', plan.METHODS)
+def test_every_method_fits(method, arrays):
+    adapter = DomainAdapter(method, **SHORT).fit(*arrays)
+    assert np.isfinite(adapter.predict_proba(arrays[2])).all()
+
+
+def test_it_is_an_estimator():
+    adapter = DomainAdapter('dann', steps=5)
+    assert clone(adapter).get_params() == adapter.get_params()
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'labels': slice(30)}, '60 images need as many labels, not 30'),
+        ({'labels': 0}, 'the source has 1 class'),
+        ({'images': 'float'}, 'images must be'),
+    ],
+)
+def test_what_cannot_be_used_is_refused(arrays, change, message):
+    images, labels, target = arrays
+    if change.get('labels') == 0:
+        labels = np.repeat(labels[:1], 60)
+    elif 'labels' in change:
+        labels = labels[change['labels']]
+    if 'images' in change:
+        images = images / 255
+    with pytest.raises(ValueError, match=message):
+        DomainAdapter(**SHORT).fit(images, labels, target)

@@ -1,0 +1,286 @@
+"""From labelled photographs here and unlabelled ones there to a model for there.
+
+    python -m experiments.adapt --source PHOTOS_WITH_CLASSES --target PHOTOS_WITHOUT
+
+The source is a folder with a folder for each class, a .csv with the columns file,label,
+an .npz, or tfds:NAME. The target is any folder of images, nested or flat; no label of
+it is needed or read. The command prints its plan, trains a method and source only, and
+writes report.html with its advice, predictions.csv of every target image, and model/,
+which experiments.predict and tj.load read. The same command goes on after Ctrl-C.
+
+    python -m experiments.adapt --source A --target B --plan
+    python -m experiments.adapt --source A --target B --method dann --seeds 3
+    python -m experiments.adapt --source A --target B --method coral
+"""
+
+import dataclasses
+import pathlib
+import shutil
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import tyro
+
+from transfer_jax import recipes, runs
+from transfer_jax.adapt import (
+    experiment,
+    outcome,
+    page,
+    photographs,
+    plan,
+    plan_text,
+    predictions,
+    reading,
+    shallow_way,
+    verdict,
+)
+from transfer_jax.cli import allocator, compilation_cache, launch
+from transfer_jax.data import image_files, listings
+from transfer_jax.recipes import encoders
+from transfer_jax.training import log
+
+SOURCE_ONLY = 'source_only'
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """The flags of the command."""
+
+    source: str
+    """Labelled images: a folder of class folders, a .csv (file,label), an .npz or
+    tfds:NAME."""
+    target: str
+    """Unlabelled images: any folder, or an .npz. Labels are not read."""
+    target_test: str | None = None
+    """Labelled target images, for evaluation only: training and advice never see
+    them."""
+    target_labelled: str | None = None
+    """A few labelled target images that training may use; they join the source."""
+    method: str = experiment.DEFAULT
+    """A deep method (mcc, dann, cdan, bnm, deep_coral, ...), a shallow one on frozen
+    features (coral, subspace_alignment, gfk, tca, jda, tjm, entropic_transport), or
+    source_only."""
+    backbone: str | None = None
+    """Network: squeezenet, mobilenet_v1, mobilenet_v2, a CIFAR ResNet, or small, which
+    starts from random weights. Default: the best of the weights in the data folder."""
+    size: int | None = None
+    """Side of the images in pixels. Default: that of the network, on CPU at most 96."""
+    norm: str | None = None
+    """Batch-norm policy. Default: separate statistics of the domains, where the network
+    has norm layers."""
+    steps: int | None = None
+    """Training steps. Default: 20 epochs of the larger domain, from 200 to 2,000."""
+    batch: int | None = None
+    """Images of each domain in a step. Default: half the smaller domain, at most 32."""
+    rate: float = 1e-3
+    """Adam's rate of the new layers at the start."""
+    encoder_rate: float | None = None
+    """Rate of the pretrained layers over that of the new ones. Default: 0.1."""
+    weight: float | None = None
+    """Weight of the loss that the method adds. Default: the published one."""
+    augment: bool = True
+    """Flip and zoom into training images at random."""
+    seeds: int = 1
+    """Number of seeds, 0 to seeds - 1. The report compares them."""
+    plan: bool = False
+    """Print what would be done, and stop."""
+    skip_unreadable: bool = False
+    """Leave out damaged files, with a warning, instead of stopping."""
+    large_images: bool = False
+    """Read images above Pillow's limit of pixels."""
+    run_dir: pathlib.Path | None = None
+    """Folder of the results. Default: runs/adapt/SOURCE_to_TARGET."""
+    data_dir: str | None = None
+    """Where weights/ lies. Default: $TRANSFER_JAX_DATA, else ~/tensorflow_datasets."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Runs the command in `args`, by default that of the command line."""
+    prog = launch.program(sys.modules['__main__'])
+    command = tyro.cli(Command, prog=prog, description=__doc__, args=args)
+    with launch.errors(command.debug):
+        allocator.retain_freed()
+        compilation_cache.enable()
+        adapt(command)
+
+
+def adapt(command: Command) -> pathlib.Path | None:
+    """Does what the command says; returns the path of the report, None for a plan.
+
+    Raises:
+      ValueError: images, flags or folders that cannot be used.
+    """
+    method = shallow_way.name_of(command.method)
+    shallow = method in shallow_way.METHODS
+    if not shallow:
+        _check_method(method)
+    given = _given(command)
+    counts = plan.Counts(
+        given['source'].count, given['target'].count, len(given['source'].classes)
+    )
+    config = plan.resolve(_config(command, method, shallow), counts, command.data_dir)
+    if shallow and encoders.is_random(config.backbone):
+        raise ValueError(
+            f'{method} needs features of a pretrained network; {plan_text.no_weights()}'
+        )
+    lines = plan_text.lines(config, given, method, counts)
+    for line in lines:
+        log.console.print(line, soft_wrap=True, markup=False)
+    if command.plan:
+        return None
+    run_dir = command.run_dir or _folder(given)
+    decoded = {name: part.decode(config.size) for name, part in given.items()}
+    config = dataclasses.replace(config, images=reading.described(decoded))
+    encoder = encoders.load(config.backbone, command.data_dir, config.domains)
+    by_seed = {
+        seed: photographs.of_run(seed, given['source'].classes, decoded, encoder)
+        for seed in range(command.seeds)
+    }
+    if shallow:
+        outcomes = shallow_way.run(by_seed[0], config.backbone, method)
+        plain, last, others = outcomes[0], outcomes[-1], outcomes[1:-1]
+    else:
+        plain, last = _trained(config, by_seed, run_dir)
+        others = _quick(by_seed[0], config)
+    share = np.bincount(decoded['source'].label, minlength=counts.classes)
+    share = share / share.sum()
+    classes = given['source'].classes
+    judged = (
+        None if last is plain else verdict.judge(last.side, plain.side, share, classes)
+    )
+    content = page.Content(
+        f'{given["source"].name} to {given["target"].name}',
+        lines,
+        classes,
+        share,
+        decoded['target'].image,
+        decoded['target'].names,
+        [plain] if last is plain else [plain, last],
+        judged,
+        others,
+    )
+    return _write(run_dir, content)
+
+
+def _write(run_dir: pathlib.Path, content: page.Content) -> pathlib.Path:
+    """Report, predictions and model folder of the advised model."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    chosen = page.advised(content)
+    with log.console.status('drawing the report'):
+        report = page.write(run_dir / 'report.html', content)
+    table = predictions.write(
+        run_dir / 'predictions.csv',
+        content.names,
+        content.classes,
+        chosen.side.probabilities.mean(0),
+    )
+    say = [page.advice(content)]
+    if content.verdict is not None:
+        say += [f'  {line}' for line in content.verdict.reasons]
+        say += [f'  warning: {line}' for line in content.verdict.warnings]
+    for outcome_ in content.outcomes:
+        if outcome_.test_accuracy:
+            mean = 100 * np.mean(outcome_.test_accuracy)
+            say.append(f'  target test accuracy, {outcome_.title}: {mean:.1f} %')
+    say.append(f'predictions of {chosen.title}: {table}')
+    if chosen.run_dir is not None:
+        say.append(f'model: {_copy_model(chosen, run_dir)}')
+    say.append(f'report: {report}')
+    for line in say:
+        log.console.print(line, soft_wrap=True, markup=False)
+    return report
+
+
+def _copy_model(chosen: outcome.Outcome, run_dir: pathlib.Path) -> pathlib.Path:
+    source = chosen.run_dir / 'models' / 'seed_0' / chosen.side.rule
+    into = run_dir / 'model'
+    shutil.rmtree(into, ignore_errors=True)
+    shutil.copytree(source, into)
+    return into
+
+
+def _trained(config, by_seed, run_dir) -> list[outcome.Outcome]:
+    """Source only, then the method; the same one twice where it is source only."""
+    outcomes = []
+    for name in dict.fromkeys((SOURCE_ONLY, config.method)):
+        of_method = config
+        if name != config.method:
+            of_method = dataclasses.replace(config, method=name, weight=None)
+        built = experiment.build(of_method, by_seed.__getitem__)
+        folder = run_dir / name
+        runs.run(built, folder)
+        validate_as = recipes.get(name).validate_as
+        outcomes.append(outcome.collect(built, folder, by_seed, validate_as))
+    return [outcomes[0], outcomes[-1]]
+
+
+def _quick(data_of_seed, config) -> list[outcome.Outcome]:
+    """Classifiers of frozen features, for comparison; none for random weights."""
+    if encoders.is_random(config.backbone):
+        return []
+    with log.console.status('classifiers of frozen features'):
+        return shallow_way.run(data_of_seed, config.backbone, None)
+
+
+def _given(command: Command) -> dict[str, reading.Pictures]:
+    """The images of every flag, listed; says what is left out and what differs."""
+    options = reading.Options(
+        command.skip_unreadable, command.large_images, command.data_dir
+    )
+    given = {
+        'source': reading.labelled(command.source, options),
+        'target': reading.unlabelled(command.target, options),
+    }
+    classes = given['source'].classes
+    for name in ('target_test', 'target_labelled'):
+        if getattr(command, name):
+            given[name] = reading.labelled(getattr(command, name), options, classes)
+            absent = set(classes) - {classes[i] for i in given[name].label}
+            if absent:
+                _say(f'{name}: has no images of {listings.few(sorted(absent))}')
+    for part in given.values():
+        if part.left_out:
+            _say(part.left_out)
+    pairs = image_files.duplicates(given['source'].files, given['target'].files)
+    if pairs:
+        _say(
+            f'{len(pairs)} images are in both domains, such as {pairs[0][0]} and '
+            f'{pairs[0][1]}: adaptation gains nothing from them'
+        )
+    return given
+
+
+def _config(command: Command, method: str, shallow: bool) -> experiment.Config:
+    names = {field.name for field in dataclasses.fields(experiment.Config)}
+    asked = {k: v for k, v in vars(command).items() if k in names}
+    asked |= {
+        'method': SOURCE_ONLY if shallow else method,
+        'target_test': bool(command.target_test),
+    }
+    config = experiment.Config(**asked)
+    launch.check_config(config)
+    return config
+
+
+def _check_method(method: str) -> None:
+    if method in plan.METHODS:
+        return
+    known = f'{", ".join(plan.METHODS)}, {", ".join(shallow_way.METHODS)}'
+    if method in recipes.RECIPES:
+        raise ValueError(
+            f'--method {method} needs networks of its own; choose from {known}'
+        )
+    raise ValueError(f'no method {method!r}; choose from {known}')
+
+
+def _folder(given) -> pathlib.Path:
+    plain = f'{given["source"].name}_to_{given["target"].name}'
+    plain = ''.join(c if c.isalnum() or c in '_-' else '_' for c in plain)
+    return pathlib.Path('runs/adapt') / plain
+
+
+def _say(line: str) -> None:
+    log.console.print(line, soft_wrap=True, markup=False)

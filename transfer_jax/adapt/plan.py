@@ -1,0 +1,116 @@
+"""The plan of an adaptation: what is chosen where the user says nothing."""
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+import jax
+
+from transfer_jax import recipes
+from transfer_jax.adapt.experiment import Config
+from transfer_jax.data import files
+from transfer_jax.recipes import backbones, encoders
+
+# Methods for any network. The others need a decoder, layers of a name, or parameters
+# of their own in every norm layer.
+METHODS = tuple(
+    name
+    for name in recipes.RECIPES
+    if name
+    not in (
+        *('train_on_target', 'source_norm', 'adabn', 'autodial', 'dsbn'),
+        *('dsn', 'beyond_sharing_weights', 'residual_transfer'),
+    )
+)
+PREFERRED = ('mobilenet_v1', 'mobilenet_v2', 'squeezenet')  # of the weights at hand
+CPU_SIZE = 96  # a larger image takes minutes more
+EPOCHS = 20
+FEWEST_STEPS, MOST_STEPS = 200, 2_000
+LARGEST_BATCH = 32
+
+
+class Counts(NamedTuple):
+    """Numbers of images that a plan depends on."""
+
+    source: int
+    target: int
+    classes: int
+
+    @property
+    def larger(self) -> int:
+        """Images of the larger domain."""
+        return max(self.source, self.target)
+
+    @property
+    def smaller(self) -> int:
+        """Images of the smaller domain."""
+        return min(self.source, self.target)
+
+
+def resolve(config: Config, counts: Counts, data_dir: str | None = None) -> Config:
+    """The config with every choice made.
+
+    steps = clamp(20 epochs of the larger domain, 200, 2,000); batch = min(32, half the
+    smaller domain), at least 2; the first backbone of PREFERRED whose weights are in
+    the data folder, else a small network from random weights.
+
+    Raises:
+      ValueError: no such method, backbone or norm, or fewer than two classes.
+    """
+    check_method(config.method)
+    if counts.classes < 2:
+        raise ValueError(
+            f'the source has {counts.classes} class{"" if counts.classes else "es"}: '
+            'a classifier needs two or more'
+        )
+    backbone = config.backbone or at_hand(data_dir)
+    slow = 1.0 if encoders.is_random(backbone) else 0.1
+    own_norm = 'separate' if encoders.has_norm(backbone) else 'none'
+    batch = config.batch or max(2, min(LARGEST_BATCH, counts.smaller // 2))
+    epochs = EPOCHS * math.ceil(counts.larger / batch)
+    recipe = recipes.get(config.method)
+    weight = config.weight
+    if weight is None and recipe.weight_name:
+        weight = recipe.weight_for(counts.classes)
+    resolved = dataclasses.replace(
+        config,
+        backbone=backbone,
+        size=config.size or usual_size(backbone),
+        norm=config.norm or own_norm,
+        steps=config.steps or min(MOST_STEPS, max(FEWEST_STEPS, epochs)),
+        batch=batch,
+        encoder_rate=config.encoder_rate or slow,
+        weight=weight,
+        classes=counts.classes,
+    )
+    encoders.build(resolved.backbone, resolved.norm)  # refuses a norm without layers
+    return resolved
+
+
+def check_method(method: str) -> None:
+    """Raises ValueError for a method that is not for any network."""
+    if method in METHODS:
+        return
+    if method in recipes.RECIPES:
+        raise ValueError(
+            f'method {method!r} needs a network of its own, see '
+            f'experiments.adaptation.digits; choose from {", ".join(METHODS)}'
+        )
+    raise ValueError(f'no method {method!r}; choose from {", ".join(METHODS)}')
+
+
+def at_hand(data_dir: str | None) -> str:
+    """The first of PREFERRED whose weights are in the data folder, else 'small'."""
+    for name in PREFERRED:
+        try:
+            backbones.locate(backbones.get(name).file, data_dir)
+        except files.MissingData:
+            continue
+        return name
+    return encoders.SMALL
+
+
+def usual_size(backbone: str) -> int:
+    """The side of images: that of the network, on CPU at most 96 pixels."""
+    side = encoders.size(backbone)
+    return min(side, CPU_SIZE) if jax.default_backend() == 'cpu' else side

@@ -1,0 +1,131 @@
+"""Networks as encoders: from images to the features below the classifier."""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from transfer_jax import data, evaluation, models
+from transfer_jax.recipes import backbones, networks
+from transfer_jax.types import PyTree
+
+TINY = 'tiny'  # random weights, for runs of seconds
+TINY_SIZE = 32
+SMALL = 'small'  # ResNet-20 for small images, trained from random weights
+SMALL_SIZE = 48
+BATCH = 50
+
+
+class Encoder(NamedTuple):
+    """The weights of an encoder and its preprocessing."""
+
+    params: PyTree  # None: to be initialised
+    model_state: PyTree
+    mean: np.ndarray  # (3,): the input is (image / 255 - mean) / std
+    std: np.ndarray
+
+    @property
+    def scale(self):
+        """A function of a batch: uint8 images become inputs."""
+        return data.normalise(self.mean, self.std)
+
+
+def build(name: str, norm: str = '') -> nn.Module:
+    """The network without its classifier.
+
+    Args:
+      norm: a key of networks.NORMS for a network with norm layers; '' is the network's
+        own, joint statistics.
+
+    Raises:
+      ValueError: no such backbone or norm, or a norm for a network without norm layers.
+    """
+    fields = {}
+    if norm:
+        if norm not in networks.NORMS:
+            known = ', '.join(networks.NORMS)
+            raise ValueError(f'no norm {norm!r}; choose from {known}')
+        if norm != 'none' and not has_norm(name):
+            raise ValueError(
+                f'{name} has no norm layers: norm {norm!r} changes nothing'
+            )
+        if has_norm(name) or name == TINY:
+            fields['norm'] = networks.NORMS[norm]
+    if name == TINY:
+        return models.LayeredNet(**fields)
+    if name == SMALL:
+        return models.CifarResNet(classes=0, **fields)
+    return backbones.get(name).module(classes=0, **fields)
+
+
+def has_norm(name: str) -> bool:
+    """Whether a backbone has norm layers, so that a norm policy makes a difference."""
+    if is_random(name):
+        return name == SMALL
+    backbone = backbones.get(name)
+    module = backbone.module(classes=0)
+    return 'batch_stats' in backbones.variable_shapes(module, backbone.size)
+
+
+def is_random(name: str) -> bool:
+    """Whether an encoder has no pretrained weights."""
+    return name in (TINY, SMALL)
+
+
+def size(name: str) -> int:
+    """The side in pixels of the images that a backbone was trained on."""
+    return {TINY: TINY_SIZE, SMALL: SMALL_SIZE}.get(name) or backbones.get(name).size
+
+
+def layers(name: str) -> tuple[str, ...]:
+    """Names of the layers with parameters, from the input up."""
+    if name == TINY:
+        return models.LayeredNet.LAYERS
+    module, side = build(name), size(name)
+    params = backbones.variable_shapes(module, side)['params']
+    return tuple(x for x in backbones.layer_names(module, side) if x in params)
+
+
+def load(name: str, data_dir: str | None = None, domains: int = 1) -> Encoder:
+    """An encoder with its pretrained weights.
+
+    Args:
+      domains: each gets a copy of the pretrained batch statistics.
+
+    Raises:
+      MissingData: the file of weights is not in the data folder.
+    """
+    half = np.full(3, 0.5, np.float32)
+    if name == SMALL:
+        return Encoder(None, {}, half, half)
+    if name == TINY:
+        image = jnp.zeros((1, TINY_SIZE, TINY_SIZE, 3))
+        variables = build(name).init(jax.random.key(0), image, train=False)
+        return Encoder(variables['params'], {}, half, half)
+    backbone = backbones.get(name)
+    params, model_state = backbones.load(name, data_dir)
+    below_classifier = layers(name)
+    return Encoder(
+        {layer: leaf for layer, leaf in params.items() if layer in below_classifier},
+        jax.tree.map(lambda x: np.repeat(x, domains, 0), model_state),
+        np.array(backbone.mean, np.float32),
+        np.array(backbone.std, np.float32),
+    )
+
+
+def extract(name: str, encoder: Encoder, images: np.ndarray) -> np.ndarray:
+    """Features (n, d) float32 of images (n, h, w, 3) uint8, before any training."""
+    module = build(name)
+
+    def answer(variables, batch):
+        return {'features': module.apply(variables, batch['image'], train=False)[0]}
+
+    # The network's own norm has joint statistics; those of a domain start as copies.
+    state = jax.tree.map(lambda x: x[:1], encoder.model_state)
+    variables = {'params': encoder.params, **state}
+    predict = jax.tree_util.Partial(answer, variables)
+    batches = data.batches(data.Images(images), min(BATCH, len(images)))
+    read = batches.map(encoder.scale)
+    return evaluation.extract(predict, read, ['features'])['features']
