@@ -158,7 +158,19 @@ def stream(
 
     Args:
       balanced: source batches have equally many images of each class.
+
+    Raises:
+      ValueError: a domain has fewer images than a batch takes of it.
     """
+    for name, part, size in (
+        ('source', pair.source, source_batch),
+        ('target', pair.target, target_batch),
+    ):
+        if size > len(part):
+            raise ValueError(
+                f'--config.batch: a step takes {size} images of the {name}, which has '
+                f'{len(part)}; give a smaller one'
+            )
     streams = {
         'source': data.labelled(
             pair.source,

@@ -195,10 +195,16 @@ def _write(run_dir: pathlib.Path, content: page.Content) -> pathlib.Path:
 
 
 def _copy_model(chosen: outcome.Outcome, run_dir: pathlib.Path) -> pathlib.Path:
-    source = chosen.run_dir / 'models' / 'seed_0' / chosen.side.rule
+    source = runs.model_folder.rule_dir(chosen.run_dir, 0, chosen.side.rule)
     into = run_dir / 'model'
     shutil.rmtree(into, ignore_errors=True)
-    shutil.copytree(source, into)
+    try:
+        shutil.copytree(source, into)
+    except OSError as error:  # shutil.Error has no strerror
+        raise runs.FolderError(
+            f'cannot write {into}: {error.strerror or error}; make room and start the '
+            'same command again'
+        ) from None
     return into
 
 
