@@ -79,7 +79,7 @@ def labelled(
             by_digest=True,
             skip_unreadable=options.skip_unreadable,
             large_images=options.large_images,
-            progress=_progress('source', len(files)),
+            progress=_progress(_plain(spec), len(files)),
         )
         rows = read.rows
         return Decoded(read.image, _names(files, rows), label[rows])
@@ -110,7 +110,7 @@ def unlabelled(spec: str, options: Options) -> Pictures:
             size=size,
             skip_unreadable=options.skip_unreadable,
             large_images=options.large_images,
-            progress=_progress('target', len(files)),
+            progress=_progress(_plain(spec), len(files)),
         )
         return Decoded(read.image, _names(files, read.rows))
 
