@@ -71,10 +71,8 @@ def judge(
     )
     reasons = [_reason('the fixed validator', fixed)]
     reasons += [_reason(SECOND[name], d) for name, d in second.items()]
-    reasons.append(
-        f'source accuracy {"falls" if lost > 0 else "rises"} by {100 * abs(lost):.1f} '
-        'points'
-    )
+    change = f'{"falls" if lost > 0 else "rises"} by {100 * abs(lost):.1f} points'
+    reasons.append(f'source accuracy {change if lost else "is the same"}')
     favoured = fixed.mean > max(fixed.error, 0)
     seconded = not second or any(d.mean >= 0 for d in second.values())
     if np.isnan(fixed.mean):
@@ -138,9 +136,15 @@ def agreement_of_seeds(side: Side) -> float | None:
 def warn(
     side: Side, source_share: np.ndarray, classes: Sequence[str]
 ) -> tuple[str, ...]:
-    """What a user should look at, with the threshold of each."""
+    """What a user should look at, with the threshold of each.
+
+    The share of a class is looked at where an image of it is expected.
+    """
     warnings = []
+    images = side.probabilities.shape[1]
     for i, share in enumerate(predicted_shares(side)):
+        if images * source_share[i] < 1:
+            continue
         if share > MANY * source_share[i]:
             bound = f'more than {MANY:g} times'
         elif share < FEW * source_share[i]:
@@ -167,6 +171,8 @@ def warn(
 
 
 def _reason(name: str, d: Difference) -> str:
+    if not d.mean:
+        return f'{name} is the same'
     side = 'for' if d.mean > 0 else 'against'
     error = f' ± {d.error:.3f}' if d.error else ''
     return f'{name} speaks {side} adaptation: {d.mean:+.3f}{error}'
