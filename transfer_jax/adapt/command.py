@@ -16,11 +16,9 @@ which experiments.predict and tj.load read. The same command goes on after Ctrl-
 import dataclasses
 import pathlib
 import shutil
-import sys
 from collections.abc import Sequence
 
 import numpy as np
-import tyro
 
 from transfer_jax import recipes, runs
 from transfer_jax.adapt import (
@@ -35,7 +33,7 @@ from transfer_jax.adapt import (
     shallow_way,
     verdict,
 )
-from transfer_jax.cli import allocator, compilation_cache, launch
+from transfer_jax.cli import launch
 from transfer_jax.data import image_files, listings
 from transfer_jax.recipes import encoders
 from transfer_jax.training import log
@@ -99,11 +97,7 @@ class Command:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Runs the command in `args`, by default that of the command line."""
-    prog = launch.program(sys.modules['__main__'])
-    command = tyro.cli(Command, prog=prog, description=__doc__, args=args)
-    with launch.errors(command.debug):
-        allocator.retain_freed()
-        compilation_cache.enable()
+    with launch.command(Command, __doc__, args) as command:
         adapt(command)
 
 

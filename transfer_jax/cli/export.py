@@ -19,7 +19,6 @@ import dataclasses
 import importlib.util
 import os
 import pathlib
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +27,7 @@ import numpy as np
 import tyro
 
 from transfer_jax import runs
-from transfer_jax.cli import allocator, compilation_cache, launch
+from transfer_jax.cli import launch
 from transfer_jax.runs import folder
 from transfer_jax.training import log
 
@@ -54,11 +53,7 @@ class Command:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Runs the command in `args`, by default that of the command line."""
-    prog = launch.program(sys.modules['__main__'])
-    command = tyro.cli(Command, prog=prog, description=__doc__, args=args)
-    with launch.errors(command.debug):
-        allocator.retain_freed()
-        compilation_cache.enable()
+    with launch.command(Command, __doc__, args) as command:
         model = runs.load_model(command.path, command.rule, command.seed)
         description = write(model, command.out)
     log.console.print(

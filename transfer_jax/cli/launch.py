@@ -8,7 +8,7 @@ import math
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Generic, NoReturn, TypeVar
 
@@ -151,6 +151,24 @@ def check_config(config: object) -> None:
             raise ValueError(f'{name} is {value}: give {lowest[name]} or more')
         if (name == 'rate' or name.endswith('_rate')) and not value > 0:
             raise ValueError(f'{name} is {value}: give a positive learning rate')
+
+
+@contextlib.contextmanager
+def command(
+    kind: type[Config], description: str | None, args: Sequence[str] | None
+) -> Iterator[Config]:
+    """The flags of a tool, such as experiments.predict, while it runs.
+
+    Args:
+      kind: a dataclass with a field `debug`.
+      args: None: those of the command line.
+    """
+    prog = program(sys.modules['__main__'])
+    flags = tyro.cli(kind, prog=prog, description=description, args=args)
+    with errors(flags.debug):
+        allocator.retain_freed()
+        compilation_cache.enable()
+        yield flags
 
 
 @contextlib.contextmanager

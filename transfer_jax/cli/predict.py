@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import tyro
 
-from transfer_jax.cli import allocator, classifier, compilation_cache, launch
+from transfer_jax.cli import classifier, launch
 from transfer_jax.training import log
 
 
@@ -43,11 +43,7 @@ class Command:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Runs the command in `args`, by default that of the command line."""
-    prog = launch.program(sys.modules['__main__'])
-    command = tyro.cli(Command, prog=prog, description=__doc__, args=args)
-    with launch.errors(command.debug):
-        allocator.retain_freed()
-        compilation_cache.enable()
+    with launch.command(Command, __doc__, args) as command:
         files = classifier.list_images(command.images)
         loaded = classifier.load(command.run_dir, command.rule, command.seed)
         predictions = loaded.predict(files)
