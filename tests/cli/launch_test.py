@@ -124,7 +124,8 @@ def test_evaluations_and_weights_that_cannot_be():
 
 
 def test_a_batch_larger_than_a_domain(call):
-    _check(call(*FAKE, '--config.batch', 1000), '--config.batch', '500 images of the source', '256')
+    answer = call(*FAKE, '--config.batch', 1000)
+    _check(answer, '--config.batch', '500 images of the source', '256')
 
 
 def test_an_empty_folder(call, tmp_path):
