@@ -1,4 +1,4 @@
-"""The examples: each runs, with few steps; the README shows one of them as it is."""
+"""The examples: each runs, with few steps; the README shows the first word for word."""
 
 import pathlib
 import re
@@ -12,7 +12,6 @@ EXAMPLES = sorted(
 # What a shorter run replaces: {name: (its line, the line of the test)}.
 SHORTER = {
     'dann_on_arrays.py': ('steps = 1000', 'steps = 4'),
-    'domain_adapter.py': ('steps = 300', 'steps = 1'),
     'fine_tuning.py': ('steps = 200 ', 'steps = 10 '),
     'many_devices.py': ('steps = 400', 'steps = 4'),
     'shallow_sklearn.py': ('n = 200 ', 'n = 40 '),
@@ -44,9 +43,9 @@ def test_an_example_says_how_to_run_it(name):
     assert len(text.splitlines()) <= 90
 
 
-def test_the_readme_shows_the_example_of_the_adapter():
+def test_the_readme_shows_the_first_example():
     """All below its docstring."""
-    text = (ROOT / 'examples' / 'domain_adapter.py').read_text()
+    text = (ROOT / 'examples' / 'dann_on_arrays.py').read_text()
     _, _, code = text.split('"""', 2)
     blocks = re.findall(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(), re.S)
     assert code.strip() == blocks[0].strip()
