@@ -110,7 +110,9 @@ def show_list(console: rich.console.Console, command: List) -> None:
         )
     console.print(table)
     if narrow:
-        _print(console, f'{FULL_WIDTH} columns have room for what they are, too')
+        _print(
+            console, f'a terminal of {FULL_WIDTH} columns shows the descriptions, too'
+        )
     dirs = ', '.join(str(folder) for folder in data.domains.data_dirs(command.data_dir))
     _print(console, f'looked in: {dirs}')
     _print(console, 'also: folder:PATH, npz:PATH, tfds:NAME')

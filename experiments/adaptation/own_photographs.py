@@ -71,8 +71,8 @@ def build(config: Config) -> runs.Study:
             for method in names
             for seed in range(config.seeds)
         ),
-        prepare=lambda data_dir: functools.partial(_load, config, data_dir),
-        measure=functools.partial(_measure, config),
+        prepare=functools.partial(_prepare, config),
+        measure=_measure,
         across='pair',
         fast=cli.configs_equal(config, fast()),
     )
@@ -102,8 +102,13 @@ def _spec(name: str) -> str:
     return f'pacs_{name}' if name in PACS else f'office_{name}'
 
 
+def _prepare(config: Config, data_dir: str | None):
+    """f(pair) -> what _load returns, read once."""
+    return functools.lru_cache(maxsize=2)(functools.partial(_load, config, data_dir))
+
+
 def _load(config, data_dir, pair):
-    """(config with its choices made but for the method, decoded images, encoder)."""
+    """(method -> its config with every choice made, classes, images, encoder)."""
     source, target = map(_spec, pair.split('-'))
     options = reading.Options(data_dir=data_dir)
     here = reading.labelled(source, options)
@@ -130,8 +135,7 @@ def _load(config, data_dir, pair):
     return resolve, here.classes, parts, encoder
 
 
-def _measure(config, load, trial: Mapping[str, Any]) -> dict[str, Any]:
-    del config
+def _measure(load, trial: Mapping[str, Any]) -> dict[str, Any]:
     resolve, classes, parts, encoder = load(trial['pair'])
     seed = trial['seed']
     data = photographs.of_run(seed, classes, parts, encoder)

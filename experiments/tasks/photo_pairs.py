@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.tasks import domain_specs, evaluation_data
-from transfer_jax import data, runs, training
+from experiments.tasks import domain_specs
+from transfer_jax import data, runs
+from transfer_jax.adapt import photographs
 from transfer_jax.data import features
 from transfer_jax.recipes import encoders
-from transfer_jax.training import TrainState
 
 HELD_OUT = 0.1  # share of the source that is held out for validation
-EVALUATION_BATCH = 50
 CLASSES = {'office': 10, 'pacs': 7, 'fake': 4}  # by the first word of a domain
 
 
@@ -107,25 +106,8 @@ def count_classes(source: str) -> int:
     return CLASSES[word]
 
 
-def before(pair: Pair) -> TrainState:
-    """The pretrained encoder, as the state that a run starts from."""
-    return training.state.create(
-        {'encoder': pair.encoder.params}, {'encoder': pair.encoder.model_state}, {}
-    )
-
-
-def held_out(pair: Pair) -> runs.HeldOut:
-    """What the evaluations of a run read; at most 2,000 images for each validator."""
-    capped = evaluation_data.capped(len(pair.target))
-    parts = (
-        pair.source_validation,
-        data.Images(pair.target.image[capped]),
-        pair.target_test,
-    )
-    read = functools.partial(
-        evaluation_data.batches, scale=pair.encoder.scale, size=EVALUATION_BATCH
-    )
-    return runs.HeldOut(*map(read, parts))
+# A Pair has the fields of Photographs that these read.
+before, held_out = photographs.before, photographs.held_out
 
 
 def inputs(task: Task, pair: Pair) -> runs.Inputs:

@@ -1,6 +1,7 @@
 """DomainAdapter: fit, predict, transform, save, with names, functions and files."""
 
 import functools
+import json
 
 import numpy as np
 import pytest
@@ -70,6 +71,15 @@ def test_a_function_is_the_method_that_it_names(fitted, arrays):
     )
     with pytest.raises(ValueError, match='of your own cannot be written'):
         by_function.save('nowhere')
+    # Of another function, the same folder would hold the same config.
+    with pytest.raises(ValueError, match='run_dir: a run of a network or a method'):
+        DomainAdapter(own, **SHORT, run_dir='nowhere').fit(*arrays)
+
+
+def test_an_export_is_written_for_other_machines(fitted, tmp_path):
+    file = fitted.export(tmp_path / 'model.jax_export')
+    described = json.loads((tmp_path / 'model.jax_export.json').read_text())
+    assert file.exists() and described['classes'] == list(fitted.classes_)
 
 
 def test_a_network_is_the_backbone_that_it_names(fitted, arrays):

@@ -1,6 +1,7 @@
 """python -m experiments.adapt: from folders to a report, predictions and a model."""
 
 import csv
+import functools
 import json
 import shutil
 
@@ -8,21 +9,12 @@ import numpy as np
 import pytest
 
 import transfer_jax as tj
+from tests import command_lines
 from transfer_jax.adapt import command, plan, reading
 from transfer_jax.recipes import encoders
 
 TINY = ('--backbone', encoders.TINY, '--size', '32')
-
-
-def call(capsys, *flags):
-    """(exit code, what was said)."""
-    code = 0
-    try:
-        command.main([str(flag) for flag in flags])
-    except SystemExit as stop:
-        code = stop.code
-    out, err = capsys.readouterr()
-    return code, out + err
+call = functools.partial(command_lines.call, command.main)
 
 
 @pytest.fixture(scope='module')
@@ -73,7 +65,7 @@ def test_the_report_has_its_parts(run):
 def test_the_same_command_goes_on(run, capsys):
     run_dir, flags = run
     before = (run_dir / 'mcc' / 'result.json').read_text()
-    code, said = call(capsys, *flags)
+    code, _, said = call(capsys, *flags)
     assert code == 0 and 'step 1/1' not in said  # nothing was trained again
     assert (run_dir / 'mcc' / 'result.json').read_text() == before
 
@@ -82,7 +74,7 @@ def test_target_labels_change_nothing_but_the_accuracy(run, folders, tmp_path, c
     run_dir, _ = run
     here, there, _ = folders
     flags = ['--source', here, '--target', there, *TINY, '--steps', 1]
-    code, said = call(capsys, *flags, '--run-dir', tmp_path / 'y')
+    code, _, said = call(capsys, *flags, '--run-dir', tmp_path / 'y')
     assert code == 0 and 'target test accuracy' not in said
     for name in ('predictions.csv', 'model/weights.safetensors'):
         assert (run_dir / name).read_bytes() == (tmp_path / 'y' / name).read_bytes()
@@ -93,17 +85,27 @@ def test_target_labels_change_nothing_but_the_accuracy(run, folders, tmp_path, c
 def test_the_plan_trains_nothing(folders, tmp_path, capsys):
     here, there, _ = folders
     flags = ['--source', here, '--target', there, *TINY, '--plan']
-    code, said = call(capsys, *flags, '--run-dir', tmp_path / 'none')
+    code, _, said = call(capsys, *flags, '--run-dir', tmp_path / 'none')
     lines = said.strip().splitlines()
     assert code == 0 and len(lines) == 5 and not (tmp_path / 'none').exists()
     assert lines[0].startswith('images: 40 of 4 classes')
     assert lines[4].startswith('time: about')
 
 
+def test_labelled_target_images_are_said(folders, capsys, tmp_path):
+    here, there, known = folders
+    flags = ['--source', here, '--target', there, '--target-labelled', known, *TINY]
+    flags += ['--method', 'source_only', '--steps', 1, '--run-dir', tmp_path / 'few']
+    code, _, said = call(capsys, *flags)
+    assert code == 0 and '40 labelled ones join the source' in said
+    text = (tmp_path / 'few' / 'report.html').read_text()
+    assert 'training saw some' in text and ', or in training' not in text
+
+
 def test_source_only_alone(folders, tmp_path, capsys):
     here, there, _ = folders
     flags = ['--source', here, '--target', there, *TINY, '--steps', 1]
-    code, said = call(
+    code, _, said = call(
         capsys, *flags, '--method', 'source_only', '--run-dir', tmp_path / 'z'
     )
     assert code == 0 and 'no adaptation to judge' in said
@@ -148,7 +150,7 @@ def test_what_is_wrong_is_one_line(folders, tmp_path, capsys, flags, words):
         'empty': tmp_path / 'empty',
         'other': tmp_path / 'other',
     }
-    code, said = call(capsys, *(flag.format(**names) for flag in flags))
+    code, _, said = call(capsys, *(flag.format(**names) for flag in flags))
     assert code == 2 and words in said and len(said.strip().splitlines()) == 1
 
 
@@ -158,7 +160,7 @@ def test_images_in_both_domains_and_missing_classes_are_said(folders, tmp_path, 
     shutil.rmtree(mixed / 'class 3')
     shutil.copy(next((here / 'class 0').iterdir()), mixed / 'class 0' / 'same.png')
     flags = ['--source', here, '--target', mixed, '--target-test', mixed, '--plan']
-    code, said = call(capsys, *flags, *TINY)
+    code, _, said = call(capsys, *flags, *TINY)
     assert code == 0 and '1 images are in both domains' in said
     assert 'target_test: has no images of class 3' in said
 

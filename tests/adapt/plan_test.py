@@ -1,5 +1,7 @@
 """What is chosen from the numbers of images."""
 
+import dataclasses
+
 import pytest
 
 from transfer_jax import recipes
@@ -75,3 +77,9 @@ def test_without_weights_there_is_a_small_network(tmp_path):
 def test_what_cannot_be_is_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         resolve(100, 100, **fields)
+
+
+def test_source_only_beside_a_method_has_its_batches():
+    deep_jdot = resolve(100, 100, method='deep_jdot')
+    assert deep_jdot.balanced and not resolve(100, 100).balanced
+    assert dataclasses.replace(deep_jdot, method='source_only').balanced

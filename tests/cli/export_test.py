@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 
+from tests import command_lines
 from transfer_jax import methods, models, runs
 from transfer_jax.cli import export
 from transfer_jax.runs import model_folder
@@ -73,21 +74,14 @@ def path(tmp_path_factory):
     return path
 
 
-def call(capsys, *flags):
-    """(exit code, stderr) of the command."""
-    code = 0
-    try:
-        export.main([str(flag) for flag in flags])
-    except SystemExit as stop:
-        code = stop.code
-    return code, capsys.readouterr().err
+call = functools.partial(command_lines.call, export.main)
 
 
 def test_a_program_gives_the_models_probabilities_without_the_package(
     path, tmp_path, capsys
 ):
     out = tmp_path / 'model.jax_export'
-    code, err = call(capsys, path, '--out', out, '--rule', 'last')
+    code, _, err = call(capsys, path, '--out', out, '--rule', 'last')
     assert code == 0 and 'model of rule last (seed 0, step 1)' in err
     images = np.random.default_rng(0).integers(256, size=(7, 16, 16, 3), dtype=np.uint8)
     np.save(tmp_path / 'images.npy', images)
@@ -123,9 +117,9 @@ def test_a_crop_is_described(path):
 
 
 def test_what_is_missing_is_one_line(path, tmp_path, capsys, monkeypatch):
-    code, err = call(capsys, path, '--out', tmp_path / 'none' / 'model')
+    code, _, err = call(capsys, path, '--out', tmp_path / 'none' / 'model')
     assert code == 2 and 'cannot write' in err and len(err.splitlines()) == 1
-    code, err = call(capsys, tmp_path, '--out', tmp_path / 'model')
+    code, _, err = call(capsys, tmp_path, '--out', tmp_path / 'model')
     assert code == 2 and 'holds no trained model' in err
     find = importlib.util.find_spec
     monkeypatch.setattr(
@@ -133,6 +127,6 @@ def test_what_is_missing_is_one_line(path, tmp_path, capsys, monkeypatch):
         'find_spec',
         lambda name: None if name == 'flatbuffers' else find(name),
     )
-    code, err = call(capsys, path, '--out', tmp_path / 'model')
+    code, _, err = call(capsys, path, '--out', tmp_path / 'model')
     assert code == 2 and 'pip install flatbuffers' in err and len(err.splitlines()) == 1
     assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import json
 import math
 import shutil
@@ -13,6 +14,7 @@ from PIL import Image
 import transfer_jax as tj
 from experiments import demo
 from experiments.tasks import digit_pairs
+from tests import command_lines
 from transfer_jax import data, evaluation, metrics, runs, selection
 from transfer_jax.cli import classifier, predict
 
@@ -62,14 +64,7 @@ def folder(digits, tmp_path_factory):
     return path
 
 
-def call(capsys, *flags):
-    """(exit code, stdout, stderr) of the command."""
-    code = 0
-    try:
-        predict.main([str(flag) for flag in flags])
-    except SystemExit as stop:
-        code = stop.code
-    return code, *capsys.readouterr()
+call = functools.partial(command_lines.call, predict.main)
 
 
 def test_the_predictions_are_those_that_the_run_was_scored_by(run_dir, digits):

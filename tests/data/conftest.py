@@ -1,6 +1,7 @@
 """Fixtures of the data tests."""
 
 import os
+import warnings
 
 import pytest
 
@@ -25,3 +26,11 @@ def data_dir():
         return path
 
     return search_path
+
+
+@pytest.fixture
+def no_warnings():
+    """A test names the warnings that it expects."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        yield

@@ -1,40 +1,18 @@
-"""Images in a user's folders: layouts, strays, splits, damaged and large files."""
+"""Images in a user's folders: layouts, strays, splits, CSV."""
 
 import hashlib
 import os
 import pathlib
-import struct
-import warnings
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data import pictures
 from transfer_jax import data
 from transfer_jax.data import folders, image_files, images, lazy, listings, streams
 
-
-@pytest.fixture(autouse=True)
-def no_warnings():
-    """A test names the warnings that it expects."""
-    with warnings.catch_warnings():
-        warnings.simplefilter('error')
-        yield
-
-
-def _images(n=12, size=6, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.integers(256, size=(n, size, size, 3), dtype=np.uint8)
-
-
-def _save(root, *names, size=6, **options):
-    """Writes a random image, its own for each name, under each of the names."""
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture = _images(1, size, zlib.crc32(name.encode()))[0]
-        Image.fromarray(picture).save(path, **options)
+pytestmark = pytest.mark.usefixtures('no_warnings')  # but those that a test names
 
 
 def _write(root, image, labels):
@@ -48,22 +26,11 @@ def _names(root, listing):
     return [file.relative_to(root).as_posix() for file in listing.files]
 
 
-def _png_of(width, height):
-    """A PNG whose header alone says that it has so many pixels."""
-
-    def chunk(kind, content):
-        check = zlib.crc32(kind + content)
-        return (
-            struct.pack('>I', len(content)) + kind + content + struct.pack('>I', check)
-        )
-
-    header = struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0)
-    parts = [(b'IHDR', header), (b'IDAT', zlib.compress(b'\0')), (b'IEND', b'')]
-    return b'\x89PNG\r\n\x1a\n' + b''.join(chunk(*part) for part in parts)
-
-
 def test_a_folder_is_ordered_by_the_digest_of_its_files(tmp_path):
-    image, labels = _images(40), np.arange(40) % 3  # more than one task of a thread
+    image, labels = (
+        pictures.images(40),
+        np.arange(40) % 3,
+    )  # more than one task of a thread
     _write(tmp_path, image, labels)
     counts = []
     arrays = folders.from_folder(tmp_path, progress=counts.append)
@@ -78,7 +45,7 @@ def test_a_folder_is_ordered_by_the_digest_of_its_files(tmp_path):
 
 
 def test_files_moved_between_classes_leave_the_unlabelled_stream(tmp_path):
-    image, labels = _images(), np.arange(12) % 3
+    image, labels = pictures.images(), np.arange(12) % 3
     permuted = np.random.default_rng(1).permutation(labels)
     _write(tmp_path / 'a', image, labels)
     _write(tmp_path / 'b', image, permuted)
@@ -94,16 +61,18 @@ def test_files_moved_between_classes_leave_the_unlabelled_stream(tmp_path):
 def test_every_format_in_any_capitals_and_at_any_depth(tmp_path):
     endings = 'jpg JPG jpeg jfif png PNG tif tiff TIFF webp gif bmp ppm pgm jp2 tga'
     names = [f'cat/{i}/deep/x.{end}' for i, end in enumerate(endings.split())]
-    _save(tmp_path, *names)
-    _save(tmp_path, 'dog/a.png')
+    pictures.save(tmp_path, *names)
+    pictures.save(tmp_path, 'dog/a.png')
     arrays = folders.from_folder(tmp_path, size=4)
     assert np.bincount(arrays.label).tolist() == [len(names), 1]
     assert not images.suffixes() & {'.eps', '.ps', '.wmf', '.h5', '.pdf', '.mpg'}
 
 
 def test_strays_of_the_system_are_left_out_silently(tmp_path):
-    _save(tmp_path, 'κατ/ã.png', '犬/写真 1.png', '__MACOSX/dog/y.png', '.git/x.png')
-    _save(
+    pictures.save(
+        tmp_path, 'κατ/ã.png', '犬/写真 1.png', '__MACOSX/dog/y.png', '.git/x.png'
+    )
+    pictures.save(
         tmp_path, '犬/.ipynb_checkpoints/x.png', '犬/@eaDir/x.png', '犬/.hidden/a.png'
     )
     for name in ('.DS_Store', '犬/._x.jpg', '犬/Thumbs.db', 'desktop.ini'):
@@ -121,7 +90,7 @@ def test_strays_of_the_system_are_left_out_silently(tmp_path):
 
 
 def test_what_may_be_an_image_is_named_in_one_line(tmp_path):
-    _save(tmp_path, 'cat/a.png', 'dog/b.png', 'loose.png')
+    pictures.save(tmp_path, 'cat/a.png', 'dog/b.png', 'loose.png')
     for name in ('cat/a.txt', 'cat/b.TXT', 'dog/c.heic', 'dog/none', 'dog/.x'):
         (tmp_path / name).write_text('')
     (tmp_path / 'dog' / 'gone.png').symlink_to(tmp_path / 'nowhere.png')
@@ -143,7 +112,7 @@ def test_what_may_be_an_image_is_named_in_one_line(tmp_path):
 
 
 def test_links_are_followed_but_not_for_ever(tmp_path):
-    _save(tmp_path, 'real/x.png', 'set/cat/a.png')
+    pictures.save(tmp_path, 'real/x.png', 'set/cat/a.png')
     (tmp_path / 'set' / 'dog').symlink_to(tmp_path / 'real')
     (tmp_path / 'set' / 'cat' / 'b.png').symlink_to(tmp_path / 'real' / 'x.png')
     (tmp_path / 'set' / 'cat' / 'up').symlink_to(tmp_path / 'set')
@@ -156,7 +125,7 @@ def test_links_are_followed_but_not_for_ever(tmp_path):
 def test_a_folder_without_images_says_what_is_in_it(tmp_path):
     with pytest.raises(ValueError, match='no such folder'):
         folders.from_folder(tmp_path / 'absent')
-    _save(tmp_path, 'flat/a.png')
+    pictures.save(tmp_path, 'flat/a.png')
     with pytest.raises(ValueError, match='a.png: is no folder'):
         folders.unlabelled(tmp_path / 'flat' / 'a.png')
     with pytest.raises(ValueError, match='lie in no folder of a class.*unlabelled'):
@@ -169,19 +138,11 @@ def test_a_folder_without_images_says_what_is_in_it(tmp_path):
 
 
 def test_classes_may_be_given(tmp_path):
-    _write(tmp_path, _images(2), [0, 1])
+    _write(tmp_path, pictures.images(2), [0, 1])
     arrays = folders.from_folder(tmp_path, classes=('class_1', 'x', 'class_0'))
     assert sorted(arrays.label) == [0, 2]
     with pytest.raises(ValueError, match=r"has the classes \['class_0'\]"):
         folders.from_folder(tmp_path, classes=('class_1',))
-
-
-def test_images_of_several_sizes_need_a_size(tmp_path):
-    _save(tmp_path, 'a/1.png', 'a/2.png')
-    _save(tmp_path, 'a/big.png', size=9)
-    with pytest.raises(ValueError, match=r'several sizes \(6 x 6, 9 x 9\)'):
-        folders.from_folder(tmp_path)
-    assert folders.from_folder(tmp_path, size=4).image.shape == (3, 4, 4, 3)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +159,7 @@ def test_images_of_several_sizes_need_a_size(tmp_path):
     ],
 )
 def test_splits_are_no_classes(tmp_path, layout, train, test):
-    _save(tmp_path, *(f'{name}/x.png' for name in layout.split()))
+    pictures.save(tmp_path, *(f'{name}/x.png' for name in layout.split()))
     if train is None:
         with pytest.raises(ValueError, match=r"test: has the classes \['b'\]"):
             folders.parts(tmp_path)
@@ -213,7 +174,7 @@ def test_splits_are_no_classes(tmp_path, layout, train, test):
 
 def test_a_split_without_classes_is_left_out(tmp_path):
     """As in many competitions: the test images have no labels."""
-    _save(tmp_path, 'train/a/x.png', 'train/b/x.png', 'test/1.png')
+    pictures.save(tmp_path, 'train/a/x.png', 'train/b/x.png', 'test/1.png')
     parts = folders.parts(tmp_path)
     assert parts.test is None and len(parts.train.items) == 2
     assert parts.train.left_out == {'split without classes test': 1}
@@ -221,22 +182,22 @@ def test_a_split_without_classes_is_left_out(tmp_path):
 
 
 def test_a_class_may_have_the_name_of_a_split(tmp_path):
-    _save(tmp_path, 'one/train/x.png')
+    pictures.save(tmp_path, 'one/train/x.png')
     assert folders.parts(tmp_path / 'one').train.classes == ('train',)
-    _save(tmp_path, 'toys/train/old/x.png', 'toys/ball/x.png')
+    pictures.save(tmp_path, 'toys/train/old/x.png', 'toys/ball/x.png')
     with pytest.warns(UserWarning, match='toys: train, beside ball, are taken for cl'):
         assert folders.parts(tmp_path / 'toys').train.classes == ('ball', 'train')
-    _save(tmp_path, 'flat/train/x.png', 'flat/test/x.png')
+    pictures.save(tmp_path, 'flat/train/x.png', 'flat/test/x.png')
     with pytest.warns(UserWarning, match='test, train, without folders in them'):
         assert folders.parts(tmp_path / 'flat').train.classes == ('test', 'train')
-    _save(tmp_path, 'both/val/a/x.png', 'both/valid/a/x.png')
+    pictures.save(tmp_path, 'both/val/a/x.png', 'both/valid/a/x.png')
     with pytest.raises(ValueError, match='val and valid are names of one split'):
         folders.parts(tmp_path / 'both')
 
 
 def test_a_lone_split_is_cut_as_a_folder_of_classes(tmp_path):
-    _write(tmp_path / 'a' / 'train', _images(20), np.arange(20) % 2)
-    _write(tmp_path / 'b', _images(20), np.arange(20) % 2)
+    _write(tmp_path / 'a' / 'train', pictures.images(20), np.arange(20) % 2)
+    _write(tmp_path / 'b', pictures.images(20), np.arange(20) % 2)
     one, two = (data.load(f'folder:{tmp_path}/{name}', size=6) for name in 'ab')
     assert (one.name, len(one.train), len(one.test)) == ('a', 16, 4)
     np.testing.assert_array_equal(one.train.image, two.train.image)
@@ -244,83 +205,20 @@ def test_a_lone_split_is_cut_as_a_folder_of_classes(tmp_path):
 
 
 def test_few_images_and_many_classes(tmp_path):
-    _save(tmp_path, *(f'many/{i:03d}/x.png' for i in range(300)))
+    pictures.save(tmp_path, *(f'many/{i:03d}/x.png' for i in range(300)))
     assert len(folders.from_folder(tmp_path / 'many').classes) == 300
-    _save(tmp_path, 'few/a/1.png', *(f'few/b/{i}.png' for i in range(3)))
+    pictures.save(tmp_path, 'few/a/1.png', *(f'few/b/{i}.png' for i in range(3)))
     domain = data.load(f'folder:{tmp_path}/few', size=6)
     assert (len(domain.train), len(domain.test)) == (3, 1)
-    _save(tmp_path, 'one/a/1.png')
+    pictures.save(tmp_path, 'one/a/1.png')
     with pytest.raises(ValueError, match='one: 1 images cannot be cut'):
         data.load(f'folder:{tmp_path}/one', size=6)
     assert len(image_files.images_from_files([tmp_path / 'one' / 'a' / '1.png'])) == 1
 
 
-def test_damaged_files_are_named_together_with_the_remedy(tmp_path):
-    _save(tmp_path, *(f'cat/{i:02d}.png' for i in range(20)), 'dog/good.png')
-    for i in range(12):
-        path = tmp_path / 'cat' / f'{i:02d}.png'
-        path.write_bytes(path.read_bytes()[:60])
-    (tmp_path / 'dog' / 'text.jpg').write_text('hello')
-    with pytest.raises(ValueError) as error:
-        folders.from_folder(tmp_path)
-    text = str(error.value)
-    assert text.startswith(
-        f'{tmp_path}: 13 of 22 files cannot be read: cat/00.png: not'
-    )
-    assert 'cat/09.png' in text and 'cat/10.png' not in text and 'BytesIO' not in text
-    assert text.count('\n') == 0 and 'and 3 more; repair or remove them' in text
-    assert text.endswith('skip_unreadable=True (--skip-unreadable)')
-    with pytest.warns(UserWarning, match='left out of .*: 13 of 22 files.*cat/00.png'):
-        arrays = folders.from_folder(tmp_path, skip_unreadable=True)
-    assert np.bincount(arrays.label).tolist() == [8, 1]
-    for i in range(12):
-        (tmp_path / 'cat' / f'{i:02d}.png').unlink()
-    (tmp_path / 'dog' / 'text.jpg').unlink()
-    sound = folders.from_folder(tmp_path)
-    np.testing.assert_array_equal(arrays.image, sound.image)
-    np.testing.assert_array_equal(arrays.label, sound.label)
-    (tmp_path / 'dog' / 'text.jpg').write_bytes(b'x')
-    (tmp_path / 'dog' / 'good.png').write_bytes(b'')
-    words = '3 of 3.*no format that Pillow reads.*good.png.*the file is empty'
-    with pytest.raises(ValueError, match=words):
-        files = [tmp_path / 'dog' / name for name in ('text.jpg', 'good.png')]
-        image_files.images_from_files([*files, files[0]], skip_unreadable=True)
-
-
-def test_what_is_no_file_is_named(tmp_path, monkeypatch):
-    _save(tmp_path, 'a.png', 'secret.png')
-    (tmp_path / 'folder.jpg').mkdir()
-    (tmp_path / 'link.jpg').symlink_to('nowhere')
-    os.mkfifo(tmp_path / 'pipe.jpg')
-    names = ('a', 'folder', 'link', 'pipe', 'absent')
-    files = [tmp_path / f'{name}.{"png" if name == "a" else "jpg"}' for name in names]
-    read = pathlib.Path.read_bytes
-
-    def refuse(path):
-        if path.name == 'secret.png':
-            raise PermissionError(13, 'Permission denied', str(path))
-        return read(path)
-
-    monkeypatch.setattr(pathlib.Path, 'read_bytes', refuse)
-    with pytest.raises(ValueError) as error:
-        image_files.images_from_files([*files, tmp_path / 'secret.png'])
-    for text in (
-        'folder.jpg: is a folder',
-        'link.jpg: is a broken link',
-        'pipe.jpg: is no file',
-        'absent.jpg: there is no such file',
-        'secret.png: Permission denied',
-        '5 of 6 files',
-    ):
-        assert text in str(error.value)
-    with pytest.warns(UserWarning):
-        decoded = image_files.decode_all(files[::-1], '', skip_unreadable=True)
-    assert decoded.rows.tolist() == [4]
-
-
 def test_unlabelled_images_keep_the_order_of_their_files(tmp_path):
     names = ['b/2.png', 'a.png', 'b/1.png', 'b/c/0.png']
-    _save(tmp_path, *names)
+    pictures.save(tmp_path, *names)
     files = folders.unlabelled(tmp_path).files
     assert _names(tmp_path, folders.unlabelled(tmp_path)) == sorted(names)
     result = image_files.images_from_files(files[::-1])
@@ -330,7 +228,7 @@ def test_unlabelled_images_keep_the_order_of_their_files(tmp_path):
 
 
 def test_a_csv_names_files_and_labels(tmp_path):
-    _save(tmp_path, 'x/1.png', 'x/2.png', '3.png')
+    pictures.save(tmp_path, 'x/1.png', 'x/2.png', '3.png')
     text = '\ufefffile, label,note\nx/2.png,dog,\n"x/1.png", cat ,a\n3.png,dog,b\n'
     (tmp_path / 'list.csv').write_text(text, 'utf-8')
     listing = folders.from_csv(tmp_path / 'list.csv')
@@ -362,80 +260,9 @@ def test_a_csv_that_is_wrong_is_refused_in_one_line(tmp_path, text, words):
 def test_a_csv_that_cannot_be_read_is_one_line(tmp_path):
     with pytest.raises(ValueError, match='absent.csv: cannot be read as CSV'):
         folders.from_csv(tmp_path / 'absent.csv')
-    _save(tmp_path, 'a.png')
+    pictures.save(tmp_path, 'a.png')
     with pytest.raises(ValueError, match='a.png: cannot be read as CSV'):
         folders.from_csv(tmp_path / 'a.png')
-
-
-def test_duplicates_are_pairs_of_files_with_the_same_bytes(tmp_path):
-    _save(tmp_path, 'a/1.png', 'a/2.png', 'b/3.png')
-    copies = {'a/copy.png': 'a/1.png', 'b/4.png': 'a/1.png', 'b/5.png': 'a/2.png'}
-    for name, original in copies.items():
-        (tmp_path / name).write_bytes((tmp_path / original).read_bytes())
-    a, b = (folders.unlabelled(tmp_path / name).files for name in 'ab')
-
-    def pairs(*files):
-        found = image_files.duplicates(*files)
-        return [(one.name, other.name) for one, other in found]
-
-    assert pairs(a) == [('1.png', 'copy.png')] and pairs(b) == []
-    assert pairs(a, b) == [
-        ('1.png', '4.png'),
-        ('2.png', '5.png'),
-        ('copy.png', '4.png'),
-    ]
-    assert pairs(a, [tmp_path / 'absent.png']) == []
-
-
-def test_a_large_jpeg_is_read_at_a_fraction_of_its_size(tmp_path):
-    Image.new('L', (12_000, 12_000), 90).save(tmp_path / 'x.jpg', quality=50)
-    limit = Image.MAX_IMAGE_PIXELS
-    result = image_files.images_from_files([tmp_path / 'x.jpg'], size=8, zoom=1.2)
-    np.testing.assert_array_equal(result.image, np.full((1, 8, 8, 3), 90))
-    assert Image.MAX_IMAGE_PIXELS == limit
-
-
-def test_a_jpeg_has_the_limit_of_the_size_it_is_read_at(tmp_path, monkeypatch):
-    ramp = np.add.outer(np.arange(256.0), np.arange(256.0)) / 2
-    picture = Image.fromarray(ramp.astype(np.uint8)).resize((4200, 4200))
-    picture.save(tmp_path / 'x.jpg')
-    picture.save(tmp_path / 'progressive.jpg', progressive=True)
-    whole = picture.convert('RGB').resize((64, 64), Image.Resampling.BILINEAR)
-    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1_000_000)
-    for zoom in (None, 1.0):
-        result = image_files.images_from_files([tmp_path / 'x.jpg'], size=64, zoom=zoom)
-        np.testing.assert_allclose(result.image[0], np.asarray(whole), atol=2)
-    for name, size in (('x.jpg', None), ('progressive.jpg', 64)):
-        with pytest.raises(ValueError, match='4200 x 4200 pixels are more than'):
-            image_files.images_from_files([tmp_path / name], size=size)
-    image_files.images_from_files(
-        [tmp_path / 'progressive.jpg'], size=64, large_images=True
-    )
-
-
-def test_other_images_above_the_limit_are_named_with_the_remedy(tmp_path):
-    _save(tmp_path, 'a/1.png')
-    (tmp_path / 'a' / 'scan.png').write_bytes(_png_of(20_000, 20_000))
-    with pytest.raises(ValueError, match='scan.png: 20000 x 20000') as error:
-        folders.from_folder(tmp_path, size=6)
-    assert 'large_images=True (--large-images)' in str(error.value)
-    assert 'repair' not in str(error.value)
-    with pytest.warns(UserWarning, match='scan.png'):
-        assert len(folders.from_folder(tmp_path, size=6, skip_unreadable=True)) == 1
-
-
-@pytest.mark.parametrize('ending', ['png', 'gif', 'tif', 'webp'])
-def test_large_images_are_read_on_demand(tmp_path, monkeypatch, ending):
-    files = [tmp_path / f'x.{ending}']
-    Image.new('RGB', (9, 5)).save(files[0])
-    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 20)
-    with pytest.raises(ValueError, match='4[05] pixels|more than the 40.*large_images'):
-        image_files.images_from_files(files, size=4)
-    if ending in ('tif', 'webp'):  # Pillow has the limit within the format
-        with pytest.raises(ValueError, match='save it as PNG'):
-            image_files.images_from_files(files, size=4, large_images=True)
-    else:
-        image_files.images_from_files(files, size=4, large_images=True)
 
 
 @pytest.mark.real_data

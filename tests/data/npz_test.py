@@ -124,3 +124,16 @@ def test_labels_permuted_in_an_npz_leave_the_unlabelled_stream(tmp_path):
     )
     for step in range(6):
         np.testing.assert_array_equal(one[step]['image'], two[step]['image'])
+
+
+def test_images_need_no_labels(tmp_path):
+    image = np.zeros((3, 5, 5), np.uint8)
+    np.savez(tmp_path / 'a.npz', image=image)
+    assert npz.images_of(tmp_path / 'a.npz').shape == (3, 5, 5, 1)
+    np.savez(tmp_path / 'b.npz', train_x=image)
+    assert npz.images_of(tmp_path / 'b.npz') is None
+    np.savez(tmp_path / 'c.npz', image=image / 255)
+    (tmp_path / 'd.npz').write_bytes(b'no zip')
+    for name, words in (('c', 'c.npz: image: images must'), ('d', 'd.npz: cannot be')):
+        with pytest.raises(ValueError, match=words):
+            npz.images_of(tmp_path / f'{name}.npz')

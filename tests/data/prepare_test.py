@@ -137,7 +137,9 @@ def test_show_says_what_of_a_folder_is_left_out(capsys, tmp_path, monkeypatch):
     with pytest.raises(SystemExit):
         command.main(['show', 'folder:mine'])
     output = capsys.readouterr().out
-    assert 'dog/2.png' in output and output.endswith('(--skip-unreadable)\n')
+    assert 'dog/2.png' in output and output.endswith(
+        '(--skip-unreadable of experiments.adapt)\n'
+    )
     command.main(['show', 'folder:mine', '--skip-unreadable'])
     output = capsys.readouterr().out
     assert 'warning: left out of mine: 1 no image (1 .txt)' in output

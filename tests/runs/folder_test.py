@@ -189,3 +189,14 @@ def test_a_full_disk_is_a_clear_error_and_leaves_the_old_file(tmp_path, monkeypa
     with pytest.raises(folder.FolderError, match='No space left.*make room'):
         folder.write_json(path, {'a': 2})
     assert json.loads(path.read_text()) == {'a': 1}
+
+
+def test_a_field_that_is_newer_than_a_run_has_its_default():
+    @dataclasses.dataclass(frozen=True)
+    class Config:
+        steps: int = 1
+        clip: float = 0.0
+
+    assert folder.config_of(Config, {'steps': 3}) == Config(3, 0.0)
+    with pytest.raises(ValueError, match=r'has other fields \(width\)'):
+        folder.config_of(Config, {'steps': 3, 'width': 2})

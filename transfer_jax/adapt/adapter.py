@@ -13,7 +13,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from transfer_jax import runs
-from transfer_jax.adapt import experiment, outcome, photographs, plan, reading
+from transfer_jax.adapt import experiment, photographs, plan, reading
+from transfer_jax.cli import classifier, export
 from transfer_jax.recipes import encoders
 from transfer_jax.types import PyTree
 
@@ -50,14 +51,15 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         pretrained ones over it.
       augment: flip and zoom into training images at random.
       random_state: the seed of initial weights and batches.
-      run_dir: a folder that keeps the run, so that the same call resumes it. None: a
-        temporary one.
+      run_dir: a folder for the run, so that the same call resumes it; for names only,
+        because a function cannot be recognised. None: a temporary one.
       data_dir: where to look for weights; None: $TRANSFER_JAX_DATA.
 
     Attributes:
       classes_: (c,) labels, sorted.
       config_: the config that was trained, with every choice made.
       result_: the content of result.json.
+      model_: the trained model, as tj.load returns it.
     """
 
     def __init__(
@@ -104,6 +106,11 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
             an unknown name; the message lists the choices.
           MissingData: the weights of the named backbone are not in the data folder.
         """
+        if self.run_dir is not None and self._own():
+            raise ValueError(
+                'run_dir: a run of a network or a method of your own cannot be told '
+                'from another in the same folder; leave run_dir out'
+            )
         names, codes = np.unique(np.asarray(labels), return_inverse=True)
         counts = plan.Counts(
             reading.count(images), reading.count(target_images), len(names)
@@ -130,10 +137,9 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         )
         with _folder(self.run_dir) as run_dir:
             self.result_ = runs.run(built, run_dir)
-            self._model = runs.load_model(
-                run_dir, seed=self.random_state, experiment=built
-            )
-            self._about, self._picked = _written(run_dir, built, self._model)
+            model = runs.load_model(run_dir, seed=self.random_state, experiment=built)
+            self._about, self._picked = _written(run_dir, built, model)
+        self.model_ = classifier.Classifier(model)
         self.classes_, self.config_ = names, config
         return self
 
@@ -144,15 +150,12 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
     def predict_proba(self, images: Pictures) -> np.ndarray:
         """(n, c) class probabilities of target images, not calibrated."""
         check_is_fitted(self)
-        pixels = reading.read(images, self.config_.size)
-        return outcome.in_batches(self._model.probabilities, pixels)
+        return self.model_.probabilities(images)
 
     def transform(self, images: Pictures) -> np.ndarray:
         """(n, d) features of target images, below the classifier."""
         check_is_fitted(self)
-        pixels = reading.read(images, self.config_.size)
-        features = outcome.in_batches(self._model.features, pixels)
-        return features.reshape(len(features), -1)
+        return self.model_.transform(images)
 
     def fit_transform(self, images: Pictures, labels, target_images: Pictures):
         """Fits, and returns the features (n, d) of the target images."""
@@ -166,14 +169,31 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
             file can name.
         """
         check_is_fitted(self)
-        if not isinstance(self.method, str) or not isinstance(self.backbone or '', str):
+        if self._own():
             raise ValueError(
                 'a network or a method of your own cannot be written to a model '
-                'folder, which names them; give both by name, or export the model'
+                'folder, which names them; give both by name, or use export(file)'
             )
         folder = pathlib.Path(folder)
         runs.model_folder.write(folder, self._about, self._picked)
         return folder
+
+    def export(self, file: str | pathlib.Path) -> pathlib.Path:
+        """Writes one program for CPU, CUDA and TPU, see cli.export and docs/models.md.
+
+        Raises:
+          ValueError: flatbuffers is not installed, or the file cannot be written.
+        """
+        check_is_fitted(self)
+        file = pathlib.Path(file)
+        export.write(self.model_.model, file)
+        return file
+
+    def _own(self) -> bool:
+        """Whether the network or the method has no name."""
+        return not (
+            isinstance(self.method, str) and isinstance(self.backbone or '', str)
+        )
 
     def _config(self, counts) -> tuple[experiment.Config, experiment.Given]:
         own_method = None if isinstance(self.method, str) else self.method

@@ -28,12 +28,11 @@ from transfer_jax.adapt import (
     photographs,
     plan,
     plan_text,
-    predictions,
     reading,
     shallow_way,
     verdict,
 )
-from transfer_jax.cli import launch
+from transfer_jax.cli import classifier, launch
 from transfer_jax.data import image_files, listings
 from transfer_jax.recipes import encoders
 from transfer_jax.training import log
@@ -109,8 +108,7 @@ def adapt(command: Command) -> pathlib.Path | None:
     """
     method = shallow_way.name_of(command.method)
     shallow = method in shallow_way.METHODS
-    if not shallow:
-        _check_method(method)
+    plan.check_method(method, tuple(shallow_way.METHODS))
     given = _given(command)
     counts = plan.Counts(
         given['source'].count, given['target'].count, len(given['source'].classes)
@@ -122,7 +120,7 @@ def adapt(command: Command) -> pathlib.Path | None:
         )
     lines = plan_text.lines(config, given, method, counts)
     for line in lines:
-        log.console.print(line, soft_wrap=True, markup=False)
+        _say(line)
     if command.plan:
         return None
     run_dir = command.run_dir or _folder(given)
@@ -155,22 +153,17 @@ def adapt(command: Command) -> pathlib.Path | None:
         [plain] if last is plain else [plain, last],
         judged,
         others,
+        'target_labelled' in decoded,
     )
     return _write(run_dir, content)
 
 
 def _write(run_dir: pathlib.Path, content: page.Content) -> pathlib.Path:
     """Report, predictions and model folder of the advised model."""
-    run_dir.mkdir(parents=True, exist_ok=True)
     chosen = page.advised(content)
     with log.console.status('drawing the report'):
         report = page.write(run_dir / 'report.html', content)
-    table = predictions.write(
-        run_dir / 'predictions.csv',
-        content.names,
-        content.classes,
-        chosen.side.probabilities.mean(0),
-    )
+    table = _write_predictions(run_dir / 'predictions.csv', content, chosen)
     say = [page.advice(content)]
     if content.verdict is not None:
         say += [f'  {line}' for line in content.verdict.reasons]
@@ -184,8 +177,22 @@ def _write(run_dir: pathlib.Path, content: page.Content) -> pathlib.Path:
         say.append(f'model: {_copy_model(chosen, run_dir)}')
     say.append(f'report: {report}')
     for line in say:
-        log.console.print(line, soft_wrap=True, markup=False)
+        _say(line)
     return report
+
+
+def _write_predictions(path, content: page.Content, chosen: outcome.Outcome):
+    """The mean over the seeds, of every target image; returns the path."""
+    rows = zip(content.names, chosen.side.probabilities.mean(0), strict=True)
+    try:
+        with open(path, 'w', newline='', encoding='utf-8') as file:
+            classifier.write_csv(
+                file,
+                (classifier.prediction(name, content.classes, p) for name, p in rows),
+            )
+    except OSError as error:
+        raise runs.FolderError(f'cannot write {path}: {error.strerror}') from error
+    return path
 
 
 def _copy_model(chosen: outcome.Outcome, run_dir: pathlib.Path) -> pathlib.Path:
@@ -263,17 +270,6 @@ def _config(command: Command, method: str, shallow: bool) -> experiment.Config:
     config = experiment.Config(**asked)
     launch.check_config(config)
     return config
-
-
-def _check_method(method: str) -> None:
-    if method in plan.METHODS:
-        return
-    known = f'{", ".join(plan.METHODS)}, {", ".join(shallow_way.METHODS)}'
-    if method in recipes.RECIPES:
-        raise ValueError(
-            f'--method {method} needs networks of its own; choose from {known}'
-        )
-    raise ValueError(f'no method {method!r}; choose from {known}')
 
 
 def _folder(given) -> pathlib.Path:

@@ -1,4 +1,4 @@
-"""How long a run will take, from one timed pass of the network on this machine."""
+"""How long a run will take, from two timed passes of the network on this machine."""
 
 import time
 
@@ -7,38 +7,39 @@ import jax.numpy as jnp
 
 from transfer_jax import selection
 from transfer_jax.adapt.experiment import Config
+from transfer_jax.adapt.photographs import HELD_OUT
 from transfer_jax.adapt.plan import Counts
 from transfer_jax.recipes import encoders
 
-BACKWARD = 3.0  # a training step over a forward pass of its images
 PASSES = 3  # over the images of a validator: both domains, and mixed images
 
 
 def seconds(config: Config, counts: Counts) -> float:
-    """Of one run of all seeds, without compilation and report; within a factor of two.
+    """A rough number for one run of all seeds, without compilation and report.
 
-    Times a forward pass of the encoder on a batch of both domains.
+    Times a gradient of the encoder on a batch of both domains, as a training step has
+    it, and a forward pass, as evaluations have it.
     """
     module = encoders.build(config.backbone, config.norm)
     both = 2 * config.batch
     image = jnp.zeros((both, config.size, config.size, 3))
-    domain = jnp.zeros(both, jnp.int32)
+    domain = jnp.arange(both) // config.batch
 
-    @jax.jit
-    def forward(variables, image):
-        return module.apply(variables, image, train=False, domain=domain)[0]
+    def features(params, state, train):
+        variables = {'params': params, **state}
+        call = {'train': train, 'domain': domain, 'rngs': {'dropout': key}}
+        (out, _), _ = module.apply(variables, image, mutable=['batch_stats'], **call)
+        return out
 
-    variables = module.init(
-        jax.random.key(0), image[:2], train=False, domain=domain[:2]
-    )
-    jax.block_until_ready(forward(variables, image))
-    began = time.perf_counter()
-    jax.block_until_ready(forward(variables, image))
-    each = (time.perf_counter() - began) / both
-    training = BACKWARD * both * config.steps
-    held_out = min(counts.target, selection.MAX_IMAGES) + 0.2 * counts.source
-    evaluation = PASSES * held_out * config.evaluations
-    return config.seeds * each * (training + evaluation)
+    key = jax.random.key(0)
+    state = dict(module.init(key, image[:2], train=False, domain=domain[:2]))
+    params = state.pop('params')
+    total = jax.jit(jax.grad(lambda p, s: features(p, s, True).sum()))
+    forward = jax.jit(lambda p, s: features(p, s, False))
+    step, evaluated = (_timed(f, params, state) for f in (total, forward))
+    held_out = min(counts.target, selection.MAX_IMAGES) + HELD_OUT * counts.source
+    passes = PASSES * held_out / both * config.evaluations
+    return config.seeds * (step * config.steps + evaluated * passes)
 
 
 def text(value: float) -> str:
@@ -48,3 +49,11 @@ def text(value: float) -> str:
     if value < 5400:
         return f'{value / 60:.0f} min'
     return f'{value / 3600:.1f} h'
+
+
+def _timed(function, *arguments) -> float:
+    """Seconds of a call of a compiled function."""
+    jax.block_until_ready(function(*arguments))
+    began = time.perf_counter()
+    jax.block_until_ready(function(*arguments))
+    return time.perf_counter() - began

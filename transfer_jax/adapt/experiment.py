@@ -45,6 +45,9 @@ class Config:
     """Rate of the pretrained layers over that of the new ones."""
     weight: float | None = None
     """Weight of the loss that the method adds; by default the published one."""
+    balanced: bool | None = None
+    """Source batches have equally many images of each class; by default as the method.
+    Source only beside a method has the same batches."""
     augment: bool = True
     """Flip and zoom into training images at random."""
     seeds: int = 1
@@ -71,7 +74,7 @@ class Given(NamedTuple):
 def build(
     config: Config, load: Load | None = None, given: Given | None = None
 ) -> runs.Experiment:
-    """The experiment of a config whose choices are all made, see config.resolve.
+    """The experiment of a config whose choices are all made, see plan.resolve.
 
     Args:
       load: None for a model that predicts and is not trained.
@@ -132,7 +135,7 @@ def _stages(config, recipe, given, pretrained) -> tuple[runs.Stage, ...]:
                 config.batch,
                 domains,
                 augment=config.augment,
-                balanced=recipe.balanced,
+                balanced=config.balanced,
             )
 
         return runs.Stage(name, config.steps, method, stream, start, logged)

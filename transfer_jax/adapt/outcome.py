@@ -11,9 +11,8 @@ import numpy as np
 from transfer_jax import runs, selection
 from transfer_jax.adapt import verdict
 from transfer_jax.adapt.photographs import Photographs
+from transfer_jax.cli import classifier
 from transfer_jax.runs import folder
-
-BATCH = 64
 
 
 class Outcome(NamedTuple):
@@ -43,8 +42,8 @@ def collect(
     """Predicts with the models that the fixed validator picks, else with the last.
 
     Args:
-      validate_as: the domain under whose name source images are predicted.
       data: {seed: its photographs}.
+      validate_as: the domain under whose name source images are predicted.
     """
     result = json.loads((run_dir / 'result.json').read_text())
     rule = 'fixed_validator' if 'fixed_validator' in result['scores'] else 'last'
@@ -54,21 +53,20 @@ def collect(
     for seed, photographs in data.items():
         chosen.append(_row(experiment, rows, seed, rule))
         load = functools.partial(runs.load_model, run_dir, seed=seed)
-        model, on_source = load(rule), load(rule, domain=validate_as)
-        by_source = load('source_validation')
-        images = photographs.target.image
-        target.append(in_batches(model.probabilities, images))
-        other.append(in_batches(by_source.probabilities, images).argmax(-1))
-        source.append(
-            in_batches(on_source.probabilities, photographs.source_validation.image)
+        model, on_source, by_source = map(
+            classifier.Classifier,
+            (load(rule), load(rule, domain=validate_as), load('source_validation')),
         )
+        images = photographs.target.image
+        held_out = photographs.source_validation.image
+        target.append(model.probabilities(images))
+        other.append(by_source.probabilities(images).argmax(-1))
+        source.append(on_source.probabilities(held_out))
         labels.append(photographs.source_validation.label)
         if not features:
             features = {
-                'source': in_batches(
-                    on_source.features, photographs.source_validation.image
-                ),
-                'target': in_batches(model.features, images),
+                'source': on_source.transform(held_out),
+                'target': model.transform(images),
             }
         if photographs.target_test is not None:
             test.append(chosen[-1]['target_test'])
@@ -94,16 +92,6 @@ def collect(
         about,
         run_dir,
     )
-
-
-def in_batches(function, images: np.ndarray) -> np.ndarray:
-    """A compiled function of images over all of them; a short batch is padded."""
-    parts = []
-    for start in range(0, len(images), BATCH):
-        part = images[start : start + BATCH]
-        padded = np.pad(part, [(0, BATCH - len(part)), *[(0, 0)] * 3])
-        parts.append(np.asarray(function(padded))[: len(part)])
-    return np.concatenate(parts)
 
 
 def _row(experiment, rows, seed, rule) -> Mapping[str, float]:

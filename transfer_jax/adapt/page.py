@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy import special
 
 from transfer_jax import selection
 from transfer_jax.adapt import verdict
@@ -38,6 +37,7 @@ class Content(NamedTuple):
     outcomes: Sequence[Outcome]  # source only, then the method
     verdict: verdict.Verdict | None  # None: source only was all
     others: Sequence[Outcome] = ()  # further lines of the table
+    target_labelled: bool = False  # whether training saw some labelled target images
 
 
 def write(path: pathlib.Path, content: Content) -> pathlib.Path:
@@ -68,6 +68,7 @@ def write(path: pathlib.Path, content: Content) -> pathlib.Path:
         ),
     ]
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         drawn = [
             html_page.section(title, text, drawings, path.parent)
             for title, text, drawings in sections
@@ -86,14 +87,14 @@ def advice(content: Content) -> str:
     judged = content.verdict
     if judged is None:
         return 'Source only was trained; there is no adaptation to judge.'
-    method = content.outcomes[-1].title
+    plain, method = (outcome.title for outcome in content.outcomes)
     if judged.answer == verdict.YES:
         return (
             f'Adaptation by {method} is likely to have helped: use the adapted model.'
         )
     if judged.answer == verdict.NO:
-        return f'Adaptation by {method} is unlikely to have helped: use source only.'
-    return f'Whether adaptation by {method} helped cannot be said: use source only.'
+        return f'Adaptation by {method} is unlikely to have helped: use {plain}.'
+    return f'Whether adaptation by {method} helped cannot be said: use {plain}.'
 
 
 def advised(content: Content) -> Outcome:
@@ -110,9 +111,10 @@ def _head(content: Content) -> str:
         parts.append(_bullets(content.verdict.reasons))
         if content.verdict.warnings:
             parts.append('<h2>Warnings</h2>\n' + _bullets(content.verdict.warnings))
-    note = (
-        'No target label was used for this advice, for the choice of the model or in '
-        'training.'
+    note = 'No target label was used for this advice or for the choice of the model'
+    few = ': the labelled target images of --target-labelled joined the source.'
+    note += (
+        f'; training saw some{few}' if content.target_labelled else ', or in training.'
     )
     parts.append(f'<p class="note">{note}</p>\n')
     parts.append('<h2>What was trained</h2>\n' + _bullets(content.plan))
@@ -276,8 +278,3 @@ def _per_class(content: Content) -> str:
 
 def _details(outcome: Outcome) -> str:
     return html_page.details(outcome.title, '', outcome.about)
-
-
-def entropy(probabilities: np.ndarray) -> np.ndarray:
-    """(n, c) -> (n,) in nats."""
-    return special.entr(probabilities).sum(-1)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -81,22 +82,25 @@ def resolve(config: Config, counts: Counts, data_dir: str | None = None) -> Conf
         batch=batch,
         encoder_rate=config.encoder_rate or slow,
         weight=weight,
+        balanced=recipe.balanced if config.balanced is None else config.balanced,
         classes=counts.classes,
     )
     encoders.build(resolved.backbone, resolved.norm)  # refuses a norm without layers
     return resolved
 
 
-def check_method(method: str) -> None:
-    """Raises ValueError for a method that is not for any network."""
-    if method in METHODS:
+def check_method(method: str, others: Sequence[str] = ()) -> None:
+    """Raises ValueError for a method not for any network, unless it is in `others`."""
+    known = (*METHODS, *others)
+    if method in known:
         return
+    names = ', '.join(known)
     if method in recipes.RECIPES:
         raise ValueError(
             f'method {method!r} needs a network of its own, see '
-            f'experiments.adaptation.digits; choose from {", ".join(METHODS)}'
+            f'experiments.adaptation.digits; choose from {names}'
         )
-    raise ValueError(f'no method {method!r}; choose from {", ".join(METHODS)}')
+    raise ValueError(f'no method {method!r}; choose from {names}')
 
 
 def at_hand(data_dir: str | None) -> str:

@@ -16,12 +16,13 @@ def lines(
     counts: plan.Counts,
 ) -> list[str]:
     """Five lines: the images, the network, the training, the method, the time."""
-    source, target = given['source'], given['target']
+    source, target, few = map(given.get, ('source', 'target', 'target_labelled'))
     shallow = method in shallow_way.METHODS
     fewest = int(np.bincount(source.label, minlength=counts.classes).min())
     said = [
         f'images: {source.count:,} of {counts.classes} classes, {fewest} or more each, '
-        f'from {source.name}; {target.count:,} without labels from {target.name}',
+        f'from {source.name}; {target.count:,} without labels from {target.name}'
+        + (f'; {few.count:,} labelled ones join the source' if few else ''),
         f'network: {config.backbone}, images of {config.size} pixels, '
         f'norm {config.norm}'
         + (f'; {no_weights()}' if config.backbone == encoders.SMALL else ''),

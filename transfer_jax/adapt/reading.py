@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from transfer_jax import data
-from transfer_jax.data import checks, folders, image_files, images, listings
+from transfer_jax.data import checks, folders, image_files, images, listings, npz
 from transfer_jax.runs import provenance
 from transfer_jax.training import log
 
@@ -159,18 +159,18 @@ def _files(pictures) -> Sequence[pathlib.Path]:
 def _known(items, names, classes, path, left_out):
     """The items of known classes, and the line with those that are not."""
     number = {name: i for i, name in enumerate(classes)}
-    kept = [(f, number[names[i]]) for f, i in items if names[i] in number]
+    known = [(f, number[names[i]]) for f, i in items if names[i] in number]
     others = [name for name in names if name not in number]
-    if not kept:
+    if not known:
         raise ValueError(
             f'{path}: has none of the classes of the source '
             f'({listings.few(classes)}); it has {listings.few(names)}'
         )
     if others:
-        text = f'{len(items) - len(kept)} images of {listings.few(others)}'
+        text = f'{len(items) - len(known)} images of {listings.few(others)}'
         left_out = f'{left_out}; ' if left_out else f'left out of {path}: '
         left_out += f'{text}, classes that the source does not have'
-    return kept, left_out
+    return known, left_out
 
 
 def _domain(spec: str, options: Options, size: int) -> data.Arrays:
@@ -197,9 +197,9 @@ def _of_domain(spec: str, options: Options, classes) -> Pictures:
     rows = np.arange(len(label))
     if classes is not None:
         items = list(zip(rows, label, strict=True))
-        kept, left_out = _known(items, names, classes, spec, '')
-        rows = np.array([row for row, _ in kept])
-        label = np.array([number for _, number in kept], np.int32)
+        known, left_out = _known(items, names, classes, spec, '')
+        rows = np.array([row for row, _ in known])
+        label = np.array([number for _, number in known], np.int32)
         names = tuple(classes)
 
     def decode(size):
@@ -211,7 +211,7 @@ def _of_domain(spec: str, options: Options, classes) -> Pictures:
 
 def _without_labels(spec: str, path: pathlib.Path, options: Options) -> Pictures:
     """Images of an .npz, which may have no labels, or of a named domain."""
-    image = _image_of_npz(path)
+    image = npz.images_of(path) if path.suffix.lower() == '.npz' else None
     if image is None:
         found = _of_domain(spec, options, None)
         none = np.zeros(0, np.int32)
@@ -227,22 +227,6 @@ def _without_labels(spec: str, path: pathlib.Path, options: Options) -> Pictures
     names = tuple(map(str, range(len(image))))
     none = np.zeros(0, np.int32)
     return Pictures(path.name, len(image), (), none, (), '', decode)
-
-
-def _image_of_npz(path: pathlib.Path) -> np.ndarray | None:
-    """The array `image` of an .npz; None where it has none, or for another file."""
-    if path.suffix.lower() != '.npz' or not path.is_file():
-        return None
-    with np.load(path, allow_pickle=False) as content:
-        if 'image' not in content.files:
-            return None
-        image = content['image']
-    image = image[..., None] if image.ndim == 3 else image
-    try:
-        checks.check_images(image)
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}') from None
-    return image
 
 
 def _names(files, rows) -> tuple[str, ...]:

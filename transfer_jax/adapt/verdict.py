@@ -51,8 +51,8 @@ def judge(
     """Compares a method with source only.
 
     Yes: the fixed validator is higher than that of source only, by more than its
-    standard error over seeds where there are several; at least one of the second
-    opinions agrees; source accuracy falls by at most 5 points; no class is predicted
+    standard error over seeds where there are several; not both of the second opinions
+    are lower; source accuracy falls by at most 5 points; no class is predicted
     for more than three times its source share while another nearly vanishes. No: the
     fixed validator is lower, or source accuracy falls by more. Otherwise: cannot say.
 
@@ -73,7 +73,7 @@ def judge(
     reasons += [_reason(SECOND[name], d) for name, d in second.items()]
     change = f'{"falls" if lost > 0 else "rises"} by {100 * abs(lost):.1f} points'
     reasons.append(f'source accuracy {change if lost else "is the same"}')
-    favoured = fixed.mean > max(fixed.error, 0)
+    favoured = fixed.mean > fixed.error
     seconded = not second or any(d.mean >= 0 for d in second.values())
     if np.isnan(fixed.mean):
         answer = CANNOT_SAY

@@ -4,11 +4,12 @@ model = transfer_jax.load('runs/x')
 model.predict(['a.jpg', 'b.jpg'])
 """
 
+import csv
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
@@ -60,14 +61,18 @@ class Classifier:
           ValueError: no images, or a file that is no image.
         """
         items = _items(images)
-        classes = self.classes
-        predictions = []
-        for i, row in enumerate(_rows(self.model, self.model.probabilities, items)):
-            best = int(row.argmax())
-            name = classes[best] if classes else str(best)
-            file = str(i) if isinstance(items, np.ndarray) else str(items[i])
-            predictions.append(Prediction(file, name, float(row[best]), row))
-        return predictions
+        array = isinstance(items, np.ndarray)
+        names = map(str, range(len(items)) if array else items)
+        rows = _rows(self.model, self.model.probabilities, items)
+        return [
+            prediction(name, self.classes, row)
+            for name, row in zip(names, rows, strict=True)
+        ]
+
+    def probabilities(self, images: Images) -> np.ndarray:
+        """Class probabilities (n, classes) of images, as `predict` takes them."""
+        rows = _rows(self.model, self.model.probabilities, _items(images))
+        return np.stack(list(rows))
 
     def transform(self, images: Images) -> np.ndarray:
         """The encoder's features (n, d) of images, as `predict` takes them.
@@ -76,6 +81,36 @@ class Classifier:
           ValueError: as `predict`; or the method of the model has no features.
         """
         return np.stack(list(_rows(self.model, self.model.features, _items(images))))
+
+
+def prediction(
+    name: str, classes: Sequence[str], probabilities: np.ndarray
+) -> Prediction:
+    """The prediction for an image: its most probable class.
+
+    Args:
+      classes: their names; empty for their numbers.
+      probabilities: (classes,).
+    """
+    best = int(probabilities.argmax())
+    label = classes[best] if classes else str(best)
+    return Prediction(name, label, float(probabilities[best]), probabilities)
+
+
+def write_csv(
+    file: TextIO, predictions: Iterable[Prediction], classes: Sequence[str] = ()
+) -> None:
+    """Writes file, class, probability and entropy (nats), one line for each image.
+
+    Args:
+      classes: whose probabilities are further columns.
+    """
+    writer = csv.writer(file, lineterminator='\n')
+    writer.writerow(['file', 'class', 'probability', 'entropy', *classes])
+    for one in predictions:
+        numbers = [one.probability, one.entropy]
+        numbers += list(one.probabilities) if classes else []
+        writer.writerow([one.file, one.label, *(f'{x:.6f}' for x in numbers)])
 
 
 def load(

@@ -8,7 +8,6 @@ folder, such as a copy of RUN_DIR/models/seed_0/last, may take the place of RUN_
 same in Python: transfer_jax.load(run_dir).predict(images).
 """
 
-import csv
 import dataclasses
 import pathlib
 import sys
@@ -83,15 +82,9 @@ def predict(
 
 def _write(command: Command, names: Sequence[str], predictions) -> None:
     classes = tuple(names) if command.all_classes else ()
-    head = ['file', 'class', 'probability', 'entropy', *classes]
     file = sys.stdout if command.out is None else open(command.out, 'w', newline='')
     try:
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(head)
-        for one in predictions:
-            every = [f'{p:.6f}' for p in one.probabilities] if classes else []
-            numbers = [f'{one.probability:.6f}', f'{one.entropy:.6f}', *every]
-            writer.writerow([one.file, one.label, *numbers])
+        classifier.write_csv(file, predictions, classes)
     finally:
         if file is not sys.stdout:
             file.close()

@@ -290,8 +290,10 @@ def _where(path):
 def _remedy(errors):
     large = [isinstance(error, images.TooLarge) for error in errors]
     texts = ['repair or remove them'] * (not all(large))
-    texts += ['read large ones with large_images=True (--large-images)'] * any(large)
+    texts += [
+        'read large ones with large_images=True (--large-images of experiments.adapt)'
+    ] * any(large)
     return (
         f'{", ".join(texts)}, or leave them out with skip_unreadable=True '
-        '(--skip-unreadable)'
+        '(--skip-unreadable of experiments.adapt)'
     )

@@ -55,6 +55,25 @@ def from_npz(path: Path, split: str = 'train') -> Arrays:
         raise ValueError(f'{path}: {keys[0]} and {keys[1]}: {error}') from None
 
 
+def images_of(path: Path) -> np.ndarray | None:
+    """The array `image` (n, h, w, c) uint8, which needs no labels; None without it.
+
+    Raises:
+      ValueError: as from_npz.
+    """
+    path = pathlib.Path(path)
+    with _opened(path) as content:
+        if 'image' not in content:
+            return None
+        image = _array(path, content, 'image')
+    image = image[..., None] if image.ndim == 3 else image
+    try:
+        checks.check_images(image)
+    except ValueError as error:
+        raise ValueError(f'{path}: image: {error}') from None
+    return image
+
+
 def class_names(path: Path) -> tuple[str, ...]:
     """The names of the classes; reads no image.
 
