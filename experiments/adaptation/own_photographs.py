@@ -1,19 +1,23 @@
 """The command experiments.adapt with no flag but the folders, measured on known pairs.
 
 No number is published for these networks at this size; docs/adapt.md has what was
-measured. Its default method was chosen on four pairs of Office-Caltech10 by validators
-alone. The other pairs were then run once, with that default.
+measured. The default method was chosen on four pairs of Office-Caltech10 by validators
+alone (choice), at 200 steps and with one seed. Other pairs were then run with that
+default, 3 seeds. The sweep is all of it, one study for each pair.
 
-    python -m experiments.adaptation.own_photographs --config.chosen-on
-    python -m experiments.adaptation.own_photographs
+    python -m experiments.adaptation.own_photographs --config.pair photo-sketch
+    python -m experiments.sweep experiments.adaptation.own_photographs
+    python -m experiments.table adapt
 
 A trial trains one method on one pair, as the command would: all images of the source
 with labels, all of the target without. Its row has the target accuracy of the model
-that the command keeps, and the validators that chose it.
+that the command keeps, and what its advice is made from. Classifiers of frozen features
+are beside it.
 """
 
 import dataclasses
 import functools
+import itertools
 import pathlib
 import tempfile
 import time
@@ -23,8 +27,16 @@ from typing import Any
 import numpy as np
 
 from experiments.tasks import choices
-from transfer_jax import cli, runs, selection
-from transfer_jax.adapt import experiment, outcome, photographs, plan, reading, verdict
+from transfer_jax import cli, recipes, runs, selection
+from transfer_jax.adapt import (
+    experiment,
+    outcome,
+    photographs,
+    plan,
+    reading,
+    shallow_way,
+    verdict,
+)
 from transfer_jax.recipes import encoders
 
 CHOSEN_ON = ('amazon-webcam', 'webcam-amazon', 'dslr-caltech10', 'caltech10-dslr')
@@ -33,63 +45,72 @@ MEASURED_ON = (
     *('amazon-caltech10', 'webcam-caltech10', 'amazon-dslr', 'caltech10-webcam'),
 )
 CANDIDATES = ('source_only', 'mcc', 'bnm', 'dann', 'cdan', 'deep_coral')
+CHOICE_STEPS, CHOICE_SEEDS = 200, 1
+FACTORS = (0.3, 3.0)  # of the published weight of the default, beside 1
 PACS = ('photo', 'art_painting', 'cartoon', 'sketch')
 KEPT = (selection.FIXED, 'snd', *verdict.SECOND, 'source_validation')
+GATHERS = 'gathers'  # 1: predictions gather in a few classes, see verdict.gathers
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """The default method beside source only, or the candidates for it."""
+    """The default method on one pair beside what it is compared with."""
 
-    chosen_on: bool = False
-    """The candidates on the pairs that the default was chosen on."""
+    pair: str = MEASURED_ON[0]
+    """Such as amazon-webcam."""
+    choice: bool = False
+    """The candidates for the default, at 200 steps and with one seed."""
+    methods: tuple[str, ...] = ()
+    """By default the candidates; or source only, the default method and classifiers of
+    frozen features."""
+    factor: float = 1.0
+    """Times the published weight."""
     backbone: str = ''
     """By default the best of the weights in the data folder."""
-    pairs: tuple[str, ...] = ()
-    """Such as amazon-webcam; by default those of the choice, or all others."""
-    methods: tuple[str, ...] = ()
-    """By default the candidates, or source only and the default method."""
-    seeds: int = 3
+    seeds: int | None = None
+    """By default 3; 1 for the choice."""
     steps: int | None = None
-    """By default as the command chooses."""
+    """By default as the command chooses; 200 for the choice."""
 
 
 def build(config: Config) -> runs.Study:
     """The study of a config."""
-    names = CANDIDATES if config.chosen_on else ('source_only', experiment.DEFAULT)
-    names = config.methods or names
+    names = (*shallow_way.PLAIN, 'source_only', experiment.DEFAULT)
+    names = config.methods or (CANDIDATES if config.choice else names)
     for name in names:
-        choices.check('method', name, plan.METHODS)
-    pairs = config.pairs or (CHOSEN_ON if config.chosen_on else MEASURED_ON)
+        choices.check('method', name, (*plan.METHODS, *shallow_way.PLAIN))
+    seeds = config.seeds or (CHOICE_SEEDS if config.choice else 3)
     return runs.Study(
         name='adaptation.own_photographs',
         config=config,
-        task='candidates' if config.chosen_on else 'default method',
+        task=f'{config.pair}, {"choice" if config.choice else "default"}',
         trials=tuple(
-            {'method': method, 'pair': pair, 'seed': seed}
-            for pair in pairs
+            {'method': method, 'seed': seed}
             for method in names
-            for seed in range(config.seeds)
+            for seed in range(seeds)
         ),
         prepare=functools.partial(_prepare, config),
         measure=_measure,
-        across='pair',
         fast=cli.configs_equal(config, fast()),
     )
 
 
 def sweep() -> Iterator[Config]:
-    """The choice, then the measurement."""
-    yield Config(chosen_on=True)
-    yield Config()
+    """The choice of the method, then of its weight, and the measurement."""
+    for pair in CHOSEN_ON:
+        yield Config(pair, choice=True)
+    for pair, factor in itertools.product(CHOSEN_ON, FACTORS):
+        yield Config(pair, choice=True, methods=(experiment.DEFAULT,), factor=factor)
+    for pair in MEASURED_ON:
+        yield Config(pair)
 
 
 def fast() -> Config:
     """A run of seconds on generated images."""
     return Config(
-        backbone=encoders.TINY,
-        pairs=('fake-fake_shifted',),
+        pair='fake-fake_shifted',
         methods=('source_only', 'mcc'),
+        backbone=encoders.TINY,
         seeds=1,
         steps=2,
     )
@@ -103,26 +124,25 @@ def _spec(name: str) -> str:
 
 
 def _prepare(config: Config, data_dir: str | None):
-    """f(pair) -> what _load returns, read once."""
-    return functools.lru_cache(maxsize=2)(functools.partial(_load, config, data_dir))
-
-
-def _load(config, data_dir, pair):
-    """(method -> its config with every choice made, classes, images, encoder)."""
-    source, target = map(_spec, pair.split('-'))
+    """(method -> its config with every choice made, seed -> photographs)."""
+    source, target = map(_spec, config.pair.split('-'))
     options = reading.Options(data_dir=data_dir)
     here = reading.labelled(source, options)
     there = reading.labelled(target, options, here.classes)
     counts = plan.Counts(here.count, there.count, len(here.classes))
+    steps = config.steps or (CHOICE_STEPS if config.choice else None)
 
     def resolve(method):
         asked = experiment.Config(
             method=method,
             backbone=config.backbone or None,
-            steps=config.steps,
+            steps=steps,
             target_test=True,
         )
-        return plan.resolve(asked, counts, data_dir)
+        made = plan.resolve(asked, counts, data_dir)
+        if made.weight is None:
+            return made
+        return dataclasses.replace(made, weight=config.factor * made.weight)
 
     first = resolve('source_only')
     test = there.decode(first.size)
@@ -132,27 +152,38 @@ def _load(config, data_dir, pair):
         'target_test': test,
     }
     encoder = encoders.load(first.backbone, data_dir, first.domains)
-    return resolve, here.classes, parts, encoder
+    of_seed = functools.lru_cache(
+        lambda seed: photographs.of_run(seed, here.classes, parts, encoder)
+    )
+    return resolve, of_seed
 
 
-def _measure(load, trial: Mapping[str, Any]) -> dict[str, Any]:
-    resolve, classes, parts, encoder = load(trial['pair'])
-    seed = trial['seed']
-    data = photographs.of_run(seed, classes, parts, encoder)
-    built = experiment.build(resolve(trial['method']), lambda _: data)
+def _measure(prepared, trial: Mapping[str, Any]) -> dict[str, Any]:
+    resolve, of_seed = prepared
+    name, seed, data = trial['method'], trial['seed'], of_seed(trial['seed'])
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        run_dir = pathlib.Path(folder) / 'run'
-        runs.run(built._replace(seeds=(seed,)), run_dir)
-        done = outcome.collect(built, run_dir, {seed: data})
+    if name in shallow_way.PLAIN:
+        outcomes = shallow_way.run(data, resolve('source_only').backbone, None)
+        done = outcomes[shallow_way.PLAIN.index(name)]
+        accuracy = done.test_accuracy[0]
+    else:
+        built = experiment.build(resolve(name), lambda _: data)
+        with tempfile.TemporaryDirectory() as folder:
+            run_dir = pathlib.Path(folder) / 'run'
+            runs.run(built._replace(seeds=(seed,)), run_dir)
+            validate_as = recipes.get(name).validate_as
+            done = outcome.collect(built, run_dir, {seed: data}, validate_as)
+        accuracy = done.side.rows[0]['target_test']
     row = done.side.rows[0]
+    share = np.bincount(data.source.label, minlength=len(data.classes))
     return {
-        'accuracy': row['target_test'],
+        'accuracy': accuracy,
         'rule': done.side.rule,
         'step': row['step'],
         'a_distance': done.side.a_distance,
+        GATHERS: int(verdict.gathers(done.side, share / share.sum())),
         'seconds': time.perf_counter() - began,
-        **{name: float(row.get(name, np.nan)) for name in KEPT},
+        **{key: float(row[key]) for key in KEPT if key in row},
     }
 
 

@@ -60,15 +60,20 @@ def judge(
       source_share: (c,) shares of the classes in the source.
       classes: names of the classes.
     """
-    fixed = difference(adapted.rows, plain.rows, selection.FIXED)
-    lost = -difference(adapted.rows, plain.rows, 'source_validation').mean
-    second = {name: difference(adapted.rows, plain.rows, name) for name in SECOND}
+    answer, reasons = decide(adapted.rows, plain.rows, gathers(adapted, source_share))
+    return Verdict(answer, reasons, warn(adapted, source_share, classes))
+
+
+def decide(
+    adapted: Sequence[Mapping[str, float]],
+    plain: Sequence[Mapping[str, float]],
+    gathered: bool,
+) -> tuple[str, tuple[str, ...]]:
+    """(answer, reasons) from the rows of both sides, one for each seed; see judge."""
+    fixed = difference(adapted, plain, selection.FIXED)
+    lost = -difference(adapted, plain, 'source_validation').mean
+    second = {name: difference(adapted, plain, name) for name in SECOND}
     second = {name: d for name, d in second.items() if not np.isnan(d.mean)}
-    shares = predicted_shares(adapted)
-    warnings = warn(adapted, source_share, classes)
-    collapsed = np.any(shares > MANY * source_share) and np.any(
-        shares < FEW * source_share
-    )
     reasons = [_reason('the fixed validator', fixed)]
     reasons += [_reason(SECOND[name], d) for name, d in second.items()]
     change = f'{"falls" if lost > 0 else "rises"} by {100 * abs(lost):.1f} points'
@@ -83,13 +88,21 @@ def judge(
         )
     elif fixed.mean < 0 or lost > LOST:
         answer = NO
-    elif favoured and seconded and not collapsed:
+    elif favoured and seconded and not gathered:
         answer = YES
     else:
         answer = CANNOT_SAY
-        if collapsed:
+        if gathered:
             reasons.append('predictions gather in a few classes')
-    return Verdict(answer, tuple(reasons), tuple(warnings))
+    return answer, tuple(reasons)
+
+
+def gathers(side: Side, source_share: np.ndarray) -> bool:
+    """Whether one class is predicted for more than three times its source share while
+    another is for less than a tenth."""
+    shares = predicted_shares(side)
+    many, few = shares > MANY * source_share, shares < FEW * source_share
+    return bool(np.any(many) and np.any(few))
 
 
 class Difference(NamedTuple):
