@@ -56,6 +56,8 @@ def test_the_norm_is_separate_where_there_are_norm_layers():
 
 def test_without_weights_there_is_a_small_network(tmp_path):
     assert plan.at_hand(str(tmp_path)) == encoders.SMALL
+    assert plan.at_hand(str(tmp_path), 33) == encoders.SMALL
+    assert plan.at_hand(str(tmp_path), 32) == encoders.SMALL_CONVNET
     (tmp_path / 'weights').mkdir()
     for name in reversed(plan.PREFERRED):
         file = recipes.backbones.get(name).file

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import transfer_jax as tj
 from transfer_jax import data
 from transfer_jax.adapt import photographs, shallow_way
 from transfer_jax.recipes import encoders
@@ -25,15 +26,43 @@ def pictures(domains):
 
 
 @pytest.mark.parametrize('method', shallow_way.METHODS)
-def test_a_method_stands_beside_plain_classifiers(pictures, method):
-    outcomes = shallow_way.run(pictures, encoders.TINY, method)
+def test_a_method_stands_beside_plain_classifiers(pictures, method, tmp_path):
+    outcomes = shallow_way.run(pictures, encoders.TINY, method, tmp_path)
     assert [one.side.name for one in outcomes] == [*shallow_way.PLAIN, method]
     for one in outcomes:
         p = one.side.probabilities
         assert p.shape == (1, len(pictures.target), 4)
         np.testing.assert_allclose(p.sum(-1), 1, rtol=1e-6)
         assert 0 <= one.test_accuracy[0] <= 1
-        assert one.run_dir is None and 0 <= one.side.a_distance <= 2
+        assert 0 <= one.side.a_distance <= 2
+        _check_model(one, pictures)
+
+
+def _check_model(outcome, pictures):
+    """Its model folder predicts what the fitted parts do."""
+    name = outcome.side.name
+    assert (outcome.run_dir is None) == (name in WITHOUT_MODEL)
+    if outcome.run_dir is None:
+        return
+    model = tj.load(outcome.run_dir)
+    assert (model.model.method, model.classes) == (name, pictures.classes)
+    np.testing.assert_allclose(
+        model.probabilities(pictures.target.image),
+        outcome.side.probabilities[0],
+        atol=1e-3,
+    )
+
+
+# Unit rows are not linear, and the neighbours are the source images themselves.
+WITHOUT_MODEL = ('nearest_neighbour', 'tca', 'jda', 'tjm')
+
+
+def test_two_classes_and_one_without_images_have_a_model(pictures, tmp_path):
+    source = pictures.source
+    two = pictures._replace(source=source.take(np.flatnonzero(source.label > 1)))
+    outcomes = shallow_way.run(two, encoders.TINY, 'coral', tmp_path)
+    _check_model(outcomes[-1], two)
+    assert outcomes[-1].side.probabilities[..., :2].max() == 0
 
 
 def test_the_baselines_are_scikit_learns(pictures):

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from transfer_jax import runs
+from transfer_jax import data, runs
 from transfer_jax.adapt import experiment, photographs, plan, reading
 from transfer_jax.cli import classifier, export
 from transfer_jax.recipes import encoders
@@ -74,7 +74,7 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         batch: int | None = None,
         rate: float = 1e-3,
         encoder_rate: float | None = None,
-        augment: bool = True,
+        augment: bool | data.transforms.Transform = True,
         random_state: int = 0,
         run_dir: str | pathlib.Path | None = None,
         data_dir: str | None = None,
@@ -106,10 +106,10 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
             an unknown name; the message lists the choices.
           MissingData: the weights of the named backbone are not in the data folder.
         """
-        if self.run_dir is not None and self._own():
+        if self.run_dir is not None and (self._own() or callable(self.augment)):
             raise ValueError(
-                'run_dir: a run of a network or a method of your own cannot be told '
-                'from another in the same folder; leave run_dir out'
+                'run_dir: a run with a network, method or transform of your own '
+                'cannot be told from another in the same folder; leave run_dir out'
             )
         names, codes = np.unique(np.asarray(labels), return_inverse=True)
         counts = plan.Counts(
@@ -208,10 +208,12 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
             rate=self.rate,
             encoder_rate=self.encoder_rate,
             weight=self.weight,
-            augment=self.augment,
+            augment=bool(self.augment),
         )
         config = plan.resolve(asked, counts, self.data_dir)
-        return config, experiment.Given(own[0] if own else None, own_method)
+        transform = self.augment if callable(self.augment) else None
+        given = experiment.Given(own[0] if own else None, own_method, transform)
+        return config, given
 
     def _encoder(self, config) -> encoders.Encoder:
         if isinstance(self.backbone or '', str):

@@ -59,8 +59,9 @@ class Command:
     features (coral, subspace_alignment, gfk, tca, jda, tjm, entropic_transport), or
     source_only."""
     backbone: str | None = None
-    """Network: squeezenet, mobilenet_v1, mobilenet_v2, a CIFAR ResNet, or small, which
-    starts from random weights. Default: the best of the weights in the data folder."""
+    """Network: squeezenet, mobilenet_v1, mobilenet_v2, a CIFAR ResNet; or small and
+    small_convnet, which start from random weights. Default: the best of the weights in
+    the data folder."""
     size: int | None = None
     """Side of the images in pixels. Default: that of the network, on CPU at most 96."""
     norm: str | None = None
@@ -132,7 +133,7 @@ def adapt(command: Command) -> pathlib.Path | None:
         for seed in range(command.seeds)
     }
     if shallow:
-        outcomes = shallow_way.run(by_seed[0], config.backbone, method)
+        outcomes = shallow_way.run(by_seed[0], config.backbone, method, run_dir)
         plain, last, others = outcomes[0], outcomes[-1], outcomes[1:-1]
     else:
         plain, last = _trained(config, by_seed, run_dir)
@@ -229,7 +230,7 @@ def _quick(data_of_seed, config) -> list[outcome.Outcome]:
     if encoders.is_random(config.backbone):
         return []
     with log.console.status('classifiers of frozen features'):
-        return shallow_way.run(data_of_seed, config.backbone, None)
+        return shallow_way.run(data_of_seed, config.backbone, 'coral')
 
 
 def _given(command: Command) -> dict[str, reading.Pictures]:

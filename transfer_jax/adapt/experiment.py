@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from transfer_jax import methods, models, recipes, runs, selection, training
+from transfer_jax import data, methods, models, recipes, runs, selection, training
 from transfer_jax.adapt import photographs
 from transfer_jax.recipes import encoders, networks
 from transfer_jax.runs import scoring
@@ -65,10 +65,11 @@ class Config:
 
 
 class Given(NamedTuple):
-    """What a user's own code gives in place of names."""
+    """What a user's own code gives in place of names, and of flips and zooms."""
 
     encoder: nn.Module | None = None
     method: MethodFunction | None = None
+    transform: data.transforms.Transform | None = None
 
 
 def build(
@@ -78,7 +79,7 @@ def build(
 
     Args:
       load: None for a model that predicts and is not trained.
-      given: a network or a method that has no name.
+      given: what has no name.
     """
     given = given or Given()
     recipe = recipes.get('source_only' if given.method else config.method)
@@ -126,15 +127,16 @@ def _stages(config, recipe, given, pretrained) -> tuple[runs.Stage, ...]:
     plain = config.method == 'source_only' and not given.method
     alone = plain and config.norm == 'none'
     domains = ('source',) if alone else ('source', 'target')
+    usual = photographs.flips_and_zooms() if config.augment else None
 
     def stage(name, method, start, logged=()):
-        def stream(data, previous):
+        def stream(given_images, previous):
             del previous
             return photographs.stream(
-                data,
+                given_images,
                 config.batch,
                 domains,
-                augment=config.augment,
+                transform=given.transform or usual,
                 balanced=config.balanced,
             )
 

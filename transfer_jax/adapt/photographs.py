@@ -89,17 +89,15 @@ def stream(
     batch: int,
     domains: Sequence[str],
     *,
-    augment: bool = True,
+    transform: data.transforms.Transform | None = None,
     balanced: bool = False,
 ) -> data.Stream:
     """Normalised training batches of 'source' and perhaps 'target'.
 
     Args:
-      augment: flips and zooms into images at random.
+      transform: of every training image.
       balanced: source batches have equally many images of each class.
     """
-    steps = [data.transforms.flip(), data.transforms.zoom(0.5)] if augment else []
-    transform = data.transforms.chain(*steps) if steps else None
     make = functools.partial(
         _stream, batch=batch, seed=photographs.seed, transform=transform
     )
@@ -107,6 +105,11 @@ def stream(
     if 'target' in domains:
         streams['target'] = make('target', photographs.target)
     return data.zipped(**streams).map(photographs.encoder.scale)
+
+
+def flips_and_zooms() -> data.transforms.Transform:
+    """Half of the images mirrored; each zoomed into a part of at least half of it."""
+    return data.transforms.chain(data.transforms.flip(), data.transforms.zoom(0.5))
 
 
 def held_out(photographs: Photographs) -> runs.HeldOut:

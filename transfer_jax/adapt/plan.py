@@ -24,6 +24,7 @@ METHODS = tuple(
     )
 )
 PREFERRED = ('mobilenet_v1', 'mobilenet_v2', 'squeezenet')  # of the weights at hand
+SMALL_SIDE = 32  # pixels, up to which three convolutions see the image
 CPU_SIZE = 96  # a larger image takes minutes more
 EPOCHS = 20
 FEWEST_STEPS, MOST_STEPS = 200, 2_000
@@ -53,7 +54,8 @@ def resolve(config: Config, counts: Counts, data_dir: str | None = None) -> Conf
 
     steps = clamp(20 epochs of the larger domain, 200, 2,000); batch = min(32, half the
     smaller domain), at least 2; the first backbone of PREFERRED whose weights are in
-    the data folder, else a small network from random weights.
+    the data folder, else a small network from random weights, the smaller one for
+    images of at most 32 pixels.
 
     Raises:
       ValueError: no such method, backbone or norm, or fewer than two classes.
@@ -64,7 +66,7 @@ def resolve(config: Config, counts: Counts, data_dir: str | None = None) -> Conf
             f'the source has {counts.classes} class{"" if counts.classes else "es"}: '
             'a classifier needs two or more'
         )
-    backbone = config.backbone or at_hand(data_dir)
+    backbone = config.backbone or at_hand(data_dir, config.size)
     slow = 1.0 if encoders.is_random(backbone) else 0.1
     own_norm = 'separate' if encoders.has_norm(backbone) else 'none'
     batch = config.batch or max(2, min(LARGEST_BATCH, counts.smaller // 2))
@@ -103,15 +105,19 @@ def check_method(method: str, others: Sequence[str] = ()) -> None:
     raise ValueError(f'no method {method!r}; choose from {names}')
 
 
-def at_hand(data_dir: str | None) -> str:
-    """The first of PREFERRED whose weights are in the data folder, else 'small'."""
+def at_hand(data_dir: str | None, side: int | None = None) -> str:
+    """The first of PREFERRED whose weights are in the data folder, else a small one.
+
+    Args:
+      side: of the images, if it is known.
+    """
     for name in PREFERRED:
         try:
             backbones.locate(backbones.get(name).file, data_dir)
         except files.MissingData:
             continue
         return name
-    return encoders.SMALL
+    return encoders.SMALL_CONVNET if side and side <= SMALL_SIDE else encoders.SMALL
 
 
 def usual_size(backbone: str) -> int:

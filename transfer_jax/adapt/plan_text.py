@@ -25,7 +25,7 @@ def lines(
         + (f'; {few.count:,} labelled ones join the source' if few else ''),
         f'network: {config.backbone}, images of {config.size} pixels, '
         f'norm {config.norm}'
-        + (f'; {no_weights()}' if config.backbone == encoders.SMALL else ''),
+        + (f'; {no_weights()}' if encoders.is_random(config.backbone) else ''),
     ]
     if shallow:
         return [

@@ -4,13 +4,15 @@ A classifier on the features of a pretrained network: logistic regression and ne
 neighbour without adaptation, and logistic regression after a shallow method.
 """
 
+import pathlib
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from transfer_jax import runs, selection
-from transfer_jax.adapt import verdict
+from transfer_jax.adapt import linear_model, verdict
 from transfer_jax.adapt.outcome import Outcome
 from transfer_jax.adapt.photographs import Photographs
 from transfer_jax.recipes import encoders
@@ -29,6 +31,7 @@ METHODS: dict[str, Callable[[int], object]] = {
 }
 DIMENSIONS = 40
 PLAIN = 'logistic_regression', 'nearest_neighbour'
+NEVER = -1e4  # the logit of a class without training images
 C = 0.1  # of the logistic regression, on standardised features
 
 
@@ -37,29 +40,46 @@ def name_of(method: str) -> str:
     return method.replace('-', '_')
 
 
-def run(photographs: Photographs, backbone: str, method: str | None) -> list[Outcome]:
+def run(
+    photographs: Photographs,
+    backbone: str,
+    method: str | None,
+    run_dir: pathlib.Path | None = None,
+) -> list[Outcome]:
     """Logistic regression, nearest neighbour, and logistic regression after `method`.
 
     Features are standardised by the source's means and standard deviations. Methods
     that compare all pairs are fitted on at most 2,000 images of each domain.
+
+    Args:
+      run_dir: where each method that is a linear classifier of the features gets a
+        folder with its model, see linear_model; None: no models.
     """
     began = time.perf_counter()
     test = photographs.target_test
     parts = [photographs.source, photographs.source_validation, photographs.target]
     parts += [] if test is None else [test]
-    features = [_features(photographs, backbone, part.image) for part in parts]
-    mean, std = features[0].mean(0), features[0].std(0)
-    features = [(x - mean) / np.where(std > 0, std, 1.0) for x in features]
+    raw = [_features(photographs, backbone, part.image) for part in parts]
+    mean, std = raw[0].mean(0), raw[0].std(0)
+    std = np.where(std > 0, std, 1.0)
+    features = [(x - mean) / std for x in raw]
     about = {
         'backbone': backbone,
         'size': photographs.source.image.shape[1],
         'seconds for features': round(time.perf_counter() - began),
         **runs.provenance.code()['versions'],
     }
-    return [
-        _outcome(name, photographs, features, about)
-        for name in (*PLAIN, *([method] if method else []))
-    ]
+    outcomes = []
+    for name in (*PLAIN, *([method] if method else [])):
+        fitted, made = _outcome(name, photographs, features, about)
+        if run_dir is not None and fitted.logits is not None:
+            head = linear_model.read_off(fitted.logits, mean, std)
+            expected = raw[2], made.side.probabilities[0]
+            folder = run_dir / name
+            if linear_model.write(folder, name, photographs, backbone, head, expected):
+                made = made._replace(run_dir=folder)
+        outcomes.append(made)
+    return outcomes
 
 
 def _features(photographs, backbone, image) -> np.ndarray:
@@ -67,30 +87,30 @@ def _features(photographs, backbone, image) -> np.ndarray:
     return x.reshape(len(x), -1).astype(np.float64)
 
 
-def _outcome(name, photographs, features, about) -> Outcome:
+def _outcome(name, photographs, features, about) -> tuple['_Fitted', Outcome]:
     began = time.perf_counter()
     label = photographs.source.label
     count = len(photographs.classes)
-    predict, mapped = _fitted(name, features[0], label, features[2], count)
-    target = predict(features[2])
-    source = predict(features[1], of_source=True)
+    fitted = _fitted(name, features[0], label, features[2], count)
+    target = fitted.predict(features[2])
+    source = fitted.predict(features[1], of_source=True)
     held_out = photographs.source_validation.label
     row = _scores(source, held_out, target)
     maps = {
-        'source': mapped(features[1], of_source=True),
-        'target': mapped(features[2]),
+        'source': fitted.mapped(features[1], of_source=True),
+        'target': fitted.mapped(features[2]),
     }
     distance = selection.diagnose(maps['source'], held_out, maps['target'])
     row |= {'step': 0, **distance}
     tested = ()
     if photographs.target_test is not None:
-        answers = predict(features[3]).argmax(1)
+        answers = fitted.predict(features[3]).argmax(1)
         tested = (float(np.mean(answers == photographs.target_test.label)),)
     side = verdict.Side(
         name, target[None], target.argmax(-1)[None], [row], row['a_distance'], 'last'
     )
     about = {**about, 'seconds for the fit': round(time.perf_counter() - began, 1)}
-    return Outcome(side, source[None], held_out[None], maps, tested, about)
+    return fitted, Outcome(side, source[None], held_out[None], maps, tested, about)
 
 
 def _scores(source, label, target) -> dict[str, float]:
@@ -103,8 +123,15 @@ def _scores(source, label, target) -> dict[str, float]:
     return {name: selection.VALIDATORS[name](evidence) for name in names}
 
 
-def _fitted(name, xs, ys, xt, classes):
-    """(predict, map): f(x, of_source=False) -> (n, c) probabilities, or features."""
+class _Fitted(NamedTuple):
+    """A classifier of features; its functions take of_source=False but `logits`."""
+
+    predict: Callable[..., np.ndarray]  # (n, d) -> (n, c) probabilities
+    mapped: Callable[..., np.ndarray]  # (n, d) -> features after the method
+    logits: Callable[[np.ndarray], np.ndarray] | None  # of target rows
+
+
+def _fitted(name, xs, ys, xt, classes) -> _Fitted:
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
 
@@ -114,9 +141,16 @@ def _fitted(name, xs, ys, xt, classes):
         plain.fit(xs, ys)
 
         def predict_plain(x, of_source=False):
-            return _full(plain.predict_proba(x), plain.classes_, classes)
+            return _full(plain.predict_proba(x), plain.classes_, classes, 0.0)
 
-        return predict_plain, lambda x, of_source=False: x
+        def plain_logits(x):
+            return _logits(plain, plain.decision_function(x), classes)
+
+        return _Fitted(
+            predict_plain,
+            lambda x, of_source=False: x,
+            plain_logits if plain is logistic else None,
+        )
     rng = np.random.default_rng(0)
     if name not in ('coral', 'subspace_alignment', 'gfk'):
         rows = [np.sort(rng.permutation(len(x))[:MOST]) for x in (xs, xt)]
@@ -130,17 +164,27 @@ def _fitted(name, xs, ys, xt, classes):
     def predict(x, of_source=False):
         sign = np.full(len(x), 1 if of_source else -1)
         p = model.predict_proba(x, sample_domain=sign)
-        return _full(p, model.classes_, classes)
+        return _full(p, model.classes_, classes, 0.0)
 
     def mapped(x, of_source=False):
         sign = np.full(len(x), 1 if of_source else -1)
         return model.adapter_.transform(x, sample_domain=sign)
 
-    return predict, mapped
+    def logits(x):
+        return _logits(model, model.decision_function(x), classes)
+
+    return _Fitted(predict, mapped, logits)
 
 
-def _full(p, known, classes):
-    """Probabilities of all classes; a class without training images has 0."""
-    answer = np.zeros((len(p), classes))
-    answer[:, np.asarray(known, int)] = p
+def _logits(model, decision, classes) -> np.ndarray:
+    """(n, classes) of a decision function, which has one column for two classes."""
+    if decision.ndim == 1:
+        decision = np.stack([np.zeros_like(decision), decision], 1)
+    return _full(decision, model.classes_, classes, NEVER)
+
+
+def _full(values, known, classes, absent) -> np.ndarray:
+    """Values of all classes; a class without training images has `absent`."""
+    answer = np.full((len(values), classes), absent)
+    answer[:, np.asarray(known, int)] = values
     return answer

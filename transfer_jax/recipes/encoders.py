@@ -1,5 +1,6 @@
 """Networks as encoders: from images to the features below the classifier."""
 
+import functools
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -11,10 +12,15 @@ from transfer_jax import data, evaluation, models
 from transfer_jax.recipes import backbones, networks
 from transfer_jax.types import PyTree
 
-TINY = 'tiny'  # random weights, for runs of seconds
-TINY_SIZE = 32
-SMALL = 'small'  # ResNet-20 for small images, trained from random weights
-SMALL_SIZE = 48
+TINY = 'tiny'  # for runs of seconds
+SMALL = 'small'  # ResNet-20 for small images
+SMALL_CONVNET = 'small_convnet'  # three convolutions, for images such as digits
+# Networks trained from random weights: {name: (module, side of its images)}
+RANDOM = {
+    TINY: (models.LayeredNet, 32),
+    SMALL: (functools.partial(models.CifarResNet, classes=0), 48),
+    SMALL_CONVNET: (models.SmallNet, 28),
+}
 BATCH = 50
 
 
@@ -53,17 +59,16 @@ def build(name: str, norm: str = '') -> nn.Module:
             )
         if has_norm(name) or name == TINY:
             fields['norm'] = networks.NORMS[norm]
-    if name == TINY:
-        return models.LayeredNet(**fields)
-    if name == SMALL:
-        return models.CifarResNet(classes=0, **fields)
+    if is_random(name):
+        module, _ = RANDOM[name]
+        return module(**fields)
     return backbones.get(name).module(classes=0, **fields)
 
 
 def has_norm(name: str) -> bool:
     """Whether a backbone has norm layers, so that a norm policy makes a difference."""
     if is_random(name):
-        return name == SMALL
+        return name != TINY
     backbone = backbones.get(name)
     module = backbone.module(classes=0)
     return 'batch_stats' in backbones.variable_shapes(module, backbone.size)
@@ -71,12 +76,12 @@ def has_norm(name: str) -> bool:
 
 def is_random(name: str) -> bool:
     """Whether an encoder has no pretrained weights."""
-    return name in (TINY, SMALL)
+    return name in RANDOM
 
 
 def size(name: str) -> int:
     """The side in pixels of the images that a backbone was trained on."""
-    return {TINY: TINY_SIZE, SMALL: SMALL_SIZE}.get(name) or backbones.get(name).size
+    return RANDOM[name][1] if is_random(name) else backbones.get(name).size
 
 
 def layers(name: str) -> tuple[str, ...]:
@@ -98,12 +103,12 @@ def load(name: str, data_dir: str | None = None, domains: int = 1) -> Encoder:
       MissingData: the file of weights is not in the data folder.
     """
     half = np.full(3, 0.5, np.float32)
-    if name == SMALL:
-        return Encoder(None, {}, half, half)
     if name == TINY:
-        image = jnp.zeros((1, TINY_SIZE, TINY_SIZE, 3))
+        image = jnp.zeros((1, size(TINY), size(TINY), 3))
         variables = build(name).init(jax.random.key(0), image, train=False)
         return Encoder(variables['params'], {}, half, half)
+    if is_random(name):
+        return Encoder(None, {}, half, half)
     backbone = backbones.get(name)
     params, model_state = backbones.load(name, data_dir)
     below_classifier = layers(name)
