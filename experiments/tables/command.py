@@ -24,6 +24,7 @@ from experiments.tables import (
     digit_rows,
     methods,
     output,
+    own_photographs,
     result_files,
     stale,
     studies,
@@ -51,8 +52,8 @@ class Command:
 
     name: tyro.conf.Positional[str]
     """summary, demo, ganin, adda, digits, selection_cost, photos, transfer,
-    localization, office_caltech, shallow_digits; readme, to rewrite README.md and
-    docs/; or stale."""
+    localization, office_caltech, shallow_digits, adapt; readme, to rewrite README.md
+    and docs/; or stale."""
     json: bool = False
     """Print JSON."""
     runs: tuple[pathlib.Path, ...] | None = None
@@ -82,7 +83,7 @@ def main(args: Sequence[str] | None = None) -> None:
             found = stale.check(command.runs or ROOTS[:1], command.data_dir)
             _say(stale.as_json(found) if command.json else stale.text(found))
             return
-        if command.name in (*studies.TABLES, *SHALLOW):
+        if command.name in (*studies.TABLES, *SHALLOW, own_photographs.NAME):
             _studies(command)
             return
         results, left_out = _results(command.runs or ROOTS)
@@ -107,7 +108,10 @@ def named(name: str) -> list[Block]:
     """
     if name not in NAMED:
         choices = ', '.join(
-            (SUMMARY, *NAMED, *studies.TABLES, *SHALLOW, 'readme', 'stale')
+            (
+                *(SUMMARY, *NAMED, *studies.TABLES, *SHALLOW),
+                *(own_photographs.NAME, 'readme', 'stale'),
+            )
         )
         raise ValueError(f'no table {name!r}; there are: {choices}')
     return NAMED[name]()
@@ -160,6 +164,8 @@ def rewrite(
             return conversions.markdown()
         if name == 'benchmarks':
             return benchmarks.markdown(of_benchmarks or {}, part)
+        if name == own_photographs.NAME:
+            return own_photographs.markdown(of_studies, part)
         if name in SHALLOW:
             return shallow_tables.markdown(of_studies, SHALLOW[name], part)
         if name in studies.TABLES:
@@ -190,6 +196,10 @@ def _studies(command: Command) -> None:
         rows = studies.in_order(of_studies, name)
         text = studies.text(of_studies, name)
         missing = studies.missing(of_studies, name)
+    elif name == own_photographs.NAME:
+        rows = own_photographs.of(of_studies)
+        text = own_photographs.text(of_studies)
+        missing = own_photographs.missing(of_studies)
     else:
         experiment = SHALLOW[name]
         rows = shallow_tables.of(of_studies, experiment)
