@@ -32,67 +32,13 @@ from transfer_jax.adapt import (
     shallow_way,
     verdict,
 )
+from transfer_jax.adapt.flags import Command
 from transfer_jax.cli import classifier, launch
 from transfer_jax.data import image_files, listings
 from transfer_jax.recipes import encoders
 from transfer_jax.training import log
 
 SOURCE_ONLY = 'source_only'
-
-
-@dataclasses.dataclass(frozen=True)
-class Command:
-    """The flags of the command."""
-
-    source: str
-    """Labelled images: a folder of class folders, a .csv (file,label), an .npz or
-    tfds:NAME."""
-    target: str
-    """Unlabelled images: any folder, or an .npz. Labels are not read."""
-    target_test: str | None = None
-    """Labelled target images, for evaluation only: training and advice never see
-    them."""
-    target_labelled: str | None = None
-    """A few labelled target images that training may use; they join the source."""
-    method: str = experiment.DEFAULT
-    """A deep method (mcc, dann, cdan, bnm, deep_coral, ...), a shallow one on frozen
-    features (coral, subspace_alignment, gfk, tca, jda, tjm, entropic_transport), or
-    source_only."""
-    backbone: str | None = None
-    """Network: squeezenet, mobilenet_v1, mobilenet_v2, a CIFAR ResNet; or small and
-    small_convnet, which start from random weights. Default: the best of the weights in
-    the data folder."""
-    size: int | None = None
-    """Side of the images in pixels. Default: that of the network, on CPU at most 96."""
-    norm: str | None = None
-    """Batch-norm policy. Default: separate statistics of the domains, where the network
-    has norm layers."""
-    steps: int | None = None
-    """Training steps. Default: 20 epochs of the larger domain, from 200 to 2,000."""
-    batch: int | None = None
-    """Images of each domain in a step. Default: half the smaller domain, at most 32."""
-    rate: float = 1e-3
-    """Adam's rate of the new layers at the start."""
-    encoder_rate: float | None = None
-    """Rate of the pretrained layers over that of the new ones. Default: 0.1."""
-    weight: float | None = None
-    """Weight of the loss that the method adds. Default: the published one."""
-    augment: bool = True
-    """Flip and zoom into training images at random."""
-    seeds: int = 1
-    """Number of seeds, 0 to seeds - 1. The report compares them."""
-    plan: bool = False
-    """Print what would be done, and stop."""
-    skip_unreadable: bool = False
-    """Leave out damaged files, with a warning, instead of stopping."""
-    large_images: bool = False
-    """Read images above Pillow's limit of pixels."""
-    run_dir: pathlib.Path | None = None
-    """Folder of the results. Default: runs/adapt/SOURCE_to_TARGET."""
-    data_dir: str | None = None
-    """Where weights/ lies. Default: $TRANSFER_JAX_DATA, else ~/tensorflow_datasets."""
-    debug: bool = False
-    """Show the traceback of an error."""
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -13,7 +13,7 @@ LARGE = 4096  # a JPEG with a longer side is decoded at a fraction of its size
 
 # Formats that Pillow reads by another program, or not at all without a plugin.
 _EXTERNAL = ('BUFR', 'EPS', 'GRIB', 'HDF5', 'MPEG', 'WMF')
-_LARGE_LOCK = threading.Lock()  # of all threads, one has a large image in memory
+_LARGE_LOCK = threading.RLock()  # of all threads, one has a large image in memory
 
 
 class TooLarge(ValueError):
@@ -49,8 +49,9 @@ def decode(
     Args:
       zoom: by default the image is stretched to a square. A number scales the shorter
         side to zoom * size and crops the central square.
-      large_images: also decodes images above Pillow's limit, 2 * MAX_IMAGE_PIXELS;
-        but not TIFF and WebP, which have it within Pillow.
+      large_images: also decodes images above Pillow's limit, 2 * MAX_IMAGE_PIXELS.
+        TIFF and WebP have it within Pillow: while one of these is decoded, the limit is
+        off for the whole process.
 
     Raises:
       ValueError: the file is damaged or not an image; the message names it.
@@ -60,12 +61,14 @@ def decode(
 
     short = None if size is None else round((zoom or 1) * size)
     try:
-        image = _decoded(content, short, large_images)
+        try:
+            image = _decoded(content, short, large_images)
+        except DecompressionBombError as error:  # the limit within a format
+            if not large_images:
+                raise TooLarge(error) from None
+            with _without_limit():
+                image = _decoded(content, short, large_images)
     except TooLarge as error:
-        raise TooLarge(f'{name}: {error}') from None
-    except DecompressionBombError as error:  # the limit within a format
-        if large_images:
-            raise ValueError(f'{name}: save it as PNG ({error})') from None
         raise TooLarge(f'{name}: {error}') from None
     except Exception as error:  # a damaged file may raise anything in Pillow
         reason = ' '.join(str(error).split()) or type(error).__name__
@@ -137,6 +140,19 @@ def _decoded(content, short, large_images):
         alone = _LARGE_LOCK if width * height > LARGE**2 else contextlib.nullcontext()
         with alone:
             return _rgb(ImageOps.exif_transpose(file))
+
+
+@contextlib.contextmanager
+def _without_limit():
+    from PIL import Image
+
+    with _LARGE_LOCK:
+        limit = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _opened(content):
