@@ -22,9 +22,13 @@ import tempfile
 
 from transfer_jax import recipes
 
-METHODS = tuple(recipes.RECIPES)
+ADAPT = 'experiments.adapt'  # its default method, streams and rates
+METHODS = (*recipes.RECIPES, ADAPT)
 # One of each kind; the test of the others is slow.
-FEW_METHODS = ('source_only', 'dan', 'dann', 'adda', 'mcd', 'wdgrl', 'mada', 'dsbn')
+FEW_METHODS = (
+    *('source_only', 'dan', 'dann', 'adda', 'mcd', 'wdgrl', 'mada', 'dsbn'),
+    ADAPT,
+)
 PAIR = 'digits_to_digits_m'
 SCHEDULED = 60  # steps over which rates and weights are scheduled
 FEW = 5  # steps in the recorded file
@@ -34,7 +38,9 @@ FILE = ROOT / 'experiments' / 'tasks' / 'golden_runs.json'
 
 
 def record(method: str, steps: int = FEW) -> dict:
-    """{stage: {'losses', 'squares', 'digest'}} of a method, `steps` steps per stage.
+    """{stage: {'losses', 'squares', 'digest'}} of a method, or of ADAPT.
+
+    Each stage runs `steps` steps.
 
     'losses' is {name: [one value per step]}. 'squares' is the sum of squares of all
     parameters. 'digest' covers all parameters and does not depend on the names of the
@@ -43,13 +49,9 @@ def record(method: str, steps: int = FEW) -> dict:
     import jax
     import numpy as np
 
-    from experiments.adaptation import digits
     from transfer_jax.training import fit
 
-    config = digits.Config(
-        method=method, pair=PAIR, protocol='full', steps=SCHEDULED, batch=16
-    )
-    experiment = digits.build(config)
+    experiment = _adapt() if method == ADAPT else _digits(method)
     data = experiment.data(0, None)
     stages, previous = {}, None
     for i, stage in enumerate(experiment.stages):
@@ -79,6 +81,40 @@ def record(method: str, steps: int = FEW) -> dict:
         }
         previous = state
     return stages
+
+
+def _digits(method):
+    """The experiment of a method on digits."""
+    from experiments.adaptation import digits
+
+    return digits.build(
+        digits.Config(
+            method=method, pair=PAIR, protocol='full', steps=SCHEDULED, batch=16
+        )
+    )
+
+
+def _adapt():
+    """experiments.adapt on digits as a user's images, 64 and 48 of them."""
+    from transfer_jax import data
+    from transfer_jax.adapt import experiment, photographs, plan, reading
+    from transfer_jax.recipes import encoders
+
+    side, source, target = (
+        16,
+        *(data.load(name, size=16) for name in PAIR.split('_to_')),
+    )
+    images = source.train.take(range(64)), target.train.take(range(48))
+    parts = {
+        'source': reading.Decoded(images[0].image, (), images[0].label),
+        'target': reading.Decoded(images[1].image, ()),
+    }
+    asked = experiment.Config(backbone=encoders.SMALL_CONVNET, size=side)
+    counts = plan.Counts(64, 48, len(source.classes))
+    config = plan.resolve(asked, counts)
+    encoder = encoders.load(config.backbone)
+    photos = photographs.of_run(0, source.classes, parts, encoder)
+    return experiment.build(config, lambda seed: photos)
 
 
 def _digest(params) -> str:
