@@ -100,16 +100,13 @@ def _adapt():
     from transfer_jax.adapt import experiment, photographs, plan, reading
     from transfer_jax.recipes import encoders
 
-    side, source, target = (
-        16,
-        *(data.load(name, size=16) for name in PAIR.split('_to_')),
-    )
+    source, target = (data.load(name, size=16) for name in PAIR.split('_to_'))
     images = source.train.take(range(64)), target.train.take(range(48))
     parts = {
         'source': reading.Decoded(images[0].image, (), images[0].label),
         'target': reading.Decoded(images[1].image, ()),
     }
-    asked = experiment.Config(backbone=encoders.SMALL_CONVNET, size=side)
+    asked = experiment.Config(backbone=encoders.SMALL_CONVNET, size=16)
     counts = plan.Counts(64, 48, len(source.classes))
     config = plan.resolve(asked, counts)
     encoder = encoders.load(config.backbone)

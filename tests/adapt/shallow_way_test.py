@@ -88,6 +88,12 @@ def test_held_out_images_are_a_fifth_of_each_class(domains):
     assert photographs.hold_out(alone, 3) == (alone, alone)
 
 
+def test_validators_see_at_most_2000_images():
+    rows = photographs.judged(20_000)
+    assert len(rows) == 2000 and np.all(np.diff(rows) > 0) and rows[-1] < 20_000
+    np.testing.assert_array_equal(photographs.judged(30), np.arange(30))
+
+
 COUNTS = ((0, 20), (1, 3), (2, 2), (3, 1))
 
 

@@ -40,6 +40,8 @@ def judge(adapted, plain=None):
     [
         ({selection.FIXED: 1.2}, verdict.YES),
         ({selection.FIXED: 0.9}, verdict.NO),
+        ({selection.FIXED: 1.01}, verdict.CANNOT_SAY),  # less than 0.02 nats
+        ({selection.FIXED: 0.99}, verdict.CANNOT_SAY),
         ({selection.FIXED: 1.2, 'source_validation': 0.8}, verdict.NO),
         ({selection.FIXED: 1.2, 'source_validation': 0.87}, verdict.YES),
         ({selection.FIXED: 1.2, 'mixval': 0.4}, verdict.YES),  # one still agrees

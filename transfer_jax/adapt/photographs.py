@@ -114,8 +114,7 @@ def flips_and_zooms() -> data.transforms.Transform:
 
 def held_out(photographs: Photographs) -> runs.HeldOut:
     """What the evaluations of a run read; at most 2,000 images for each validator."""
-    order = np.random.default_rng(0).permutation(len(photographs.target))
-    rows = np.sort(order[: selection.MAX_IMAGES])
+    rows = judged(len(photographs.target))
     read = functools.partial(batches, scale=photographs.encoder.scale)
     test = photographs.target_test
     return runs.HeldOut(
@@ -123,6 +122,12 @@ def held_out(photographs: Photographs) -> runs.HeldOut:
         read(data.Images(photographs.target.image[rows])),
         None if test is None else read(test),
     )
+
+
+def judged(count: int) -> np.ndarray:
+    """The rows of at most 2,000 of `count` images, drawn at random, in order."""
+    order = np.random.default_rng(0).permutation(count)
+    return np.sort(order[: selection.MAX_IMAGES])
 
 
 def batches(source: data.Source, scale) -> Sequence[Batch]:

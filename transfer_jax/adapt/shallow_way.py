@@ -14,7 +14,7 @@ import numpy as np
 from transfer_jax import runs, selection
 from transfer_jax.adapt import linear_model, verdict
 from transfer_jax.adapt.outcome import Outcome
-from transfer_jax.adapt.photographs import Photographs
+from transfer_jax.adapt.photographs import Photographs, judged
 from transfer_jax.recipes import encoders
 from transfer_jax.shallow import sklearn as shallow
 
@@ -100,7 +100,10 @@ def _outcome(name, photographs, features, about) -> tuple['_Fitted', Outcome]:
         'source': fitted.mapped(features[1], of_source=True),
         'target': fitted.mapped(features[2]),
     }
-    distance = selection.diagnose(maps['source'], held_out, maps['target'])
+    rows = [judged(len(x)) for x in maps.values()]
+    distance = selection.diagnose(
+        maps['source'][rows[0]], held_out[rows[0]], maps['target'][rows[1]]
+    )
     row |= {'step': 0, **distance}
     tested = ()
     if photographs.target_test is not None:

@@ -18,6 +18,7 @@ SECOND = {'mixval': 'MixVal', 'reverse_validation_linear': 'reverse validation'}
 MANY, FEW = 3.0, 0.1  # times the share of the class in the source
 DISAGREEMENT = 0.05  # of the images, between the models of two rules
 FAR = 1.8  # A-distance, whose maximum is 2
+MARGIN = 0.02  # nats of the fixed validator, below which it says nothing
 LOST = 0.05  # source accuracy that adaptation may cost
 
 
@@ -50,11 +51,12 @@ def judge(
 ) -> Verdict:
     """Compares a method with source only.
 
-    Yes: the fixed validator is higher than that of source only, by more than its
-    standard error over seeds where there are several; not both of the second opinions
-    are lower; source accuracy falls by at most 5 points; no class is predicted
-    for more than three times its source share while another nearly vanishes. No: the
-    fixed validator is lower, or source accuracy falls by more. Otherwise: cannot say.
+    Yes: the fixed validator is higher than that of source only, by more than 0.02 nats
+    and, where there are several seeds, by more than its standard error; not both of
+    the second opinions are lower; source accuracy falls by at most 5 points; no class
+    is predicted for more than three times its source share while another nearly
+    vanishes. No: the fixed validator is lower by as much, or source accuracy falls by
+    more. Otherwise: cannot say.
 
     Args:
       source_share: (c,) shares of the classes in the source.
@@ -78,7 +80,7 @@ def decide(
     reasons += [_reason(SECOND[name], d) for name, d in second.items()]
     change = f'{"falls" if lost > 0 else "rises"} by {100 * abs(lost):.1f} points'
     reasons.append(f'source accuracy {change if lost else "is the same"}')
-    favoured = fixed.mean > fixed.error
+    margin = max(fixed.error, MARGIN)
     seconded = not second or any(d.mean >= 0 for d in second.values())
     if np.isnan(fixed.mean):
         answer = CANNOT_SAY
@@ -86,9 +88,9 @@ def decide(
             'the fixed validator has no value: every held-out source image is '
             'classified correctly, so its temperature is not identified'
         )
-    elif fixed.mean < 0 or lost > LOST:
+    elif fixed.mean < -margin or lost > LOST:
         answer = NO
-    elif favoured and seconded and not gathered:
+    elif fixed.mean > margin and seconded and not gathered:
         answer = YES
     else:
         answer = CANNOT_SAY
