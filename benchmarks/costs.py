@@ -40,7 +40,7 @@ COSTS = {
         'every deep method on digits', 'adaptation.digits --config.method mcc', 1000
     ),
     'photos': Cost(
-        'photographs, pretrained network; own images',
+        'photographs, pretrained network',
         'adaptation.photos --config.method dann',
         300,
     ),

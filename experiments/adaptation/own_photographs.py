@@ -46,7 +46,7 @@ MEASURED_ON = (
 )
 CANDIDATES = ('source_only', 'mcc', 'bnm', 'dann', 'cdan', 'deep_coral')
 CHOICE_STEPS, CHOICE_SEEDS = 200, 1
-FACTORS = (0.3, 3.0)  # of the published weight of the default, beside 1
+FACTORS = (0.3, 3.0, 10.0, 30.0)  # times the published weight of the default, beside 1
 PACS = ('photo', 'art_painting', 'cartoon', 'sketch')
 KEPT = (selection.FIXED, 'snd', *verdict.SECOND, 'source_validation')
 GATHERS = 'gathers'  # 1: predictions gather in a few classes, see verdict.gathers
@@ -64,7 +64,7 @@ class Config:
     """By default the candidates; or source only, the default method and classifiers of
     frozen features."""
     factor: float = 1.0
-    """Times the published weight."""
+    """Of a choice: times the published weight."""
     backbone: str = ''
     """By default the best of the weights in the data folder."""
     seeds: int | None = None
@@ -140,9 +140,10 @@ def _prepare(config: Config, data_dir: str | None):
             target_test=True,
         )
         made = plan.resolve(asked, counts, data_dir)
-        if made.weight is None:
+        if made.weight is None or not config.choice:
             return made
-        return dataclasses.replace(made, weight=config.factor * made.weight)
+        weight = config.factor * recipes.get(method).weight_for(made.classes)
+        return dataclasses.replace(made, weight=weight)
 
     first = resolve('source_only')
     test = there.decode(first.size)

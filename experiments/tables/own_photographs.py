@@ -22,6 +22,7 @@ NUMBERS = {  # of the table of the choice
     selection.FIXED: 'fixed validator',
     'snd': 'SND',
     **verdict.SECOND,
+    'source_validation': 'source accuracy',
     'accuracy': 'target accuracy',
 }
 
@@ -151,14 +152,17 @@ def _choice(results):
             key = row['method'], result['config']['factor']
             rows.setdefault(key, []).append(row)
     body, pairs = [], len({result['config']['pair'] for result in results})
-    for (method, factor), of_candidate in rows.items():
+    order = [*study.CANDIDATES]
+    for (method, factor), of_candidate in sorted(
+        rows.items(), key=lambda item: (order.index(item[0][0]), item[0][1])
+    ):
         name = _title(method) + (f', weight x {factor:g}' if factor != 1 else '')
         if len(of_candidate) != pairs:
             name += f' ({len(of_candidate)} of {pairs} pairs)'
         cells = []
         for number in NUMBERS:
             value = np.mean([row.get(number, np.nan) for row in of_candidate])
-            percent = number == 'accuracy'
+            percent = 'accuracy' in NUMBERS[number]
             cells.append(f'{100 * value:.1f}' if percent else f'{value:.3f}')
         body.append([name, *cells])
     named = ', '.join(result['config']['pair'] for result in results)

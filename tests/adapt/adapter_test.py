@@ -3,13 +3,16 @@
 import functools
 import json
 
+import flax.linen as nn
+import jax
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 import transfer_jax as tj
 from transfer_jax import models
-from transfer_jax.adapt import DomainAdapter, plan
+from transfer_jax.adapt import DomainAdapter, experiment, plan
 from transfer_jax.recipes import encoders
 
 SHORT = {'backbone': encoders.TINY, 'size': 32, 'steps': 1}
@@ -64,7 +67,7 @@ def test_files_and_arrays_are_the_same(folders, domains):
 
 
 def test_a_function_is_the_method_that_it_names(fitted, arrays):
-    own = functools.partial(tj.methods.mcc, weight=1.0)
+    own = functools.partial(tj.methods.mcc, weight=experiment.DEFAULT_WEIGHT)
     by_function = DomainAdapter(own, **SHORT).fit(*arrays)
     np.testing.assert_array_equal(
         by_function.predict_proba(arrays[2]), fitted.predict_proba(arrays[2])
@@ -88,6 +91,71 @@ def test_a_transform_takes_the_place_of_flips_and_zooms(fitted, arrays):
     assert np.abs(p[0] - p[2]).max() > 0
     with pytest.raises(ValueError, match='or transform of your own cannot be told'):
         DomainAdapter(**SHORT, augment=unchanged, run_dir='nowhere').fit(*arrays)
+
+
+class Plain(nn.Module):
+    """A network of nobody's: it takes images alone and returns features."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.relu(nn.Conv(8, (3, 3), strides=2)(x))
+        return nn.Dense(6)(x.mean((1, 2)))
+
+
+def test_an_ordinary_module_is_a_backbone(arrays):
+    variables = Plain().init(jax.random.key(0), np.zeros((1, 32, 32, 3)))
+    backbone = Plain(), variables, ((0.5,) * 3, (0.5,) * 3)
+    adapter = DomainAdapter('dann', backbone, size=32, steps=1).fit(*arrays)
+    features = adapter.transform(arrays[2])
+    scaled = (arrays[2].astype(np.float32) / 255 - 0.5) / 0.5
+    untrained = Plain().apply(variables, scaled)
+    assert features.shape == untrained.shape
+    # One step at a tenth of the rate has moved them a little.
+    assert 0 < np.abs(features - untrained).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ('backbone', 'message'),
+    [
+        ((Plain(), {'params': {}}), 'give a name, or .module'),
+        ((Plain(), {'conv': {}}, (0, 1)), 'the variables have conv'),
+        ((Plain, {'params': {}}, (0, 1)), 'give a name, or .module'),
+    ],
+)
+def test_a_backbone_of_another_form_is_refused(arrays, backbone, message):
+    with pytest.raises(ValueError, match=message):
+        DomainAdapter(backbone=backbone, size=32, steps=1).fit(*arrays)
+
+
+def test_a_folder_has_its_own_labels(folders):
+    here, there, _ = folders
+    adapter = DomainAdapter(**SHORT).fit(here, None, there)
+    assert list(adapter.classes_) == [f'class {i}' for i in range(4)]
+    files = sorted(here.rglob('*.png'))
+    labels = [file.parent.name for file in files]
+    same = DomainAdapter(**SHORT).fit(files, labels, there)
+    np.testing.assert_array_equal(
+        adapter.predict_proba(there), same.predict_proba(there)
+    )
+
+
+def test_it_predicts_only_after_a_fit(arrays):
+    with pytest.raises(NotFittedError):
+        DomainAdapter().predict(arrays[2])
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'steps': 0}, 'steps is 0: give 1 or more'),
+        ({'size': 0}, 'size 0: give 8 pixels or more'),
+        ({'rate': -1.0}, 'rate is -1.0: give a positive'),
+        ({'augment': 'flip'}, "augment is 'flip': give True, False, or a transform"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(arrays, options, message):
+    with pytest.raises(ValueError, match=message):
+        DomainAdapter(**{**SHORT, **options}).fit(*arrays)
 
 
 def test_an_export_is_written_for_other_machines(fitted, tmp_path):

@@ -10,7 +10,14 @@ import pytest
 
 import transfer_jax as tj
 from tests import command_lines
-from transfer_jax.adapt import command, plan, reading
+from transfer_jax.adapt import (
+    command,
+    experiment,
+    outcome,
+    photographs,
+    plan,
+    reading,
+)
 from transfer_jax.recipes import encoders
 
 TINY = ('--backbone', encoders.TINY, '--size', '32')
@@ -48,6 +55,27 @@ def test_the_model_predicts_the_same_elsewhere(run, folders, tmp_path):
     assert [one.label for one in answers] == [row['class'] for row in rows]
     written = [float(row['probability']) for row in rows]
     np.testing.assert_allclose([one.probability for one in answers], written, atol=1e-6)
+
+
+def test_the_report_is_of_the_models_that_the_history_measured(domains, tmp_path):
+    """Source images are predicted with the statistics of the source."""
+    source, target = domains
+    parts = {
+        'source': reading.Decoded(source.train.image[:60], (), source.train.label[:60]),
+        'target': reading.Decoded(target.train.image[:40], ()),
+    }
+    config = experiment.Config(backbone=encoders.SMALL_CONVNET, size=32, steps=3)
+    config = plan.resolve(config, plan.Counts(60, 40, len(source.classes)))
+    encoder = encoders.load(config.backbone, None, config.domains)
+    photos = photographs.of_run(0, source.classes, parts, encoder)
+    built = experiment.build(config, lambda seed: photos)
+    tj.runs.run(built, tmp_path / 'run')
+    done = outcome.collect(built, tmp_path / 'run', {0: photos})
+    accuracy = np.mean(done.source.argmax(-1) == done.source_labels)
+    assert accuracy == pytest.approx(done.side.rows[0]['source_validation'])
+    model = tj.runs.load_model(tmp_path / 'run', rule=done.side.rule)
+    as_target = np.asarray(model.probabilities(photos.source_validation.image))
+    assert np.abs(as_target - done.source[0]).max() > 1e-4
 
 
 def test_the_report_has_its_parts(run):

@@ -38,7 +38,8 @@ def test_what_is_asked_for_is_kept():
     assert {name: getattr(config, name) for name in asked} == asked
 
 
-def test_the_weight_is_the_published_one():
+def test_the_weight_is_the_chosen_or_the_published_one():
+    assert resolve(100, 100).weight == experiment.DEFAULT_WEIGHT
     assert resolve(100, 100, method='ddc').weight == 0.25
     assert resolve(100, 100, method='source_only').weight is None
     # K / 2 for K classes: a mean over the classes in place of their sum

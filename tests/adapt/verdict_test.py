@@ -50,6 +50,7 @@ def judge(adapted, plain=None):
             verdict.CANNOT_SAY,
         ),
         ({selection.FIXED: np.nan}, verdict.CANNOT_SAY),
+        ({selection.FIXED: np.nan, 'source_validation': 0.8}, verdict.NO),
     ],
 )
 def test_the_fixed_validator_decides_and_the_others_may_object(numbers, answer):

@@ -7,20 +7,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import flax.linen as nn
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from transfer_jax import data, runs
-from transfer_jax.adapt import experiment, photographs, plan, reading
-from transfer_jax.cli import classifier, export
+from transfer_jax.adapt import experiment, own_backbone, photographs, plan, reading
+from transfer_jax.cli import classifier, export, launch
 from transfer_jax.recipes import encoders
-from transfer_jax.types import PyTree
 
 Pictures = np.ndarray | Sequence[str | pathlib.Path] | str | pathlib.Path
-# (module, its variables {'params': ..., ...}, (mean, std) of the channels)
-OwnBackbone = tuple[nn.Module, PyTree, tuple[Sequence[float], Sequence[float]]]
 
 
 class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -39,9 +35,11 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         a function (encoder, classifier, *, txs) -> method, such as
         functools.partial(tj.methods.mcc, weight=0.5).
       backbone: a name of transfer_jax.recipes.backbones; or (module, variables,
-        (mean, std)), whose input is (image / 255 - mean) / std. None: the best of the
+        (mean, std)), a Flax module that maps (image / 255 - mean) / std to features,
+        and its {'params': ..., ...}, see adapt.own_backbone. None: the best of the
         weights in the data folder, else a small network from random weights.
-      weight: of the loss that the method adds; None: the published one.
+      weight: of the loss that the method adds; None: 3 for MCC, the published one for
+        others.
       size: side in pixels that images are resized to; None: that of the network, on
         CPU at most 96.
       norm: batch-norm policy, a key of recipes.networks.NORMS; None: separate
@@ -65,7 +63,7 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
     def __init__(
         self,
         method: str | Callable[..., Any] = experiment.DEFAULT,
-        backbone: str | OwnBackbone | None = None,
+        backbone: str | own_backbone.OwnBackbone | None = None,
         *,
         weight: float | None = None,
         size: int | None = None,
@@ -98,7 +96,8 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
 
         Args:
           images: of the source.
-          labels: (n,) of any type that sorts.
+          labels: (n,) of any type that sorts; None for a folder with a folder for
+            each class, or a .csv with the columns file,label.
           target_images: without labels.
 
         Raises:
@@ -111,7 +110,8 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
                 'run_dir: a run with a network, method or transform of your own '
                 'cannot be told from another in the same folder; leave run_dir out'
             )
-        names, codes = np.unique(np.asarray(labels), return_inverse=True)
+        images, labels = _labelled(images, labels, self.data_dir)
+        names, codes = _codes(labels)
         counts = plan.Counts(
             reading.count(images), reading.count(target_images), len(names)
         )
@@ -145,6 +145,7 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def predict(self, images: Pictures) -> np.ndarray:
         """(n,) labels of target images."""
+        check_is_fitted(self)
         return self.classes_[self.predict_proba(images).argmax(-1)]
 
     def predict_proba(self, images: Pictures) -> np.ndarray:
@@ -198,6 +199,13 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
     def _config(self, counts) -> tuple[experiment.Config, experiment.Given]:
         own_method = None if isinstance(self.method, str) else self.method
         own = None if isinstance(self.backbone or '', str) else self.backbone
+        if own is not None:
+            own = own_backbone.checked(own)
+        if not (callable(self.augment) or isinstance(self.augment, bool | np.bool_)):
+            raise ValueError(
+                f'augment is {self.augment!r}: give True, False, or a transform (item, '
+                'rng) -> item as in transfer_jax.data.transforms'
+            )
         asked = experiment.Config(
             method='source_only' if own_method else self.method,
             backbone=encoders.SMALL if own else self.backbone,
@@ -211,6 +219,7 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
             augment=bool(self.augment),
         )
         config = plan.resolve(asked, counts, self.data_dir)
+        launch.check_config(config)
         transform = self.augment if callable(self.augment) else None
         given = experiment.Given(own[0] if own else None, own_method, transform)
         return config, given
@@ -218,10 +227,35 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
     def _encoder(self, config) -> encoders.Encoder:
         if isinstance(self.backbone or '', str):
             return encoders.load(config.backbone, self.data_dir, config.domains)
-        _, variables, (mean, std) = self.backbone
+        _, variables, (mean, std) = own_backbone.checked(self.backbone)
         rest = {k: v for k, v in variables.items() if k != 'params'}
         mean, std = (np.asarray(part, np.float32) for part in (mean, std))
         return encoders.Encoder(variables['params'], rest, mean, std)
+
+
+def _labelled(images, labels, data_dir):
+    """(images, labels); those of a folder or a .csv are listed where labels is None."""
+    if labels is not None:
+        return images, labels
+    if not isinstance(images, str | pathlib.Path):
+        raise ValueError(
+            'labels is None: give a label for each image, or as images a folder with a '
+            'folder for each class'
+        )
+    found = reading.labelled(str(images), reading.Options(data_dir=data_dir))
+    if not found.files:
+        raise ValueError(f'{images}: give a folder or a .csv, or images and labels')
+    return found.files, np.array(found.classes)[found.label]
+
+
+def _codes(labels) -> tuple[np.ndarray, np.ndarray]:
+    """(sorted names, number of each label)."""
+    labels = np.asarray(labels)
+    if labels.ndim != 1:
+        raise ValueError(f'labels must have one axis, not the shape {labels.shape}')
+    if labels.dtype.kind == 'f' and np.isnan(labels).any():
+        raise ValueError('labels has NaN: leave out the images without a label')
+    return np.unique(labels, return_inverse=True)
 
 
 def _written(run_dir, built, model):

@@ -62,10 +62,14 @@ def adapt(command: Command) -> pathlib.Path | None:
     )
     config = plan.resolve(_config(command, method, shallow), counts, command.data_dir)
     if shallow and encoders.is_random(config.backbone):
-        raise ValueError(
-            f'{method} needs features of a pretrained network; {plan_text.no_weights()}'
+        why = (
+            f'{config.backbone} starts from random weights, leave --backbone out'
+            if command.backbone
+            else plan_text.no_weights()
         )
-    lines = plan_text.lines(config, given, method, counts)
+        raise ValueError(f'{method} needs features of a pretrained network; {why}')
+    unknown = not command.backbone and encoders.is_random(config.backbone)
+    lines = plan_text.lines(config, given, method, counts, unknown)
     for line in lines:
         _say(line)
     if command.plan:
@@ -120,8 +124,11 @@ def _write(run_dir: pathlib.Path, content: page.Content) -> pathlib.Path:
             mean = 100 * np.mean(outcome_.test_accuracy)
             say.append(f'  target test accuracy, {outcome_.title}: {mean:.1f} %')
     say.append(f'predictions of {chosen.title}: {table}')
+    shutil.rmtree(run_dir / 'model', ignore_errors=True)  # of an earlier run
     if chosen.run_dir is not None:
         say.append(f'model: {_copy_model(chosen, run_dir)}')
+    else:
+        say.append(f'{chosen.title} has no model folder: it is no linear classifier')
     say.append(f'report: {report}')
     for line in say:
         _say(line)
@@ -145,7 +152,6 @@ def _write_predictions(path, content: page.Content, chosen: outcome.Outcome):
 def _copy_model(chosen: outcome.Outcome, run_dir: pathlib.Path) -> pathlib.Path:
     source = runs.model_folder.rule_dir(chosen.run_dir, 0, chosen.side.rule)
     into = run_dir / 'model'
-    shutil.rmtree(into, ignore_errors=True)
     try:
         shutil.copytree(source, into)
     except OSError as error:  # shutil.Error has no strerror

@@ -19,7 +19,8 @@ from transfer_jax.recipes import encoders, networks
 from transfer_jax.runs import scoring
 from transfer_jax.training import optim
 
-DEFAULT = 'mcc'
+# Chosen by validators on four pairs of Office-Caltech10, see docs/adapt.md
+DEFAULT, DEFAULT_WEIGHT = 'mcc', 3.0
 Load = Callable[[int], photographs.Photographs]  # of a seed
 # (encoder, classifier, txs=...) -> method, as the functions of transfer_jax.methods
 MethodFunction = Callable[..., training.Method]
@@ -44,7 +45,8 @@ class Config:
     encoder_rate: float | None = None
     """Rate of the pretrained layers over that of the new ones."""
     weight: float | None = None
-    """Weight of the loss that the method adds; by default the published one."""
+    """Weight of the loss that the method adds; by default 3 for MCC, the published one
+    for others."""
     balanced: bool | None = None
     """Source batches have equally many images of each class; by default as the method.
     Source only beside a method has the same batches."""

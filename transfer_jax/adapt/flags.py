@@ -48,7 +48,7 @@ class Command:
             'NAME',
         ),
     ] = None
-    """Batch-norm policy: none, joint, separate, source, dsbn."""
+    """Batch-norm policy: none, joint, separate, source, dsbn, autodial."""
     steps: Annotated[
         int | None, _or('20 epochs of the larger domain, from 200 to 2,000', 'INT')
     ] = None
@@ -61,7 +61,9 @@ class Command:
     """Adam's rate of the new layers at the start."""
     encoder_rate: Annotated[float | None, _or('0.1', 'FLOAT')] = None
     """Rate of the pretrained layers over that of the new ones."""
-    weight: Annotated[float | None, _or('the published one', 'FLOAT')] = None
+    weight: Annotated[
+        float | None, _or('3 for mcc, the published one for others', 'FLOAT')
+    ] = None
     """Weight of the loss that the method adds."""
     augment: bool = True
     """Flip and zoom into training images at random."""

@@ -90,7 +90,8 @@ def write(
         },
     )
     about = runs.model_folder.about(built, photographs.seed, photographs)
-    about |= {'method': name, 'task': f'{name} on frozen features of {built.task}'}
+    task = f'{name} on frozen features of {backbone}'
+    about |= {'method': name, 'task': task}
     path = runs.model_folder.rule_dir(run_dir, photographs.seed, 'last')
     picked = runs.model_folder.Picked('last', 0, method, state)
     runs.model_folder.write(path, about, picked)

@@ -25,12 +25,16 @@ class Outcome(NamedTuple):
     test_accuracy: tuple[float, ...]  # of each seed; () without target labels
     about: Mapping[str, object]  # config, versions, revision
     run_dir: pathlib.Path | None = None  # None: it has no model folder
+    frozen: bool = False  # features of a network that was not trained
 
     @property
     def title(self) -> str:
         """The name of the method; source only with separate statistics is AdaBN."""
-        adabn = self.side.name == 'source_only' and self.about.get('norm') == 'separate'
-        return self.side.name.replace('_', ' ') + (' (AdaBN)' if adabn else '')
+        title = self.side.name.replace('_', ' ')
+        if self.frozen:
+            return f'{title} on frozen features'
+        adabn = title == 'source only' and self.about.get('norm') == 'separate'
+        return title + (' (AdaBN)' if adabn else '')
 
 
 def collect(

@@ -141,8 +141,10 @@ def _table(content: Content) -> str:
     lines = []
     for outcome in (*content.outcomes, *content.others):
         side = outcome.side
-        line = [outcome.title, side.rule.replace('_', ' ')]
-        line.append(', '.join(str(row['step']) for row in side.rows))
+        rule = '' if outcome.frozen else side.rule.replace('_', ' ')
+        line = [outcome.title, rule]
+        steps = ', '.join(str(row['step']) for row in side.rows)
+        line.append('' if outcome.frozen else steps)
         for name in NUMBERS:
             values = [row.get(name, np.nan) for row in side.rows]
             line.append(_number(np.mean(values), name == 'source_validation'))
@@ -216,7 +218,8 @@ def _confidence(content: Content) -> Mapping[str, 'Figure']:
     p = advised(content).side.probabilities.mean(0)
     order = np.argsort(-p.max(-1), kind='stable')
     drawn = {}
-    parts = {'most': order[:SHOWN], 'least': order[::-1][:SHOWN]}
+    shown = min(SHOWN, max(1, len(order) // 2))  # no image is in both
+    parts = {'most': order[:shown], 'least': order[::-1][:shown]}
     for name, rows in parts.items():
         labels = [f'{p[i].max():.0%} {content.classes[p[i].argmax()]}' for i in rows]
         drawn[f'{name}_confident'] = image_grids.samples(

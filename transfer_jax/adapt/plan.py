@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 
 from transfer_jax import recipes
-from transfer_jax.adapt.experiment import Config
+from transfer_jax.adapt.experiment import DEFAULT, DEFAULT_WEIGHT, Config
 from transfer_jax.data import files
 from transfer_jax.recipes import backbones, encoders
 
@@ -24,6 +24,7 @@ METHODS = tuple(
     )
 )
 PREFERRED = ('mobilenet_v1', 'mobilenet_v2', 'squeezenet')  # of the weights at hand
+SMALLEST = 8  # pixels of a side
 SMALL_SIDE = 32  # pixels, up to which three convolutions see the image
 CPU_SIZE = 96  # a larger image takes minutes more
 EPOCHS = 20
@@ -58,9 +59,13 @@ def resolve(config: Config, counts: Counts, data_dir: str | None = None) -> Conf
     images of at most 32 pixels.
 
     Raises:
-      ValueError: no such method, backbone or norm, or fewer than two classes.
+      ValueError: no such method, backbone or norm, no images of a domain, fewer than
+        two classes, or images that are too small.
     """
     check_method(config.method)
+    for name in ('source', 'target'):
+        if not getattr(counts, name):
+            raise ValueError(f'the {name} has no images')
     if counts.classes < 2:
         raise ValueError(
             f'the source has {counts.classes} class{"" if counts.classes else "es"}: '
@@ -69,26 +74,34 @@ def resolve(config: Config, counts: Counts, data_dir: str | None = None) -> Conf
     backbone = config.backbone or at_hand(data_dir, config.size)
     slow = 1.0 if encoders.is_random(backbone) else 0.1
     own_norm = 'separate' if encoders.has_norm(backbone) else 'none'
-    batch = config.batch or max(2, min(LARGEST_BATCH, counts.smaller // 2))
-    epochs = EPOCHS * math.ceil(counts.larger / batch)
+    batch = _or(config.batch, max(2, min(LARGEST_BATCH, counts.smaller // 2)))
+    epochs = EPOCHS * math.ceil(counts.larger / max(1, batch))
     recipe = recipes.get(config.method)
     weight = config.weight
     if weight is None and recipe.weight_name:
         weight = recipe.weight_for(counts.classes)
+        if config.method == DEFAULT:
+            weight = DEFAULT_WEIGHT
     resolved = dataclasses.replace(
         config,
         backbone=backbone,
-        size=config.size or usual_size(backbone),
+        size=_or(config.size, usual_size(backbone)),
         norm=config.norm or own_norm,
-        steps=config.steps or min(MOST_STEPS, max(FEWEST_STEPS, epochs)),
+        steps=_or(config.steps, min(MOST_STEPS, max(FEWEST_STEPS, epochs))),
         batch=batch,
-        encoder_rate=config.encoder_rate or slow,
+        encoder_rate=_or(config.encoder_rate, slow),
         weight=weight,
         balanced=recipe.balanced if config.balanced is None else config.balanced,
         classes=counts.classes,
     )
+    if resolved.size < SMALLEST:
+        raise ValueError(f'size {resolved.size}: give {SMALLEST} pixels or more')
     encoders.build(resolved.backbone, resolved.norm)  # refuses a norm without layers
     return resolved
+
+
+def _or(asked, chosen):
+    return chosen if asked is None else asked
 
 
 def check_method(method: str, others: Sequence[str] = ()) -> None:

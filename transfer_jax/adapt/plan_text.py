@@ -6,7 +6,6 @@ import numpy as np
 
 from transfer_jax import recipes, runs
 from transfer_jax.adapt import estimate, experiment, plan, reading, shallow_way
-from transfer_jax.recipes import encoders
 
 
 def lines(
@@ -14,8 +13,13 @@ def lines(
     given: Mapping[str, reading.Pictures],
     method: str,
     counts: plan.Counts,
+    without_weights: bool = False,
 ) -> list[str]:
-    """Five lines: the images, the network, the training, the method, the time."""
+    """Five lines: the images, the network, the training, the method, the time.
+
+    Args:
+      without_weights: no pretrained network was found, and none was asked for.
+    """
     source, target, few = map(given.get, ('source', 'target', 'target_labelled'))
     shallow = method in shallow_way.METHODS
     fewest = int(np.bincount(source.label, minlength=counts.classes).min())
@@ -24,8 +28,7 @@ def lines(
         f'from {source.name}; {target.count:,} without labels from {target.name}'
         + (f'; {few.count:,} labelled ones join the source' if few else ''),
         f'network: {config.backbone}, images of {config.size} pixels, '
-        f'norm {config.norm}'
-        + (f'; {no_weights()}' if encoders.is_random(config.backbone) else ''),
+        f'norm {config.norm}' + (f'; {no_weights()}' if without_weights else ''),
     ]
     if shallow:
         return [
@@ -37,7 +40,7 @@ def lines(
     epochs = config.steps * config.batch / counts.larger
     said.append(
         f'training: {config.steps:,} steps of {config.batch} + {config.batch} images '
-        f'({epochs:.0f} epochs of the larger domain), {changes}, '
+        f'({_epochs(epochs)} of the larger domain), {changes}, '
         f'rate {config.rate:g}, {config.encoder_rate:g} of it for the network'
     )
     recipe = recipes.get(method)
@@ -50,8 +53,17 @@ def lines(
     methods = 1 if method == 'source_only' else 2
     stages = 1 + (recipe.start is not None)
     seconds = estimate.seconds(config, counts) * (methods - 1 + stages)
-    said.append(f'time: about {estimate.text(seconds)} on {runs.provenance.device()}')
+    said.append(
+        f'time: about {estimate.text(seconds)} on {runs.provenance.device()}, and a '
+        'minute or two for compilation and the report'
+    )
     return said
+
+
+def _epochs(value: float) -> str:
+    if value < 1:
+        return 'less than an epoch'
+    return f'{value:.0f} epoch{"s" if round(value) > 1 else ""}'
 
 
 def no_weights() -> str:

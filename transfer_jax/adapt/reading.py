@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from transfer_jax import data
+from transfer_jax.adapt import nesting
 from transfer_jax.data import checks, folders, image_files, images, listings, npz
 from transfer_jax.runs import provenance
 from transfer_jax.training import log
@@ -58,12 +59,14 @@ def labelled(
     """
     path = pathlib.Path(spec).expanduser()
     if path.is_dir():
-        found = folders.files_by_class(path)
+        path, found = nesting.unwrapped(path)
     elif path.suffix.lower() == '.csv':
         found = folders.from_csv(path)
     else:
         return _of_domain(spec, options, classes)
-    left_out = listings.line(path, found.left_out)
+    left_out = '; '.join(
+        filter(None, (listings.line(path, found.left_out), nesting.note(path, found)))
+    )
     items, names = found.items, found.classes
     if classes is not None:
         items, left_out = _known(items, names, classes, path, left_out)
@@ -173,14 +176,22 @@ def _known(items, names, classes, path, left_out):
     return known, left_out
 
 
-def _domain(spec: str, options: Options, size: int) -> data.Arrays:
+LABELLED = (
+    'a folder with a folder for each class, a .csv with the columns file,label, an '
+    '.npz, or tfds:NAME'
+)
+UNLABELLED = 'a folder of images, an .npz, or tfds:NAME'
+
+
+def _domain(
+    spec: str, options: Options, size: int, expected: str = LABELLED
+) -> data.Arrays:
     """All images of a domain that is no folder: .npz, TFDS, or one of data.load."""
     known = spec in data.domains.NAMED or spec.startswith('tfds:')
     if not known and not spec.lower().endswith('.npz'):
-        raise ValueError(
-            f'{spec}: there is no such folder; give a folder with a folder for each '
-            'class, a .csv with the columns file,label, an .npz, or tfds:NAME'
-        )
+        there = pathlib.Path(spec).expanduser().exists()
+        wrong = 'is no folder' if there else 'there is no such folder'
+        raise ValueError(f'{spec}: {wrong}; give {expected}')
     prefix = '' if known else 'npz:'
     domain = data.load(f'{prefix}{spec}', size=size, data_dir=options.data_dir)
     parts = domain.train, domain.test
@@ -191,8 +202,10 @@ def _domain(spec: str, options: Options, size: int) -> data.Arrays:
     )
 
 
-def _of_domain(spec: str, options: Options, classes) -> Pictures:
-    small = _domain(spec, options, LISTED_SIZE)
+def _of_domain(
+    spec: str, options: Options, classes, expected: str = LABELLED
+) -> Pictures:
+    small = _domain(spec, options, LISTED_SIZE, expected)
     label, names, left_out = small.label, small.classes, ''
     rows = np.arange(len(label))
     if classes is not None:
@@ -213,7 +226,7 @@ def _without_labels(spec: str, path: pathlib.Path, options: Options) -> Pictures
     """Images of an .npz, which may have no labels, or of a named domain."""
     image = npz.images_of(path) if path.suffix.lower() == '.npz' else None
     if image is None:
-        found = _of_domain(spec, options, None)
+        found = _of_domain(spec, options, None, UNLABELLED)
         none = np.zeros(0, np.int32)
 
         def decode_domain(size):

@@ -113,7 +113,8 @@ def _outcome(name, photographs, features, about) -> tuple['_Fitted', Outcome]:
         name, target[None], target.argmax(-1)[None], [row], row['a_distance'], 'last'
     )
     about = {**about, 'seconds for the fit': round(time.perf_counter() - began, 1)}
-    return fitted, Outcome(side, source[None], held_out[None], maps, tested, about)
+    made = Outcome(side, source[None], held_out[None], maps, tested, about)
+    return fitted, made._replace(frozen=True)
 
 
 def _scores(source, label, target) -> dict[str, float]:

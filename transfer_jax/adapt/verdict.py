@@ -83,13 +83,15 @@ def decide(
     margin = max(fixed.error, MARGIN)
     seconded = not second or any(d.mean >= 0 for d in second.values())
     if np.isnan(fixed.mean):
-        answer = CANNOT_SAY
         reasons[0] = (
-            'the fixed validator has no value: every held-out source image is '
-            'classified correctly, so its temperature is not identified'
+            'the fixed validator has no value: source only or the adapted model '
+            'classifies every held-out source image correctly, so its temperature is '
+            'not identified'
         )
-    elif fixed.mean < -margin or lost > LOST:
+    if fixed.mean < -margin or lost > LOST:
         answer = NO
+    elif np.isnan(fixed.mean):
+        answer = CANNOT_SAY
     elif fixed.mean > margin and seconded and not gathered:
         answer = YES
     else:

@@ -8,6 +8,7 @@ import math
 import os
 import pathlib
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Generic, NoReturn, TypeVar
@@ -173,7 +174,13 @@ def command(
 
 @contextlib.contextmanager
 def errors(debug: bool) -> Iterator[None]:
-    """Shows an error that a user can cause in one line, and exits with its code."""
+    """Shows an error that a user can cause in one line, and exits with its code.
+
+    Warnings take one line too.
+    """
+    shown = warnings.showwarning
+    if not debug:
+        warnings.showwarning = _show_warning
     try:
         yield
     except runs.Interrupted as stop:
@@ -199,6 +206,14 @@ def errors(debug: bool) -> Iterator[None]:
             markup=False,
         )
         os._exit(1)  # the usual way out waits for the one that is gone
+    finally:
+        warnings.showwarning = shown
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """In place of warnings.showwarning: without the line of code."""
+    del category, filename, lineno, file, line
+    log.console.print(f'warning: {message}', soft_wrap=True, markup=False)
 
 
 def _leave(message: str, code: int) -> NoReturn:

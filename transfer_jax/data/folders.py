@@ -237,8 +237,7 @@ def _numbered(path, names: set[str], classes: Sequence[str] | None) -> tuple[str
 def _no_images(path: pathlib.Path, left_out: Mapping[str, int], form: str = '') -> str:
     if left_out.get('image in no class'):
         return (
-            f'{path}: its images lie in no folder of a class; expected <class>/<file>. '
-            'For images without labels there is data.folders.unlabelled'
+            f'{path}: its images lie in no folder of a class; expected <class>/<file>'
         )
     what = listings.line(path, left_out)
     return (

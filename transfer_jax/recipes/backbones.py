@@ -108,9 +108,15 @@ def load(name: str, data_dir: str | None = None) -> tuple[PyTree, PyTree]:
     """
     backbone = get(name)
     module = backbone.module(classes=backbone.classes)
-    arrays = weights.read(locate(backbone.file, data_dir))
+    path = locate(backbone.file, data_dir)
+    arrays = weights.read(path)
     shapes = variable_shapes(module, backbone.size)
-    return weights.convert(arrays, shapes, backbone.mapping)
+    try:
+        return weights.convert(arrays, shapes, backbone.mapping)
+    except ValueError as error:
+        raise ValueError(
+            f'{path}: does not have the weights of {name} ({error})'
+        ) from None
 
 
 def locate(file: str, data_dir: str | None = None) -> pathlib.Path:

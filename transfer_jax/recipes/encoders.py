@@ -62,14 +62,21 @@ def build(name: str, norm: str = '') -> nn.Module:
     if is_random(name):
         module, _ = RANDOM[name]
         return module(**fields)
-    return backbones.get(name).module(classes=0, **fields)
+    return _pretrained(name).module(classes=0, **fields)
+
+
+def _pretrained(name: str) -> backbones.Pretrained:
+    if name not in backbones.PRETRAINED:
+        known = ', '.join((*backbones.PRETRAINED, SMALL, SMALL_CONVNET))
+        raise ValueError(f'no backbone {name!r}; choose from {known}')
+    return backbones.get(name)
 
 
 def has_norm(name: str) -> bool:
     """Whether a backbone has norm layers, so that a norm policy makes a difference."""
     if is_random(name):
         return name != TINY
-    backbone = backbones.get(name)
+    backbone = _pretrained(name)
     module = backbone.module(classes=0)
     return 'batch_stats' in backbones.variable_shapes(module, backbone.size)
 

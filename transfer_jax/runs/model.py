@@ -14,6 +14,7 @@ from transfer_jax.runs.experiment import Experiment, Inputs
 from transfer_jax.runs.model_folder import FILE, WEIGHTS
 from transfer_jax.types import Array
 
+ADVISED = 'model'  # where experiments.adapt leaves the model of its advice
 LAST = 'last'  # the rule whose model is written last: a seed that has it is finished
 
 
@@ -39,7 +40,7 @@ def load(
     experiment: Experiment | None = None,
     domain: str = '',
 ) -> Model:
-    """A trained model, from its folder or that of its run.
+    """A trained model, from its folder, that of its run, or that of experiments.adapt.
 
     Args:
       rule: that picked it: 'last', 'source_validation', 'fixed_validator', ...; by
@@ -53,6 +54,8 @@ def load(
       ValueError: the folder holds no trained model, or no such rule or seed.
     """
     path = pathlib.Path(path)
+    if (path / ADVISED / WEIGHTS).exists():
+        path = path / ADVISED
     if not (path / WEIGHTS).exists():
         path = _find(path, rule, seed)
     content = model_folder.read(path)
@@ -70,7 +73,8 @@ def load(
     experiment = experiment or _experiment(content)
     inputs = Inputs(**{k: _plain(v) for k, v in content['inputs'].items()})
     state = model_folder.read_state(path, content)
-    predict = evaluation.bind(experiment.stages[-1].method, state, inputs.domain)
+    method = experiment.stages[-1].method
+    predict = evaluation.bind(method, state, domain or inputs.domain)
     return Model(
         tuple(content['classes']),
         inputs,

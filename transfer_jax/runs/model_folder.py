@@ -8,6 +8,7 @@ model.json           how to build the networks, classes, inputs, rule, seed, ste
 weights.safetensors  params, model_state and, where predictions read it, extra
 """
 
+import errno
 import hashlib
 import json
 import pathlib
@@ -92,9 +93,10 @@ def write(path: pathlib.Path, about: Mapping[str, Any], picked: Picked) -> None:
         shutil.rmtree(path, ignore_errors=True)
         part.rename(path)
     except OSError as error:
+        room = '; make room and start the same command again'
+        full = room if error.errno == errno.ENOSPC else ''
         raise folder.FolderError(
-            f'cannot write model {path}: {error.strerror or error}; make room and '
-            'start the same command again'
+            f'cannot write model {path}: {error.strerror or error}{full}'
         ) from error
 
 

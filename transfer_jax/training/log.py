@@ -44,7 +44,7 @@ class Progress:
         """Print a permanent line, for an evaluation or the end of `what`."""
         elapsed = time.monotonic() - self._began
         left = elapsed / max(step - self._first, 1) * (self._total - step)
-        text = '  '.join(f'{_short(k)} {v:.3f}' for k, v in values.items())
+        text = '  '.join(f'{_short(k)} {_number(v)}' for k, v in values.items())
         console.print(
             f'{self._title}  {what or "step"} {step}/{self._total}  {text}  '
             f'left {left:.0f} s',
@@ -55,6 +55,10 @@ class Progress:
         """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
+
+
+def _number(value: float) -> str:
+    return 'none' if np.isnan(value) else f'{value:.3f}'
 
 
 class Events:

@@ -75,8 +75,8 @@ def test_the_choice_is_a_row_for_each_candidate():
     other = {'choice': True, 'methods': ('mcc',), 'factor': 3.0, 'pair': pairs[0]}
     results.append(result({}, **other))
     made = tables.markdown(results, 'choice').splitlines()
-    assert '| mcc | 2.000 | 1.000 | 0.500 | 0.500 | 70.0 |' in made
-    assert made[8].startswith('| mcc, weight x 3 (1 of 2 pairs) | 1.000')
+    assert '| mcc | 2.000 | 1.000 | 0.500 | 0.500 | 90.0 | 70.0 |' in made
+    assert made[4].startswith('| mcc, weight x 3 (1 of 2 pairs) | 1.000')
     assert not tables.markdown(results) and not tables.markdown(MEASURED, 'choice')
 
 
