@@ -38,7 +38,7 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         (mean, std)), a Flax module that maps (image / 255 - mean) / std to features,
         and its {'params': ..., ...}, see adapt.own_backbone. None: the best of the
         weights in the data folder, else a small network from random weights.
-      weight: of the loss that the method adds; None: 3 for MCC, the published one for
+      weight: of the loss that the method adds; None: 10 for MCC, the published one for
         others.
       size: side in pixels that images are resized to; None: that of the network, on
         CPU at most 96.

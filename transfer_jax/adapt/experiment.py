@@ -20,7 +20,7 @@ from transfer_jax.runs import scoring
 from transfer_jax.training import optim
 
 # Chosen by validators on four pairs of Office-Caltech10, see docs/adapt.md
-DEFAULT, DEFAULT_WEIGHT = 'mcc', 3.0
+DEFAULT, DEFAULT_WEIGHT = 'mcc', 10.0
 Load = Callable[[int], photographs.Photographs]  # of a seed
 # (encoder, classifier, txs=...) -> method, as the functions of transfer_jax.methods
 MethodFunction = Callable[..., training.Method]
@@ -45,7 +45,7 @@ class Config:
     encoder_rate: float | None = None
     """Rate of the pretrained layers over that of the new ones."""
     weight: float | None = None
-    """Weight of the loss that the method adds; by default 3 for MCC, the published one
+    """Weight of the loss that the method adds; by default 10 for MCC, the published one
     for others."""
     balanced: bool | None = None
     """Source batches have equally many images of each class; by default as the method.

@@ -62,7 +62,7 @@ class Command:
     encoder_rate: Annotated[float | None, _or('0.1', 'FLOAT')] = None
     """Rate of the pretrained layers over that of the new ones."""
     weight: Annotated[
-        float | None, _or('3 for mcc, the published one for others', 'FLOAT')
+        float | None, _or('10 for mcc, the published one for others', 'FLOAT')
     ] = None
     """Weight of the loss that the method adds."""
     augment: bool = True
