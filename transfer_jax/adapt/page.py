@@ -163,6 +163,8 @@ def _table(content: Content) -> str:
         'domains look alike to a linear classifier of the features, to 2, they are '
         'separable; of the last step.'
     )
+    if any(outcome.frozen for outcome in (*content.outcomes, *content.others)):
+        legend += ' Frozen features: of the pretrained network, without any training.'
     return (
         '<h2>Numbers</h2>\n'
         + html_page.table(head, lines, ('method', 'chosen by'))

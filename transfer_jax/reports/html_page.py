@@ -24,7 +24,8 @@ p { max-width: 46rem } .note { color: #57606a; font-size: .9rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid #d8dee4 }
-th { font-weight: 600 } th.left, td.left { text-align: left }
+th { font-weight: 600; white-space: normal; vertical-align: bottom }
+th.left, td.left { text-align: left }
 table.plain td { white-space: normal; text-align: left; vertical-align: top }
 .figures { display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)) }

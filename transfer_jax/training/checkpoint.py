@@ -7,7 +7,9 @@ have the digest that was saved with them, is set aside and the one before is use
 import contextlib
 import hashlib
 import logging
+import os
 import pathlib
+import re
 import shutil
 import warnings
 from typing import NamedTuple
@@ -125,7 +127,7 @@ def _check_structure(path: pathlib.Path, wanted: PyTree) -> None:
     """
     from orbax.checkpoint import v1 as ocp
 
-    logging.getLogger('absl').setLevel(logging.ERROR)
+    _quiet()
     with _alone():
         saved = _arrays(ocp.metadata(path.absolute()).metadata)
     if not saved:  # what orbax reads from a file that was cut short
@@ -187,7 +189,7 @@ def _load(path: pathlib.Path, wanted: PyTree) -> tuple[PyTree, str]:
     """(the tree on one device, the digest saved with it)."""
     from orbax.checkpoint import v1 as ocp  # 1.6 s: only where it is used
 
-    logging.getLogger('absl').setLevel(logging.ERROR)
+    _quiet()
     with _alone():
         tree = ocp.load(path.absolute(), wanted)
         saved = ocp.metadata(path.absolute()).custom_metadata['digest']
@@ -197,7 +199,7 @@ def _load(path: pathlib.Path, wanted: PyTree) -> tuple[PyTree, str]:
 def _checkpointer(folder: pathlib.Path, keep: int):
     from orbax.checkpoint import v1 as ocp
 
-    logging.getLogger('absl').setLevel(logging.ERROR)
+    _quiet()
     policies = ocp.training.preservation_policies
     return ocp.training.Checkpointer(
         folder.absolute(),
@@ -223,6 +225,15 @@ def _set_aside(folder: pathlib.Path, step: int, reason: str) -> None:
     )
 
 
+def _quiet() -> None:
+    """Orbax's threads log tracebacks of errors that are raised here again."""
+    logging.getLogger('absl').setLevel(logging.CRITICAL)
+
+
 def _reason(error: BaseException) -> str:
+    """The cause in one line: that of the operating system where the message has it."""
+    number = re.search(r"os_error_code='(\d+)'", str(error))
+    if number:
+        return os.strerror(int(number[1]))
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:200]
