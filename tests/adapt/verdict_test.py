@@ -87,6 +87,16 @@ def test_warnings_have_their_thresholds():
     assert 'disagree on 30.0%' in judge(other).warnings[0]
 
 
+def test_of_many_classes_a_few_are_named():
+    share = np.full(40, 1 / 40)
+    probabilities = np.eye(40)[np.arange(80) % 20][None]  # half of the classes
+    one = side()._replace(probabilities=probabilities)
+    one = one._replace(other_labels=probabilities.argmax(-1))
+    warnings = verdict.warn(one, share, [f'c{i}' for i in range(40)])
+    assert len(warnings) == 5 and warnings[0].startswith('c20 is predicted for 0.0%')
+    assert warnings[-1].endswith('; and 15 classes more')
+
+
 def test_the_agreement_of_seeds():
     two = side(rows=[{}, {}])
     assert verdict.agreement_of_seeds(side()) is None

@@ -17,6 +17,7 @@ SECOND = {'mixval': 'MixVal', 'reverse_validation_linear': 'reverse validation'}
 # Thresholds of the warnings
 MANY, FEW = 3.0, 0.1  # times the share of the class in the source
 DISAGREEMENT = 0.05  # of the images, between the models of two rules
+NAMED = 5  # classes of a kind that have a warning of their own
 FAR = 1.8  # A-distance, whose maximum is 2
 MARGIN = 0.02  # nats of the fixed validator, below which it says nothing
 LOST = 0.05  # source accuracy that adaptation may cost
@@ -157,21 +158,24 @@ def warn(
 
     The share of a class is looked at where an image of it is expected.
     """
+    shares = predicted_shares(side)
+    expected = side.probabilities.shape[1] * source_share >= 1
+    few = np.flatnonzero(expected & (shares < FEW * source_share))
+    many = np.flatnonzero(expected & (shares > MANY * source_share))
     warnings = []
-    images = side.probabilities.shape[1]
-    for i, share in enumerate(predicted_shares(side)):
-        if images * source_share[i] < 1:
-            continue
-        if share > MANY * source_share[i]:
-            bound = f'more than {MANY:g} times'
-        elif share < FEW * source_share[i]:
-            bound = f'less than {FEW:g} of'
-        else:
-            continue
-        warnings.append(
-            f'{classes[i]} is predicted for {share:.1%} of the target, {bound} its '
+    for rows, bound in (
+        (few, f'less than {FEW:g} of'),
+        (many, f'more than {MANY:g} times'),
+    ):
+        lines = [
+            f'{classes[i]} is predicted for {shares[i]:.1%} of the target, {bound} its '
             f'share of the source, {source_share[i]:.1%}'
-        )
+            for i in rows
+        ]
+        if len(lines) > NAMED:
+            others = f'; and {len(lines) - NAMED} classes more'
+            lines = [*lines[: NAMED - 1], lines[NAMED - 1] + others]
+        warnings += lines
     labels = side.probabilities.argmax(-1)
     disagreement = float(np.mean(labels != side.other_labels))
     if disagreement > DISAGREEMENT:

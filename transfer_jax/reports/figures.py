@@ -196,6 +196,9 @@ def by_class(
     return figure
 
 
+LABELLED = 60  # classes of a confusion matrix that have their names beside it
+
+
 def confusion(matrix: np.ndarray, classes: Sequence[str], title: str) -> 'Figure':
     """Counts (c, c), true class by predicted class, in % of each true class."""
     counts = matrix.sum(1, keepdims=True)
@@ -207,8 +210,10 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], title: str) -> 'Figure
     size = 9 if c <= 12 else 7
     names = [short(name, 16) for name in classes]
     wide = max(map(len, names)) > 3
-    axes.set_xticks(range(c), names, fontsize=size, rotation=90 if wide else 0)
-    axes.set_yticks(range(c), names, fontsize=size)
+    every = -(-c // LABELLED)  # of more classes, some are named
+    at, named = range(0, c, every), names[::every]
+    axes.set_xticks(at, named, fontsize=size, rotation=90 if wide else 0)
+    axes.set_yticks(at, named, fontsize=size)
     axes.set_xlabel('predicted')
     axes.set_ylabel('true class')
     axes.set_title(title)
