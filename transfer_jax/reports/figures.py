@@ -220,15 +220,8 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], title: str) -> 'Figure
     for i, j in np.ndindex(*share.shape) if c <= 12 else ():
         if round(share[i, j]):
             shade = 'white' if share[i, j] > 55 else '0.15'
-            axes.text(
-                j,
-                i,
-                f'{share[i, j]:.0f}',
-                ha='center',
-                va='center',
-                color=shade,
-                fontsize=9,
-            )
+            middle = {'ha': 'center', 'va': 'center', 'fontsize': 9}
+            axes.text(j, i, f'{share[i, j]:.0f}', color=shade, **middle)
     return figure
 
 
