@@ -29,6 +29,7 @@ class Cost(NamedTuple):
     purpose: str
     command: str  # after `python -m experiments.`
     steps: int  # of a run by its defaults
+    prefix: str = 'config.'  # of its flags for steps and seeds
 
 
 COSTS = {
@@ -43,6 +44,12 @@ COSTS = {
         'photographs, pretrained network',
         'adaptation.photos --config.method dann',
         300,
+    ),
+    'adapt': Cost(
+        'your own photographs (here two domains of Office-Caltech10)',
+        'adapt --source office_amazon --target office_webcam',
+        600,
+        prefix='',
     ),
 }
 
@@ -59,7 +66,7 @@ def measure(flags, result) -> list[str]:
         if not re.search(flags.only, name):
             continue
         many = FEW + max(LEAST, int(SHARE * cost.steps))
-        few, more = (_run(cost.command, steps) for steps in (FEW, many))
+        few, more = (_run(cost, steps) for steps in (FEW, many))
         per_step = (more[0] - few[0]) / (many - FEW)
         result['costs'][name] = {
             'purpose': cost.purpose,
@@ -74,13 +81,14 @@ def measure(flags, result) -> list[str]:
     ]
 
 
-def _run(command: str, steps: int) -> tuple[float, float]:
+def _run(cost: Cost, steps: int) -> tuple[float, float]:
     """(seconds, peak gigabytes) of a process."""
+    command, prefix = cost.command, cost.prefix
     with tempfile.TemporaryDirectory() as folder:
         arguments = [
             *(sys.executable, '-m', f'experiments.{command.split()[0]}'),
             *command.split()[1:],
-            *('--config.steps', str(steps), '--config.seeds', '1'),
+            *(f'--{prefix}steps', str(steps), f'--{prefix}seeds', '1'),
             *('--run-dir', folder),
         ]
         started = time.perf_counter()

@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from experiments.adaptation import dann, digits
 from transfer_jax import cli, runs
+from transfer_jax.cli import launch
 from transfer_jax.runs import folder
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -189,6 +191,14 @@ def test_a_run_folder_of_another_config_names_the_fields(call, tmp_path):
         pass
     answer = call(*FAKE, '--run-dir', tmp_path / 'run', '--config.rate', 0.5)
     _check(answer, 'steps: 7 there, 10000 here', 'rate: 0.01 there, 0.5 here')
+
+
+def test_a_warning_takes_one_line(capsys):
+    before = warnings.showwarning
+    with launch.errors(debug=False):
+        warnings.showwarning('a file is left out', UserWarning, 'x.py', 3)
+    assert capsys.readouterr().out.strip().endswith('warning: a file is left out')
+    assert warnings.showwarning is before
 
 
 def test_debug_shows_the_traceback(monkeypatch, tmp_path):

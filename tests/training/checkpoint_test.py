@@ -252,4 +252,5 @@ def test_a_full_disk_is_a_clear_error_and_the_last_checkpoint_is_kept(tmp_path):
     assert run.returncode == 0, run.stderr[-2000:]
     assert 'refused: cannot write checkpoint 2' in run.stdout
     assert 'make room and start the same command again' in run.stdout
+    assert 'File too large. Earlier' in run.stdout and 'Traceback' not in run.stderr
     assert 'left: 1 1000.0' in run.stdout
