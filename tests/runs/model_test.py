@@ -1,6 +1,7 @@
 """A model's folder: weights by name, exact for every method, clear where wrong."""
 
 import dataclasses
+import errno
 import json
 import shutil
 
@@ -202,9 +203,16 @@ def test_a_model_without_inputs_keeps_its_weights(experiment, batch, tmp_path):
     assert set(tree) == {'params', 'model_state', 'extra'}
 
 
-def test_a_model_that_cannot_be_written_is_a_clear_error(tmp_path):
+def test_a_model_that_cannot_be_written_is_a_clear_error(tmp_path, monkeypatch):
     (tmp_path / 'file').write_text('in the way')
     state = TrainState(jnp.int32(0), {'net': {'w': jnp.ones(1)}}, {}, ())
     picked = model_folder.Picked('last', 0, None, state)
-    with pytest.raises(runs.FolderError, match='cannot write model .* make room'):
+    with pytest.raises(runs.FolderError, match='cannot write model .*directory$'):
         model_folder.write(tmp_path / 'file' / 'last', {'inputs': None}, picked)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(model_folder.weights, 'write', full)
+    with pytest.raises(runs.FolderError, match='No space left on device; make room'):
+        model_folder.write(tmp_path / 'last', {'inputs': None}, picked)
