@@ -101,7 +101,9 @@ def search(
 
     def scores(query_rows, gallery_rows):
         if measure == 'cosine':
-            return ops.l2_normalise(query_rows) @ ops.l2_normalise(gallery_rows).T
+            return ops.linear_kernel(
+                ops.l2_normalise(query_rows), ops.l2_normalise(gallery_rows)
+            )
         return -ops.squared_distances(query_rows, gallery_rows)
 
     def merge_gallery_block(gallery_block, state):

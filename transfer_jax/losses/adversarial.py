@@ -79,6 +79,7 @@ def multilinear(features: Array, probabilities: Array) -> Array:
     return product.reshape(product.shape[0], -1)
 
 
+@ops.full_precision
 def random_multilinear(
     features: Array, probabilities: Array, *, maps: tuple[Array, Array]
 ) -> Array:

@@ -108,6 +108,7 @@ def joint_mmd(
     return jnp.mean(within_source) + jnp.mean(within_target) - 2 * jnp.mean(between)
 
 
+@ops.full_precision
 def coral(source: Array, target: Array) -> Array:
     """Distance of covariances ||C_s - C_t||_F^2 / (4 d^2), (n, d), (m, d) -> ().
 

@@ -7,6 +7,7 @@ from transfer_jax import ops
 from transfer_jax.types import Array
 
 
+@ops.full_precision
 def difference(shared: Array, private: Array) -> Array:
     """Overlap of two representations of the same images, (n, d), (n, e) -> ().
 

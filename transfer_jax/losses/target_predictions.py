@@ -8,6 +8,7 @@ from transfer_jax import ops
 from transfer_jax.types import Array
 
 
+@ops.full_precision
 def minimum_class_confusion(logits: Array, *, temperature: float = 2.5) -> Array:
     """Minimum class confusion, (n, c) -> ().
 
@@ -29,6 +30,7 @@ def minimum_class_confusion(logits: Array, *, temperature: float = 2.5) -> Array
     return (jnp.sum(confusion) - jnp.trace(confusion)) / classes
 
 
+@ops.full_precision
 def nuclear_norm(logits: Array) -> Array:
     """Batch nuclear norm ||softmax(logits)||_* / n, (n, c) -> ().
 

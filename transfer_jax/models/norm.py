@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from transfer_jax.ops import collective
+from transfer_jax.ops import collective, precision
 from transfer_jax.types import Array
 
 SOURCE = 0  # the index of the source domain, see training.networks.DOMAINS
@@ -170,6 +170,7 @@ def _refuse_single_vectors(layer, x, domain) -> None:
             )
 
 
+@precision.full_precision
 def _moments(x: Array, domain: Array, domains: int) -> tuple[Array, Array, Array]:
     """Mean and variance of each domain (d, c), and whether the batch has it (d,)."""
     spatial = tuple(range(1, x.ndim - 1))

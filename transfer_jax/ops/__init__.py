@@ -30,7 +30,7 @@ from transfer_jax.ops.pooling import (
     weldon,
     wildcat,
 )
-from transfer_jax.ops.precision import at_least_float32
+from transfer_jax.ops.precision import at_least_float32, full_precision
 from transfer_jax.ops.proximal import shrink_groups
 from transfer_jax.ops.regions import (
     boxes_at_peaks,
@@ -57,6 +57,7 @@ __all__ = [
     'entropy',
     'evidence',
     'exact_filter',
+    'full_precision',
     'gaussian_kernel',
     'gem_pool',
     'global_average',

@@ -3,10 +3,11 @@
 import chex
 import jax.numpy as jnp
 
-from transfer_jax.ops import descriptors
+from transfer_jax.ops import descriptors, precision
 from transfer_jax.types import Array
 
 
+@precision.full_precision
 def cross_correlation(x: Array, y: Array) -> Array:
     """Pearson correlation of the features of x and y, (n, d), (n, e) -> (d, e).
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from transfer_jax.ops import semi_dual, sinkhorn
+from transfer_jax.ops import precision, semi_dual, sinkhorn
 from transfer_jax.types import Array
 
 ITERATIONS = 2_000  # of Sinkhorn's algorithm, at most
@@ -125,6 +125,7 @@ def _forward(cost, a, b, regularisation, start, limits):
     return plan, (plan.matrix, cost, a, b, regularisation, start)
 
 
+@precision.full_precision
 def _backward(limits, residuals, cotangent):
     """The gradient of <G, P> where P satisfies its marginals.
 

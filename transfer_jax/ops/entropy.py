@@ -18,6 +18,7 @@ def entropy(logits: Array) -> Array:
     return -jnp.sum(jnp.exp(log_p) * log_p, axis=-1)
 
 
+@precision.full_precision
 def mutual_information(logits: Array, mask: Array | None = None) -> Array:
     """Information maximisation score H(mean p) - mean H(p) in nats, (n, c) -> ().
 

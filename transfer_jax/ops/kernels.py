@@ -16,6 +16,7 @@ from transfer_jax.types import Array
 Kernel = Callable[[Array, Array], Array]
 
 
+@precision.full_precision
 def squared_distances(x: Array, y: Array) -> Array:
     """||x_i - y_j||^2, (n, d), (m, d) -> (n, m); never negative.
 
@@ -30,6 +31,7 @@ def squared_distances(x: Array, y: Array) -> Array:
     return jnp.maximum(lengths - 2 * x @ y.T, 0.0)
 
 
+@precision.full_precision
 def linear_kernel(x: Array, y: Array) -> Array:
     """<x_i, y_j>, (n, d), (m, d) -> (n, m)."""
     x, y = precision.at_least_float32((x, y))

@@ -5,9 +5,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from transfer_jax.ops import precision
 from transfer_jax.types import Array
 
 
+@precision.full_precision
 def class_activation_maps(
     features: Array, weight: Array, bias: Array | None = None
 ) -> Array:
@@ -70,6 +72,7 @@ def boxes_at_peaks(maps: Array, count: int, size: float) -> Array:
     return jnp.moveaxis(lax.scan(propose, score, length=count)[1], 0, 1)
 
 
+@precision.full_precision
 def crop_and_zoom(images: Array, boxes: Array, size: tuple[int, int]) -> Array:
     """Crop boxes and resize them, (n, h, w, c), (n, b, 4) -> (n, b, *size, c).
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from transfer_jax.ops import sinkhorn
+from transfer_jax.ops import precision, sinkhorn
 from transfer_jax.types import Array
 
 DAMPING = 1e-6  # at first
@@ -25,6 +25,7 @@ class Climb(NamedTuple):
     count: Array  # ()
 
 
+@precision.full_precision
 def climb(
     cost: Array,
     a: Array,
@@ -82,6 +83,7 @@ def climb(
     return lax.while_loop(unfinished, advance, start) if steps else start
 
 
+@precision.full_precision
 def schur_solve(
     share: Array, plan: Array, b: Array, ridge: Array | float, right: Array
 ) -> Array:

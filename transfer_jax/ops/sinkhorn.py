@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from transfer_jax.ops import precision
 from transfer_jax.types import Array
 
 CHUNK = 10  # iterations between two checks of the error
@@ -34,6 +35,7 @@ class State(NamedTuple):
     count: Array  # ()
 
 
+@precision.full_precision
 def iterate(
     cost: Array,
     a: Array,
@@ -144,6 +146,7 @@ def iterate(
     return state._replace(error=jnp.where(early, jnp.inf, state.error))
 
 
+@precision.full_precision
 def log_step(g: Array, cost: Array, a: Array, b: Array, regularisation: Array) -> Array:
     """Potentials f (n,) that give the rows the sums a, and 0 where a is 0."""
     exponent = jnp.where(b > 0, (g - cost) / regularisation, -jnp.inf)

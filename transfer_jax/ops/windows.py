@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from transfer_jax.ops import precision
 from transfer_jax.types import Array
 
 
@@ -65,6 +66,7 @@ def by_slices(x: Array, window: int, stride: int) -> Array:
     return x
 
 
+@precision.full_precision
 def average_pool(x: Array, size: int) -> Array:
     """Means over s x s parts that cover the map, (n, h, w, c) -> (n, s, s, c).
 
