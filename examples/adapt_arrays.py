@@ -2,8 +2,8 @@
 
     python -m examples.adapt_arrays
 
-Prints a target accuracy of about 87 %. Three seeds have a mean of 86.1 %, and 83.9 %
-with DomainAdapter('source_only', ..., norm='joint'), the same network without DANN.
+Prints a target accuracy of about 87 %. Three seeds have a mean of 86.1 %; with
+'source_only' in place of 'dann' 82.1 % (AdaBN), and 83.9 % with norm='joint' too.
 """
 
 import transfer_jax as tj
