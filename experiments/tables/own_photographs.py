@@ -165,9 +165,8 @@ def _choice(results):
             percent = 'accuracy' in NUMBERS[number]
             cells.append(f'{100 * value:.1f}' if percent else f'{value:.3f}')
         body.append([name, *cells])
-    named = ', '.join(result['config']['pair'] for result in results)
-    named = ', '.join(dict.fromkeys(named.split(', ')))
-    return head, body, CHOSEN.format(pairs=named)
+    names = dict.fromkeys(result['config']['pair'] for result in results)
+    return head, body, CHOSEN.format(pairs=', '.join(names))
 
 
 MEASURED = (

@@ -75,7 +75,7 @@ def test_a_function_is_the_method_that_it_names(fitted, arrays):
     with pytest.raises(ValueError, match='of your own cannot be written'):
         by_function.save('nowhere')
     # Of another function, the same folder would hold the same config.
-    with pytest.raises(ValueError, match='run_dir: a run with a network, method'):
+    with pytest.raises(ValueError, match='run_dir: a network, method or transform of'):
         DomainAdapter(own, **SHORT, run_dir='nowhere').fit(*arrays)
 
 
@@ -89,7 +89,7 @@ def test_a_transform_takes_the_place_of_flips_and_zooms(fitted, arrays):
     p = [one.predict_proba(arrays[2]) for one in (own, plain, fitted)]
     np.testing.assert_array_equal(p[0], p[1])
     assert np.abs(p[0] - p[2]).max() > 0
-    with pytest.raises(ValueError, match='or transform of your own cannot be told'):
+    with pytest.raises(ValueError, match='run_dir: a network, method or transform of'):
         DomainAdapter(**SHORT, augment=unchanged, run_dir='nowhere').fit(*arrays)
 
 

@@ -107,8 +107,8 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         """
         if self.run_dir is not None and (self._own() or callable(self.augment)):
             raise ValueError(
-                'run_dir: a run with a network, method or transform of your own '
-                'cannot be told from another in the same folder; leave run_dir out'
+                'run_dir: a network, method or transform of your own has no name by '
+                'which its run could be resumed; leave run_dir out'
             )
         images, labels = _labelled(images, labels, self.data_dir)
         names, codes = _codes(labels)

@@ -1,4 +1,4 @@
-"""Class folders that are not the first folders: unwrapped, or told."""
+"""Folders around the class folders: one is stepped into, several are pointed out."""
 
 import pathlib
 
@@ -21,7 +21,7 @@ def unwrapped(path: pathlib.Path) -> tuple[pathlib.Path, folders.Labelled]:
 
 
 def note(path: pathlib.Path, found: folders.Labelled) -> str:
-    """What to know where folders of the same names lie in all classes; '' elsewhere."""
+    """A line for a user if all classes hold folders of the same names; else ''."""
     if not path.is_dir() or len(found.classes) < 2:
         return ''
     below: dict[int, set[str]] = {}

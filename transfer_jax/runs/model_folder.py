@@ -93,10 +93,10 @@ def write(path: pathlib.Path, about: Mapping[str, Any], picked: Picked) -> None:
         shutil.rmtree(path, ignore_errors=True)
         part.rename(path)
     except OSError as error:
-        room = '; make room and start the same command again'
-        full = room if error.errno == errno.ENOSPC else ''
+        full = error.errno == errno.ENOSPC
         raise folder.FolderError(
-            f'cannot write model {path}: {error.strerror or error}{full}'
+            f'cannot write model {path}: {error.strerror or error}'
+            + ('; make room and start the same command again' if full else '')
         ) from error
 
 
