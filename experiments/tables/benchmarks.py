@@ -3,7 +3,7 @@
 `python -m experiments.table readme` writes them, with the tables of README.md.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from transfer_jax.reports import grids
@@ -97,6 +97,18 @@ def _small_maps(d):
 
 LINES = (
     Line(
+        "a step of DANN: our time by PyTorch's fastest",
+        'dann_step',
+        lambda d: f'{d["ratio_min"]:.2f}',
+        'below 1; 0.12 on a GPU',
+    ),
+    Line(
+        'what the loop and its input add to that step',
+        'dann_step',
+        lambda d: _percent(d['overhead']['share'], '+'),
+        'below 5 %',
+    ),
+    Line(
         'DANN: runs an hour, the best way by one by one',
         'sweeps',
         _side_by_side,
@@ -176,17 +188,34 @@ def markdown(contents: Mapping[str, dict], part: str = '') -> str:
     if part == 'curves':
         return _curves(contents['scaling']) if 'scaling' in contents else ''
     if part == 'visda':
-        return _visda(contents['resnet50']) if 'resnet50' in contents else ''
+        return _visda([contents[n] for n in _both('resnet50') if n in contents])
     if part == 'costs':
         return _costs(contents['costs']) if 'costs' in contents else ''
     rows = []
     for line in LINES:
-        content = contents.get(line.benchmark)
-        number = 'not measured' if content is None else line.format(content)
+        found = [contents.get(name) for name in _both(line.benchmark)]
+        numbers = ['not measured' if c is None else line.format(c) for c in found]
         command = f'`python -m {FOLDER}.{line.benchmark}`'
-        rows.append((line.question, command, number, line.goal, _machine(content)))
-    head = ('question', 'command', 'here', 'goal', 'on')
-    return '\n'.join(grids.markdown(head, rows, head))
+        rows.append((line.question, command, *numbers, line.goal))
+    head = ('question', 'command', 'CPU', 'GPU', 'goal')
+    used = [name for line in LINES for name in _both(line.benchmark)]
+    note = _machines({name: contents[name] for name in used if name in contents})
+    return '\n'.join([*grids.markdown(head, rows, head), '', note])
+
+
+def _both(benchmark: str) -> tuple[str, str]:
+    """The names of its result files: of a CPU, of an accelerator."""
+    return benchmark, f'gpu/{benchmark}'
+
+
+def _machines(contents: Mapping[str, dict]) -> str:
+    """'CPU, 1 thread, jax 0.10.1: sweeps, overhead. NVIDIA H200, ...: resnet50.'"""
+    by_machine: dict[str, list[str]] = {}
+    for name, content in contents.items():
+        library = content['machine'].get('jax', '')
+        machine = _machine(content) + (f', jax {library}' if library else '')
+        by_machine.setdefault(machine, []).append(name.removeprefix('gpu/'))
+    return ' '.join(f'{on}: {", ".join(names)}.' for on, names in by_machine.items())
 
 
 def _costs(content: Mapping[str, Any]) -> str:
@@ -219,19 +248,23 @@ def _curves(scaling: Mapping[str, Any]) -> str:
     return '\n'.join(grids.markdown(head, rows, head[:3]))
 
 
-def _visda(resnet50: Mapping[str, Any]) -> str:
+def _visda(measured: Sequence[Mapping[str, Any]]) -> str:
     """Hours for all images, if the time of a convolution grows with the area."""
-    rate = resnet50['images_a_second']['ours']
-    scaled = rate * (resnet50['size'] / VISDA_SIDE) ** 2
+    rows = []
+    for resnet50 in measured:
+        rate = resnet50['images_a_second']['ours']
+        scaled = rate * (resnet50['size'] / VISDA_SIDE) ** 2
+        hours = f'{VISDA_IMAGES / scaled / 3600:,.0f}'
+        side = str(resnet50['size'])
+        rows.append((_machine(resnet50), side, f'{rate:,.1f}', f'{scaled:,.1f}', hours))
     head = (
         'measured on',
-        f'images a second, {resnet50["size"]} pixels',
-        f'{VISDA_SIDE} pixels',
+        'pixels',
+        'images a second',
+        f'at {VISDA_SIDE} pixels',
         'hours for all',
     )
-    hours = f'{VISDA_IMAGES / scaled / 3600:,.0f}'
-    row = (_machine(resnet50), f'{rate:.1f}', f'{scaled:.1f}', hours)
-    return '\n'.join(grids.markdown(head, [row], head[:1]))
+    return '\n'.join(grids.markdown(head, rows, head[:1])) if rows else ''
 
 
 def _machine(content: Mapping[str, Any] | None) -> str:

@@ -89,13 +89,17 @@ def refusal(content: dict) -> str:
 def benchmarks(roots: Iterable[pathlib.Path]) -> dict[str, dict]:
     """{benchmark: content of its result file}, from the first folder that has it.
 
+    Those of an accelerator, in benchmarks/gpu/, have names such as 'gpu/sweeps'.
+
     Raises:
       ValueError: a file is not JSON.
     """
     contents: dict[str, dict] = {}
     for root in roots:
-        for path in sorted((root / 'benchmarks').glob('*.json')):
-            contents.setdefault(path.stem, _read(path))
+        folder = root / 'benchmarks'
+        for path in sorted([*folder.glob('*.json'), *folder.glob('gpu/*.json')]):
+            name = path.relative_to(folder).with_suffix('').as_posix()
+            contents.setdefault(name, _read(path))
     return contents
 
 
