@@ -7,7 +7,7 @@ comma := ,
 EXTRAS := $(if $(shell command -v nvidia-smi 2>/dev/null),dev$(comma)cuda,dev)
 
 
-.PHONY: demo test test-slow bench lint clean
+.PHONY: demo test test-gpu test-slow bench lint clean
 
 demo: $(VENV)/installed
 	$(RUN) -m experiments.demo
@@ -18,6 +18,15 @@ test: $(VENV)/installed
 	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder \
 	    --durations 10
 	JAX_NUM_CPU_DEVICES=8 $(RUN) -m pytest tests/eight_devices --durations 10
+
+# On the accelerator, by several processes that share its memory.
+test-gpu: $(VENV)/installed
+	JAX_PLATFORMS= $(RUN) -c 'import jax; jax.default_backend() == "cpu" and \
+	    exit("no accelerator: make test runs the tests on the CPU")'
+	JAX_PLATFORMS= JAX_DISABLE_MOST_OPTIMIZATIONS=0 XLA_PYTHON_CLIENT_PREALLOCATE=false \
+	    XLA_FLAGS="$$XLA_FLAGS --xla_gpu_deterministic_ops=true" \
+	    $(RUN) -m pytest -m accelerator -n auto --maxprocesses 8 --dist worksteal \
+	    --durations 10
 
 test-slow: $(VENV)/installed
 	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(RUN) -m pytest -m slow

@@ -30,8 +30,9 @@ import tyro
 
 from experiments.tasks import digit_pairs, golden
 from transfer_jax import cli, data, methods, models, runs
-from transfer_jax.cli import allocator, compilation_cache
-from transfer_jax.data import digits, transforms
+from transfer_jax.cli import allocator, arithmetic, compilation_cache
+from transfer_jax.data import device_transforms as transforms
+from transfer_jax.data import digits
 from transfer_jax.reports import run_report
 from transfer_jax.training import log, optim
 
@@ -158,6 +159,7 @@ class Flags:
     """The methods to run."""
     run_dir: pathlib.Path = pathlib.Path('runs/demo')
     """Folder of the runs; the same command resumes them."""
+    compute: arithmetic.Field = arithmetic.Flags()
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -170,7 +172,9 @@ def main() -> None:
         if not flags.methods:
             raise ValueError(f'--methods: name at least one of {", ".join(METHODS)}')
         allocator.retain_freed()
+        arithmetic.prepare(flags.compute)
         compilation_cache.enable()
+        arithmetic.apply(flags.compute)
         done, results = [], []
         for name in flags.methods:
             experiment = build(dataclasses.replace(flags.config, method=name))

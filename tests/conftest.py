@@ -5,7 +5,7 @@ import functools
 import os
 from collections.abc import Callable
 
-# Exact equality and tolerances are promised for the CPU; say otherwise to try another.
+# Exact equality and tolerances are promised for the CPU; `make test-gpu` has another.
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 # Nothing is kept from one test to another, nor in the user's cache.
 os.environ['JAX_COMPILATION_CACHE_DIR'] = ''
@@ -24,6 +24,49 @@ from transfer_jax.training import optim  # noqa: E402
 
 CLASSES = 4
 SIZE = 8
+# What `make test-gpu` runs, by the beginning of its name below tests/: all that is not
+# slow gets the marker `accelerator`. A test that is about the CPU has the marker
+# `cpu(reason)`, and skips elsewhere.
+ON_ACCELERATOR = (
+    'data/device_transforms_test.py',
+    'evaluation/',
+    'losses/',
+    'methods/common_test.py::test_a_resumed_run',
+    'methods/common_test.py::test_dann_with_strength',
+    'methods/common_test.py::test_the_state_keeps',
+    'metrics/',
+    'models/norm_test.py',
+    'ops/',
+    'runs/chunks_test.py',
+    'runs/resume_test.py',
+    'runs/vectorised_test.py',
+    'selection/',
+    'training/',
+)
+# These are exact by themselves. In all others networks have the precision that commands
+# give them by default.
+EXACT = ('losses/', 'metrics/', 'ops/', 'selection/')
+
+
+def pytest_itemcollected(item):
+    """Marks what an accelerator runs."""
+    if _name(item).startswith(ON_ACCELERATOR) and not item.get_closest_marker('slow'):
+        item.add_marker('accelerator')
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """On an accelerator: skips what is about the CPU, and sets the precision."""
+    if jax.default_backend() == 'cpu':
+        return
+    if cpu := item.get_closest_marker('cpu'):
+        pytest.skip(f'about the CPU: {cpu.args[0]}')
+    exact = _name(item).startswith(EXACT)
+    jax.config.update('jax_default_matmul_precision', None if exact else 'highest')
+
+
+def _name(item):
+    return item.nodeid.removeprefix('tests/')
 
 
 class TinyNet(nn.Module):
@@ -164,6 +207,15 @@ def optimised():
     jax.config.update('jax_disable_most_optimizations', False)
     yield
     jax.config.update('jax_disable_most_optimizations', HASTY)
+
+
+@pytest.fixture
+def default_precision():
+    """Products have JAX's default, until the test sets another."""
+    before = jax.config.jax_default_matmul_precision
+    jax.config.update('jax_default_matmul_precision', None)
+    yield
+    jax.config.update('jax_default_matmul_precision', before)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ import tyro
 from experiments.adaptation import digits, weight_search
 from experiments.tasks import tuned_weights
 from transfer_jax import cli, recipes, runs, selection
-from transfer_jax.cli import allocator, compilation_cache
+from transfer_jax.cli import allocator, arithmetic, compilation_cache
 from transfer_jax.reports import grids
 from transfer_jax.runs import folder, grouping
 
@@ -59,6 +59,7 @@ class Command:
     ~/tensorflow_datasets."""
     fast: bool = False
     """Runs of seconds on generated data, for tests."""
+    compute: arithmetic.Field = arithmetic.Flags()
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -73,7 +74,9 @@ def main(args: Sequence[str] | None = None) -> None:
     )
     with cli.errors(command.debug):
         allocator.retain_freed()
+        arithmetic.prepare(command.compute)
         compilation_cache.enable()
+        arithmetic.apply(command.compute)
         base = config(command.fast)
         names = chosen_methods(command.methods)
         for number, name in enumerate(names, 1):

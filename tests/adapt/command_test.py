@@ -5,6 +5,7 @@ import functools
 import json
 import shutil
 
+import jax
 import numpy as np
 import pytest
 
@@ -211,3 +212,22 @@ def test_arrays_and_lists_of_files_are_read(tmp_path, folders, domains):
 
 def test_all_methods_are_known_by_one_name():
     assert set(plan.METHODS).isdisjoint(command.shallow_way.METHODS)
+
+
+def test_networks_have_the_precision_that_the_command_says(
+    monkeypatch, capsys, default_precision
+):
+    def adapt(flags):
+        raise ValueError(f'now it is {jax.config.jax_default_matmul_precision}')
+
+    monkeypatch.setattr(command, 'adapt', adapt)
+    monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
+    flags = ('--source', 'a', '--target', 'b')
+    for given, said in (
+        ((), 'now it is highest'),
+        (('--precision', 'high'), 'now it is high'),
+        (('--precision', 'tf32'), "no --precision 'tf32'; choose from highest, high, "),
+    ):
+        code, _, error = call(capsys, *flags, *given)
+        assert code == 2 and error.startswith(f'error: {said}')
+        assert len(error.splitlines()) == 1

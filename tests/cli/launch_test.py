@@ -115,6 +115,12 @@ def test_a_number_that_cannot_be(call, tmp_path, field, value, message):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_unknown_precision(call, tmp_path):
+    answer = call(*FAKE, '--precision', 'tf32')
+    _check(answer, "no --precision 'tf32'; choose from highest, high, default")
+    assert not list(tmp_path.iterdir())
+
+
 def test_evaluations_and_weights_that_cannot_be():
     for change, message in (
         ({'evaluations': 0}, 'evaluations is 0: give 1 or more'),

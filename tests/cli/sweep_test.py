@@ -198,6 +198,8 @@ def test_an_unknown_cluster_is_named(module, tmp_path, capsys):
 def test_a_flag_that_the_sweep_cannot_follow_is_refused(module, tmp_path, capsys):
     assert call(tmp_path, '--how', 'foo') == 2
     assert "no --how 'foo'; choose from vmap" in capsys.readouterr().err
+    assert call(tmp_path, '--precision', 'tf32') == 2
+    assert "no --precision 'tf32'; choose from highest" in capsys.readouterr().err
     assert call(tmp_path, '--fast') == 2
     assert 'has no fast()' in capsys.readouterr().err
 

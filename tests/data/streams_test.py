@@ -290,7 +290,7 @@ def test_a_freed_reader_ends_its_thread():
 
 
 def test_evaluation_batches_keep_the_order_and_mask_the_padding():
-    batches = streams.batches(_numbered(10), 4)
+    batches = data.batches(_numbered(10), 4)
     assert len(batches) == 3
     read = list(batches)
     labels = np.concatenate([batch['label'] for batch in read])
@@ -303,15 +303,15 @@ def test_evaluation_batches_keep_the_order_and_mask_the_padding():
 
 def test_evaluation_batches_of_images_have_no_label():
     view = sources.without_labels(_numbered(10))
-    assert set(streams.batches(view, 4)[0]) == {'image', 'mask'}
-    mapped = streams.batches(view, 5).map(lambda batch: batch['mask'].sum())
+    assert set(data.batches(view, 4)[0]) == {'image', 'mask'}
+    mapped = data.batches(view, 5).map(lambda batch: batch['mask'].sum())
     assert list(mapped) == [5, 5]
 
 
 def test_no_items_make_no_evaluation_batches():
     empty = _numbered().take(np.arange(0))
     with pytest.raises(ValueError, match='from 0 items'):
-        streams.batches(empty, 4)
+        data.batches(empty, 4)
 
 
 def test_the_parts_of_processes_are_the_whole_batch():

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from transfer_jax import methods, models, ops, runs
+from transfer_jax import data, methods, models, ops, runs
 from transfer_jax.ops import collective
 from transfer_jax.runs import vectorised
-from transfer_jax.training import fit, optim, parallel
+from transfer_jax.training import fit, on_device, optim, parallel
 
 STEPS = 3
 KEY = jax.random.key(1)
@@ -128,6 +128,29 @@ def test_dropout_differs_between_devices():
     assert len(np.unique(found[:, 0])) == 8
 
 
+def test_data_that_lies_on_all_devices(dann, first):
+    """In chunks, on eight devices as on one."""
+    source = data.fake.fake_domain(0, 40, 8).train
+    target = data.Images(data.fake.fake_domain(1, 40, 8).train.image)
+    stream = data.zipped(
+        source=data.labelled(source, batch_size=16, seed=0),
+        target=data.unlabelled(target, batch_size=16, seed=0),
+    ).map(data.normalise(np.full(3, 0.5)))
+    state, placed = parallel.shard(first, stream, 'always')
+    (image, _) = jax.tree.leaves(placed.data[0])[:2]
+    assert len(image.sharding.device_set) == 8 and image.is_fully_replicated
+    seen = []
+
+    def hook(t, state, metrics):
+        seen.append(metrics)
+
+    hook.next_due = lambda step: 5
+    end = fit(dann, state, placed, key=KEY, steps=5, hooks=[hook], chunk=4)
+    one = fit(dann, first, on_device.place(stream, 'always'), key=KEY, steps=5, chunk=4)
+    assert seen[0]['train/loss'].shape == (5,)
+    _close((one,), (end,), first)
+
+
 @pytest.mark.parametrize('how', ['vmap', 'unroll'])
 def test_runs_over_devices_equal_single_runs(dann, batch, how):
     """Eight runs, two on each of four devices."""
@@ -161,12 +184,12 @@ def test_a_group_is_sharded_over_the_devices(tiny, tmp_path):
     seeds = tuple(range(9))
     experiment = tiny(stages=tiny().stages[:1], seeds=seeds, evaluations=1)
     run = vectorised.Run(experiment, tmp_path / 'group')
-    assert vectorised.run([run]) == {}
+    assert vectorised.run([run], data_on_device='always', chunk=4) == {}
     runs.run(experiment._replace(seeds=(2, 8)), tmp_path / 'alone')
     for seed in (2, 8):
-        data = experiment.data(seed, None)
+        of_seed = experiment.data(seed, None)
         both = [
-            runs.restore(experiment, tmp_path / name, seed, data).params
+            runs.restore(experiment, tmp_path / name, seed, of_seed).params
             for name in ('group', 'alone')
         ]
         for a, b in zip(*map(jax.tree.leaves, both), strict=True):

@@ -110,7 +110,7 @@ def test_the_gradient_with_the_plan_fixed_is_the_plan():
     plan = losses.transport_plan(COST).matrix
     value, gradient = jax.jit(jax.value_and_grad(losses.transport_cost))(COST)
     np.testing.assert_allclose(value, (plan * COST).sum(), rtol=1e-12)
-    np.testing.assert_allclose(gradient, plan, rtol=1e-10)
+    np.testing.assert_allclose(gradient, plan, rtol=1e-10, atol=1e-14)
 
 
 def test_the_gradient_through_the_plan():

@@ -168,6 +168,7 @@ def test_same_padding_dilation_and_groups(way):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
 
 
+@pytest.mark.cpu('the forms of convolution')
 @pytest.mark.parametrize(
     'window, side, groups, use_xla, native',
     [
@@ -179,7 +180,7 @@ def test_same_padding_dilation_and_groups(way):
         (3, 5, 2, False, 1),
     ],
 )
-def test_which_form_is_used_on_cpu(window, side, groups, use_xla, native):
+def test_which_form_is_used(window, side, groups, use_xla, native):
     x = jnp.ones((1, side, side, 6))
     kernel = jnp.ones((window, window, 6 // groups, 6))
     run = jax.make_jaxpr(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from jax import lax
 
+from tests.products import precisions
 from transfer_jax import losses, models, ops
 
 N, D, C = 6, 12, 4
@@ -73,37 +74,28 @@ FUNCTIONS = {
 }
 
 
-def _products(jaxpr):
-    """The equations of matrix products and convolutions, also of inner functions."""
-    for equation in jaxpr.eqns:
-        if equation.primitive.name in ('dot_general', 'conv_general_dilated'):
-            yield equation
-        for value in jax.tree.leaves(
-            equation.params, is_leaf=lambda v: hasattr(v, 'eqns') or hasattr(v, 'jaxpr')
-        ):
-            inner = getattr(value, 'jaxpr', value)
-            if hasattr(inner, 'eqns'):
-                yield from _products(inner)
-
-
 def _sum(function, x, y):
     return jnp.sum(jnp.square(function(x, y)))
 
 
 @pytest.mark.parametrize('name', FUNCTIONS)
 def test_value_and_gradient_have_exact_products(name):
+    """Also where the networks around have another precision."""
     rng = np.random.default_rng(0)
     x, y = jnp.asarray(rng.normal(size=(2, N, D)), jnp.float32)
     function = functools.partial(_sum, FUNCTIONS[name])
-    for traced in (function, jax.grad(function, (0, 1))):
-        for equation in _products(jax.make_jaxpr(traced)(x, y).jaxpr):
-            assert equation.params['precision'] == EXACT, equation
+    for of_networks in (None, 'default'):
+        with jax.default_matmul_precision(of_networks):
+            for traced in (function, jax.grad(function, (0, 1))):
+                assert precisions(traced, x, y) <= {EXACT}
     assert np.isfinite(jax.jit(function)(x, y))
 
 
 def test_networks_keep_the_default():
     module = models.Classifier(C)
     variables = module.init(jax.random.key(0), jnp.ones((2, D)), train=False)
-    traced = jax.make_jaxpr(lambda x: module.apply(variables, x, train=False)[0])
-    (product,) = _products(traced(jnp.ones((2, D))).jaxpr)
-    assert product.params['precision'] is None
+
+    def forward(x):
+        return module.apply(variables, x, train=False)[0]
+
+    assert precisions(forward, jnp.ones((2, D))) == {None}

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -71,6 +72,23 @@ def test_what_has_no_digest_is_noted_as_none(tmp_path):
     assert {'git', 'versions', 'device', 'time'} <= start.keys()
 
 
+def test_a_start_says_how_networks_computed(monkeypatch):
+    monkeypatch.delenv('XLA_FLAGS', raising=False)
+    names = ('precision', 'deterministic')
+
+    def noted(backend, setting):
+        monkeypatch.setattr(jax, 'default_backend', lambda: backend)
+        with jax.default_matmul_precision(setting):
+            start = provenance.start(0, IMAGE)
+        return tuple(start[name] for name in names)
+
+    assert noted('cpu', None) == ('highest', True)
+    assert noted('gpu', None) == ('default', False)
+    assert noted('gpu', 'highest') == ('highest', False)
+    monkeypatch.setenv('XLA_FLAGS', '--xla_gpu_deterministic_ops=true')
+    assert noted('gpu', 'high') == ('high', True)
+
+
 def test_a_result_shows_all_of_its_starts_and_an_earlier_one_its_end():
     def start(git, jax):
         return {'git': git, 'device': '2 cores', 'versions': {'jax': jax, 'numpy': '2'}}
@@ -80,3 +98,12 @@ def test_a_result_shows_all_of_its_starts_and_an_earlier_one_its_end():
     assert provenance.versions(result) == {'jax': '1, 2', 'numpy': '2'}
     assert provenance.revisions(start('c2', '1')) == '2 cores; git c2'
     assert provenance.starts({})[0]['git'] is None
+
+
+def test_results_of_other_precision_are_told_apart():
+    start = {'git': 'b1', 'versions': {}, 'device': 'H200'}
+    starts = [start, {**start, 'precision': 'highest'}]  # of an earlier version, ours
+    assert provenance.revisions({'starts': starts}) == 'H200; git b1'
+    starts.append({**start, 'precision': 'high'})  # went on with another one
+    expected = 'H200, H200 (precision high); git b1'
+    assert provenance.revisions({'starts': starts}) == expected

@@ -57,7 +57,8 @@ def test_ten_steps_are_traced_once(tmp_path):
     assert 'no profile' in hook.summary()
     for step in range(1, 31):
         x = square(x) / 200
-        hook(step, x, {})
+        if hook.next_due(step - 1) == step:
+            hook(step, x, {})
     assert len(list(tmp_path.rglob('*.trace.json.gz'))) == 1
     lines = hook.summary().splitlines()
     assert lines[0] == f'profile of 10 steps: {tmp_path}'

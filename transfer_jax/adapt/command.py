@@ -33,7 +33,7 @@ from transfer_jax.adapt import (
     verdict,
 )
 from transfer_jax.adapt.flags import Command
-from transfer_jax.cli import classifier, launch
+from transfer_jax.cli import arithmetic, classifier, launch
 from transfer_jax.data import image_files, listings
 from transfer_jax.recipes import encoders
 from transfer_jax.training import log
@@ -44,6 +44,8 @@ SOURCE_ONLY = 'source_only'
 def main(args: Sequence[str] | None = None) -> None:
     """Runs the command in `args`, by default that of the command line."""
     with launch.command(Command, __doc__, args) as command:
+        arithmetic.prepare(command.compute)
+        arithmetic.apply(command.compute)
         adapt(command)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from transfer_jax.adapt import experiment
+from transfer_jax.cli import arithmetic
 
 
 def _or(default: str, kind: str):
@@ -83,5 +84,6 @@ class Command:
         str | None, _or('$TRANSFER_JAX_DATA, else ~/tensorflow_datasets', 'PATHS')
     ] = None
     """Folders that may hold weights/, separated by ':'."""
+    compute: arithmetic.Field = arithmetic.Flags()
     debug: bool = False
     """Show the traceback of an error."""

@@ -22,7 +22,7 @@ def retain_freed() -> bool:
     accelerator, whose steps need none of it, or where $GLIBC_TUNABLES sets malloc.
     """
     chosen = 'glibc.malloc' in os.environ.get('GLIBC_TUNABLES', '')
-    if chosen or sys.platform != 'linux' or _accelerated():
+    if chosen or sys.platform != 'linux' or accelerated():
         return False
     try:
         mallopt = ctypes.CDLL('libc.so.6').mallopt  # this name is glibc's
@@ -32,7 +32,7 @@ def retain_freed() -> bool:
     return all([mallopt(name, value) for name, value in settings.items()])
 
 
-def _accelerated() -> bool:
+def accelerated() -> bool:
     """Whether JAX has a plugin for an accelerator and may use it."""
     if os.environ.get('JAX_PLATFORMS') == 'cpu':
         return False

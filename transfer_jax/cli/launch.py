@@ -11,15 +11,15 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
-from typing import Generic, NoReturn, TypeVar
+from typing import Generic, Literal, NoReturn, TypeVar
 
 import jax
 import tyro
 
 from transfer_jax import runs
-from transfer_jax.cli import allocator, compilation_cache, distributed
+from transfer_jax.cli import allocator, arithmetic, compilation_cache, distributed
 from transfer_jax.reports import study_tables
-from transfer_jax.training import checkpoint, log, parallel, profiling
+from transfer_jax.training import checkpoint, log, on_device, parallel, profiling
 
 Config = TypeVar('Config')
 
@@ -46,6 +46,13 @@ class Flags(Generic[Config]):
     """Number of processes, where the cluster does not give it."""
     process: int | None = None
     """Which of them this is, from 0."""
+    data_on_device: Literal[on_device.CHOICES] = 'auto'
+    """Whether the training data lies on the device, where each step makes its batch.
+    auto: on an accelerator, if it takes at most half of the memory."""
+    seeds_together: int | None = None
+    """Seeds that train at the same time, 0 for all. Default: all on an accelerator, 1
+    on CPU."""
+    compute: arithmetic.Field = arithmetic.Flags()
     debug: bool = False
     """Show the traceback of an error."""
 
@@ -64,12 +71,21 @@ def main(
     )
     with errors(flags.debug):
         allocator.retain_freed()
+        arithmetic.prepare(flags.compute)
         distributed.start(flags.distributed, flags.processes, flags.process)
         compilation_cache.enable()
         check_config(flags.config)
         experiment = build(flags.config)
         run_dir = flags.run_dir or default_folder(experiment)
-        execute(experiment, run_dir, flags.data_dir, profile=flags.profile)
+        arithmetic.apply(flags.compute)
+        execute(
+            experiment,
+            run_dir,
+            flags.data_dir,
+            profile=flags.profile,
+            data_on_device=flags.data_on_device,
+            seeds_together=flags.seeds_together,
+        )
 
 
 def execute(
@@ -78,11 +94,15 @@ def execute(
     data_dir: str | None = None,
     *,
     profile: bool = False,
+    data_on_device: str = 'auto',
+    seeds_together: int | None = None,
 ) -> dict:
     """Runs an experiment, writes its report, and prints its table and their paths.
 
     Args:
       profile: traces ten steps, and prints what costs most.
+      data_on_device: see runs.run, for a training.
+      seeds_together: `together` of runs.run.
     """
     # matplotlib: only when there is something to draw
     from transfer_jax.reports import run_report, study_report
@@ -96,7 +116,14 @@ def execute(
         path = study_report.write(experiment, run_dir, result, prepared)
     else:
         hooks = [profiling.Trace(run_dir / 'profile')] if profile else []
-        result = runs.run(experiment, run_dir, data_dir=data_dir, hooks=hooks)
+        result = runs.run(
+            experiment,
+            run_dir,
+            data_dir=data_dir,
+            hooks=hooks,
+            data_on_device=data_on_device,
+            together=seeds_together,
+        )
         if not parallel.is_first():
             return result
         for hook in hooks:

@@ -28,6 +28,7 @@ import tyro
 from transfer_jax import runs
 from transfer_jax.cli import (
     allocator,
+    arithmetic,
     cluster,
     compilation_cache,
     grid,
@@ -76,6 +77,7 @@ class Command:
     ~/tensorflow_datasets."""
     list: bool = False
     """Only list the runs, by group, and which are finished."""
+    compute: arithmetic.Field = arithmetic.Flags()
     debug: bool = False
     """End with the traceback of the first run that fails."""
 
@@ -94,6 +96,7 @@ def main(args: Sequence[str] | None = None, known: Sequence[str] = ()) -> None:
     command = tyro.cli(Command, prog=prog, description=__doc__, args=args)
     with launch.errors(command.debug):
         allocator.retain_freed()
+        arithmetic.prepare(command.compute)
         module = load(command.experiment, known)
         plan = groups(module, command)
         if not command.grid:
@@ -139,6 +142,7 @@ class Task:
     def __call__(self, command: Command, number: int) -> dict[pathlib.Path, str]:
         """{run folder: reason}, for the runs of group `number` that failed."""
         allocator.retain_freed()
+        arithmetic.prepare(command.compute)
         compilation_cache.enable()
         plan = groups(load(command.experiment), command)
         return run([plan[number]], command)
@@ -207,6 +211,7 @@ def groups(module: ModuleType, command: Command) -> list[Group]:
 
 def run(plan: Sequence[Group], command: Command) -> dict[pathlib.Path, str]:
     """{run folder: reason} of failed runs. A stop from outside ends the sweep."""
+    arithmetic.apply(command.compute)
     failed: dict[pathlib.Path, str] = {}
     most = command.together
     if most is None:

@@ -22,11 +22,10 @@ from transfer_jax.data import (
     voc,
 )
 from transfer_jax.data.domains import Domain, MissingData, describe, load
+from transfer_jax.data.in_order import Batches, batches
 from transfer_jax.data.sources import Arrays, Images, Source
 from transfer_jax.data.streams import (
-    Batches,
     Stream,
-    batches,
     channel_mean,
     labelled,
     normalise,

@@ -28,17 +28,41 @@ def normalise(
     if std is not None and not np.all(np.asarray(std) > 0):
         raise ValueError(f'normalise: std is {std}; give positive numbers')
     rate = None if std is None else 1 / np.asarray(std, np.float32)
+    return _Normalise(mean, rate)
 
-    def apply(batch: Batch) -> Batch:
-        changed = dict(batch)
-        for key, value in batch.items():
-            if isinstance(value, Mapping):
-                changed[key] = apply(value)
-            elif key == 'image':
-                changed[key] = _scale(value, mean, rate)
-        return changed
 
-    return apply
+class _Normalise:
+    """What `normalise` returns: on the host, and on a device (data.device)."""
+
+    def __init__(self, mean: np.ndarray, rate: np.ndarray | None):
+        self._mean, self._rate = mean, rate
+        self.constants = (mean,) if rate is None else (mean, rate)
+        self.on_device = _normalise_on_device
+
+    def __call__(self, batch: Batch) -> Batch:
+        return _each_image(lambda image: _scale(image, self._mean, self._rate), batch)
+
+
+def _normalise_on_device(constants: tuple, batch: Batch) -> Batch:
+    """`normalise` within a compiled step, up to rounding."""
+    mean, *rate = constants
+
+    def scale(image):
+        scaled = image.astype(np.float32) / np.float32(255) - mean
+        return scaled * rate[0] if rate else scaled
+
+    return _each_image(scale, batch)
+
+
+def _each_image(function: Callable, batch: Batch) -> Batch:
+    """The batch with function(image) for each 'image', nested ones included."""
+    changed = dict(batch)
+    for key, value in batch.items():
+        if isinstance(value, Mapping):
+            changed[key] = _each_image(function, value)
+        elif key == 'image':
+            changed[key] = function(value)
+    return changed
 
 
 def channel_mean(*sources: Arrays | Images) -> np.ndarray:

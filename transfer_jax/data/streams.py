@@ -1,4 +1,4 @@
-"""Batches for training and evaluation; `stream[t]` is the batch of step t.
+"""Batches for training; `stream[t]` is the batch of step t.
 
 A stream is a pure function of (seed, t) and has no state to save: a run that resumes at
 step t reads `stream[t]`, and process i of p reads its rows of the same global batch.
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from transfer_jax.data import checks, orders, pixels, sources
+from transfer_jax.data import device, orders, pixels, rows_of, sources
 from transfer_jax.data.reader import Reader
 from transfer_jax.data.sources import Arrays, Images, Source
 from transfer_jax.data.transforms import Transform
@@ -33,6 +33,8 @@ class Stream:
     # (process, processes) -> the stream of that process's rows of the same batches;
     # by default the rows are cut from the whole batch
     shard: Callable[[int, int], 'Stream'] | None = None
+    # the same batches made on a device, or the reason why that cannot be
+    resident: device.Resident | str = 'its batches are made by a function'
 
     def __getitem__(self, step: int) -> Batch:
         if step < 0:
@@ -42,7 +44,8 @@ class Stream:
     def map(self, function: Callable[[Batch], Batch]) -> 'Stream':
         """The stream of `function(batch)`."""
         shard = self.shard and (lambda i, p: self.shard(i, p).map(function))
-        return Stream(lambda step: function(self[step]), shard)
+        resident = device.mapped(self.resident, function)
+        return Stream(lambda step: function(self[step]), shard, resident)
 
     def process_shard(self, process: int, processes: int) -> 'Stream':
         """The stream of one process's contiguous rows, an equal part of each batch.
@@ -78,7 +81,8 @@ def labelled(
 
     Args:
       transform: applied to each item, with a generator seeded with (seed, position in
-        the stream), so that an image changes differently in each epoch.
+        the stream), so that an image changes differently in each epoch. One of
+        data.device_transforms also runs within a compiled step.
       rows: (i, p), only the contiguous rows of process i of p in the global batch of
         `batch_size`.
       name: for messages, and part of the seed: streams of different names draw
@@ -105,8 +109,18 @@ def labelled(
     root = np.random.SeedSequence([seed, zlib.crc32(name.encode())])
     seeds = [int(value) for value in root.generate_state(2)]
     order = _order(source, seeds[0], balanced, name)
-    apply = _unchanged if transform is None else _seeded(transform, seeds[1])
-    in_memory = transform is None and isinstance(source, Arrays | Images)
+    in_memory = isinstance(source, Arrays | Images)
+    if hasattr(transform, 'on_host') and not in_memory:
+        raise ValueError(
+            f'stream {name!r}: {transform.name} of data.device_transforms is for data '
+            f'in memory; {type(source).__name__} takes those of data.transforms'
+        )
+    whole = None  # f(images, positions), of a transform for devices
+    apply = _unchanged
+    if hasattr(transform, 'on_host'):
+        whole = transform.on_host(seeds[1])
+    elif transform is not None:
+        apply, in_memory = _seeded(transform, seeds[1]), False
     pool = futures.ThreadPoolExecutor(threads) if threads > 1 else None
     each = map if pool is None else pool.map
 
@@ -114,11 +128,14 @@ def labelled(
         positions = range(step * batch_size + first, step * batch_size + last)
         indices = order(positions.start, positions.stop)
         if in_memory:
-            return _gather(source, indices)
+            made = rows_of.gather(source, indices)
+            if whole is not None:
+                made['image'] = whole(made['image'], np.asarray(positions, np.uint32))
+            return made
         items = each(
             lambda i, position: apply(source[i], position), indices.tolist(), positions
         )
-        return _stack(list(items))
+        return rows_of.stack(list(items))
 
     def shard(process: int, processes: int) -> Stream:
         return labelled(
@@ -132,7 +149,20 @@ def labelled(
             balanced=balanced,
         )
 
-    return Stream(batch, shard if rows is None else None)
+    if in_memory:
+        resident = device.gathered(
+            rows_of.table(source),
+            lambda step: order(step * batch_size + first, step * batch_size + last),
+        )
+        if whole is not None:
+            place = device.Place(batch_size, first, last)
+            resident = device.transformed(resident, transform, seeds[1], place)
+    elif transform is not None:
+        named = device.name_of(transform)
+        resident = f'the transform {named} of stream {name!r} has no form for a device'
+    else:
+        resident = f'stream {name!r} reads {type(source).__name__} as they are needed'
+    return Stream(batch, shard if rows is None else None, resident)
 
 
 def unlabelled(
@@ -168,47 +198,10 @@ def zipped(**streams: Stream) -> Stream:
         return zipped(**parts)
 
     return Stream(
-        lambda step: {name: stream[step] for name, stream in streams.items()}, shard
+        lambda step: {name: stream[step] for name, stream in streams.items()},
+        shard,
+        device.zipped({name: stream.resident for name, stream in streams.items()}),
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class Batches:
-    """A finite sequence of batches, each made on access."""
-
-    size: int
-    batch: Callable[[int], Batch]
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __getitem__(self, index: int) -> Batch:
-        if not 0 <= index < self.size:
-            raise IndexError(f'batch {index} of {self.size}')
-        return self.batch(index)
-
-    def map(self, function: Callable[[Batch], Batch]) -> 'Batches':
-        """The batches `function(batch)`."""
-        return Batches(self.size, lambda index: function(self[index]))
-
-
-def batches(source: Source, batch_size: int) -> Batches:
-    """All items of `source` in order, for evaluation.
-
-    Every batch has `batch_size` rows, so that one compiled function serves them all;
-    the last batch is padded with the last item. 'mask' (b,) float32 is 0 on padding and
-    1 elsewhere. 'label' is present if the source has labels.
-    """
-    size = len(source)
-    if size == 0 or batch_size < 1:
-        raise ValueError(f'cannot make batches of {batch_size} from {size} items')
-
-    def batch(index: int) -> Batch:
-        positions = np.arange(index * batch_size, (index + 1) * batch_size)
-        content = _gather(source, np.minimum(positions, size - 1))
-        return {**content, 'mask': (positions < size).astype(np.float32)}
-
-    return Batches(-(-size // batch_size), batch)
 
 
 def _order(source: Source, seed: int, balanced: bool, name: str) -> orders.Order:
@@ -264,21 +257,3 @@ def _cut(batch: Any, process: int, processes: int) -> Any:
         return {key: _cut(part, process, processes) for key, part in batch.items()}
     first, last = _rows((process, processes), len(batch), 'batch')
     return batch[first:last]
-
-
-def _gather(source: Source, indices: np.ndarray) -> dict[str, np.ndarray]:
-    """The items at `indices`, stacked; whole rows at once for arrays in memory."""
-    if not isinstance(source, Arrays | Images):
-        return _stack([source[int(index)] for index in indices])
-    batch = {'image': source.image[indices]}
-    if isinstance(source, Arrays):
-        batch['label'] = source.label[indices].astype(np.int32, copy=False)
-    return batch
-
-
-def _stack(items: list[dict[str, Any]]) -> dict[str, np.ndarray]:
-    batch = {key: np.stack([item[key] for item in items]) for key in items[0]}
-    if 'label' in batch:
-        checks.check_label_type(batch['label'])
-        batch['label'] = batch['label'].astype(np.int32, copy=False)
-    return batch

@@ -2,7 +2,8 @@
 
 A transform is `f(item, rng) -> item`: a pure function of the item and of the draws of
 `rng`, a NumPy generator that the stream seeds with (seed, position). 'image' (h, w, c)
-is uint8 before and after; all other entries pass through.
+is uint8 before and after; all other entries pass through. Those of
+data.device_transforms also run within a compiled step.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """Evaluation: predictions over data, stored features, retrieval, single units."""
 
-from transfer_jax.evaluation import feature_store, retrieval, units
+from transfer_jax.evaluation import feature_store, on_device, retrieval, units
 from transfer_jax.evaluation.evaluate import Predict, bind, evaluate, extract
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     'evaluate',
     'extract',
     'feature_store',
+    'on_device',
     'retrieval',
     'units',
 ]

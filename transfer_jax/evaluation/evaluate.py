@@ -16,7 +16,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from transfer_jax import metrics
-from transfer_jax.evaluation import feature_store
+from transfer_jax.evaluation import feature_store, on_device
 from transfer_jax.training import Method, TrainState, log
 from transfer_jax.types import Batch, PyTree
 
@@ -43,10 +43,16 @@ def evaluate(
     """The metric over all batches. Padding (mask 0) does not count.
 
     Args:
-      batches: dictionaries {'image', 'label', 'mask'}; arrays may be NumPy.
+      batches: dictionaries {'image', 'label', 'mask'}; arrays may be NumPy. Those that
+        on_device.place returns are one dispatch.
     """
     predict = predict if isinstance(predict, Partial) else Partial(predict)
     sums = metric.init()
+    if isinstance(batches, on_device.Batches):
+        sums = _measure_all(
+            metric.update, batches.make, predict, sums, batches.data, batches.rows
+        )
+        return metric.compute(sums)
     for batch in batches:
         sums = _measure(metric.update, predict, sums, dict(batch))
     return metric.compute(sums)
@@ -81,6 +87,11 @@ def extract(
     layers, optional_layers = tuple(layers), tuple(optional_layers)
     if directory is not None:
         return _extract_to_files(predict, batches, layers, optional_layers, directory)
+    if isinstance(batches, on_device.Batches):
+        outputs = _select_all(
+            (layers, optional_layers), batches.make, predict, batches.data, batches.rows
+        )
+        return {k: v[: batches.items] for k, v in jax.device_get(outputs).items()}
     parts: dict[str, list[np.ndarray]] = collections.defaultdict(list)
     for batch in batches:
         real = np.asarray(batch['mask']) > 0
@@ -126,6 +137,22 @@ def _digest(predict, batches, layers, optional_layers) -> str:
 @functools.partial(jax.jit, static_argnums=0)
 def _measure(update, predict, sums, batch):
     return update(sums, predict(batch), batch)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _measure_all(update, make, predict, sums, data, rows):
+    def act(sums, batch):
+        return update(sums, predict(batch), batch), None
+
+    return on_device.over_all(act, sums, make, data, rows)[0]
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _select_all(layers, make, predict, data, rows):
+    def act(carry, batch):
+        return carry, _select(*layers, predict, batch)
+
+    return on_device.over_all(act, None, make, data, rows)[1]
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -11,6 +11,7 @@ from transfer_jax.runs import (
     result,
     runner,
     scoring,
+    seeds,
     stages,
     study,
     vectorised,
@@ -22,8 +23,8 @@ from transfer_jax.runs.hook import Interrupted
 from transfer_jax.runs.model import Model
 from transfer_jax.runs.model import load as load_model
 from transfer_jax.runs.recorder import NonFiniteError
-from transfer_jax.runs.runner import run
 from transfer_jax.runs.scoring import HeldOut, Number, measure_adaptation
+from transfer_jax.runs.seeds import run
 from transfer_jax.runs.stages import NotFinished, finished, restore
 from transfer_jax.runs.study import Study
 from transfer_jax.runs.study import run as run_study
@@ -57,6 +58,7 @@ __all__ = [
     'run_study',
     'runner',
     'scoring',
+    'seeds',
     'stages',
     'study',
     'vectorised',

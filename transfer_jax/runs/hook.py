@@ -5,11 +5,15 @@ One hook serves a run by itself and several runs in one program (runs.vectorised
 
 import bisect
 import contextlib
+import functools
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from concurrent import futures
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from transfer_jax.runs.recorder import NonFiniteError, Recorder, StageRun
@@ -56,6 +60,15 @@ def stop_signal() -> Iterator[StopSignal]:
             signal.signal(number, handler)
 
 
+class _Pending(NamedTuple):
+    """An evaluation that was begun."""
+
+    step: int
+    evaluates: bool  # or saves only
+    waiting: dict[int, Callable[[], None]]  # {number of a run: ends its part}
+    latest: dict[str, float]  # metrics of the step
+
+
 class RunHook:
     """Records a stage of one run, or of several that train as one program."""
 
@@ -68,6 +81,8 @@ class RunHook:
         split: Callable[[Any, int], Any] | None = None,
         on_failure: Callable[[int, NonFiniteError], None] | None = None,
         quiet: bool = False,
+        chunk: int = 1,
+        background: bool = False,
     ):
         """A hook of `fit`.
 
@@ -78,7 +93,16 @@ class RunHook:
             a single run.
           on_failure: called for a run that diverged; the others continue. None raises.
           quiet: no progress, as in every process but the first.
+          chunk: steps in a dispatch. A row is written every LOG_EVERY steps, but none
+            is fetched before its chunk is complete.
+          background: evaluates and saves in a thread, from a copy of the state, while
+            training goes on. The next evaluation waits for it, so the order of scores,
+            row and checkpoint stays; the last is waited for.
         """
+        self._thread = futures.ThreadPoolExecutor(1) if background else None
+        self._pending: _Pending | None = None
+        self._began, self._waited = time.monotonic(), 0.0
+        self._every = max(LOG_EVERY, chunk)
         self._recorders = {number: Recorder(run) for number, run in runs.items()}
         self._stop, self._on_failure = stop, on_failure
         self._split = split or (lambda tree, number: tree)
@@ -92,10 +116,10 @@ class RunHook:
         self._progress = None if quiet else log.Progress(title, self._steps, run.done)
 
     def next_due(self, step: int) -> int:
-        """The first step after `step` that is recorded."""
+        """The first step after `step` that is fetched."""
         if self._stop.received is not None and jax.process_count() == 1:
             return step + 1
-        logged = (step // LOG_EVERY + 1) * LOG_EVERY
+        logged = (step // self._every + 1) * self._every
         later = bisect.bisect_right(self._evaluations, step)
         return min([logged, *self._evaluations[later : later + 1]])
 
@@ -112,34 +136,70 @@ class RunHook:
           AllFailed: every one of several did.
           Interrupted: a signal came; everything is saved.
         """
-        evaluates = step in self._evaluations
-        signalled = self._signalled()
-        for number, recorder in list(self._recorders.items()):
-            try:
-                recorder.record(step, self._split(metrics, number))
-                if evaluates or signalled:
-                    state_of_run = self._split(state, number)
-                    recorder.check(step, state_of_run)
-                    if evaluates:
-                        recorder.evaluate(step, state_of_run)
-                    recorder.save(step, state_of_run, evaluated=evaluates)
-            except NonFiniteError as error:
-                if self._on_failure is None:
-                    raise
-                self._on_failure(number, error)
-                self._recorders.pop(number).close()
-        self._show(step, evaluates)
+        evaluates, signalled = step in self._evaluations, self._signalled()
+        taken = len(next(iter(metrics.values()), ()))
+        rows = [s for s in range(step - taken + 1, step) if s % LOG_EVERY == 0] + [step]
+        self._each(lambda n, one: one.record(step, self._split(metrics, n), rows))
+        self._update(step)
+        if (evaluates or signalled) and self._recorders:
+            self._wait()
+            self._begin(step, state, evaluates)
+            if signalled or step == self._steps or self._thread is None:
+                self._wait()
         if signalled:
             raise Interrupted(signalled)
         if not self._recorders:
             raise AllFailed
 
     def close(self) -> None:
-        """Takes the progress away and writes out the events."""
+        """Ends what is under way, takes the progress away, writes out the events."""
+        if self._thread is not None:
+            self._thread.shutdown()
         if self._progress is not None:
             self._progress.close()
+        runs = len(self._recorders)
+        seconds = (time.monotonic() - self._began) / max(runs, 1)
         for recorder in self._recorders.values():
+            recorder.note_cost(seconds, self._waited / runs)
             recorder.close()
+
+    def _begin(self, step: int, state: TrainState, evaluates: bool) -> None:
+        """Starts to evaluate and save every run; `_wait` ends it."""
+        states = {number: self._split(state, number) for number in self._recorders}
+        if self._thread is not None:  # training goes on, in the buffers of `state`
+            states = jax.tree.map(jnp.copy, states)
+        waiting = {}
+        for number, recorder in self._recorders.items():
+            waiting[number] = functools.partial(
+                recorder.keep, step, states[number], evaluated=evaluates
+            )
+            if self._thread is not None:
+                waiting[number] = self._thread.submit(waiting[number]).result
+        latest = self._latest()
+        self._pending = _Pending(step, evaluates, waiting, latest)
+
+    def _wait(self) -> None:
+        """Until the evaluation that was begun is over, and its rows are written."""
+        if self._pending is None:
+            return
+        pending, self._pending = self._pending, None
+        begun = time.monotonic()
+        self._each(lambda number, _: pending.waiting[number]())
+        self._waited += time.monotonic() - begun
+        if pending.evaluates:
+            self._each(lambda _, recorder: recorder.show_evaluation(pending.step))
+            self._show(pending)
+
+    def _each(self, act: Callable[[int, Recorder], Any]) -> None:
+        """act(number, recorder) of every run; takes leave of those that diverged."""
+        for number, recorder in list(self._recorders.items()):
+            try:
+                act(number, recorder)
+            except NonFiniteError as error:
+                if self._on_failure is None:
+                    raise
+                self._on_failure(number, error)
+                self._recorders.pop(number).close()
 
     def _signalled(self) -> int | None:
         """The signal that came; of several processes, that of any of them."""
@@ -149,18 +209,23 @@ class RunHook:
             return self._stop.received or signal.SIGTERM
         return None
 
-    def _show(self, step: int, evaluates: bool) -> None:
-        """The progress, with means over the runs; a line that stays at evaluations."""
+    def _latest(self) -> dict[str, float]:
+        return _mean([recorder.latest for recorder in self._recorders.values()])
+
+    def _update(self, step: int) -> None:
+        """The progress, with means over the runs."""
+        if self._progress is not None and self._recorders:
+            self._progress.update(step, self._latest())
+
+    def _show(self, pending: _Pending) -> None:
+        """A line that stays, with the numbers of an evaluation."""
         if self._progress is None or not self._recorders:
             return
-        recorders = self._recorders.values()
-        latest = _mean([recorder.latest for recorder in recorders])
-        self._progress.update(step, latest)
-        if evaluates:
-            row = _mean([recorder.evaluation for recorder in recorders])
-            shown = {rule.name: row[rule.name] for rule in self._rules if rule.name}
-            logged = {k: latest[k] for k in self._logged_metrics if k in latest}
-            self._progress.line(step, {**(shown or row), **logged})
+        row = _mean([recorder.evaluation for recorder in self._recorders.values()])
+        shown = {rule.name: row[rule.name] for rule in self._rules if rule.name}
+        latest = pending.latest
+        logged = {k: latest[k] for k in self._logged_metrics if k in latest}
+        self._progress.line(pending.step, {**(shown or row), **logged})
 
 
 def _mean(rows) -> dict[str, float]:

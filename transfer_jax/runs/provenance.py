@@ -9,11 +9,14 @@ import os
 import pathlib
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
+
+from transfer_jax.training import determinism, precision
 
 VERSIONED = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'numpy')
 
@@ -38,6 +41,17 @@ def device() -> str:
     return jax.devices()[0].device_kind
 
 
+def peak_memory() -> int:
+    """The most bytes in use so far: on the accelerator, else by this process."""
+    stats = jax.local_devices()[0].memory_stats() or {}
+    if 'peak_bytes_in_use' in stats:
+        return stats['peak_bytes_in_use']
+    import resource  # not on every system
+
+    unit = 1 if sys.platform == 'darwin' else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
 def start(seed: int | None, data: Any, golden: str | None = None) -> dict:
     """What a seed is trained with, noted when its training starts or goes on.
 
@@ -55,6 +69,8 @@ def start(seed: int | None, data: Any, golden: str | None = None) -> dict:
         'time': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
         **code(),
         'device': device(),
+        'precision': precision.current(),
+        'deterministic': determinism.current(),
         'golden': golden,
         'data': of_data,
     }
@@ -71,11 +87,19 @@ def starts(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def revisions(result: Mapping[str, Any]) -> str:
-    """'2 cores; git 1a2b3c', of all starts of a result."""
+    """'2 cores; git 1a2b3c', of all starts of a result.
+
+    A precision of networks other than 'highest' stands behind its device.
+    """
     of = starts(result)
-    devices = sorted({start['device'] or 'unknown device' for start in of})
+    devices = sorted({_device_of(start) for start in of})
     gits = sorted({start['git'] or 'unknown' for start in of})
     return f'{", ".join(devices)}; git {", ".join(gits)}'
+
+
+def _device_of(start: Mapping[str, Any]) -> str:
+    name, precise = start['device'] or 'unknown device', start.get('precision')
+    return name if precise in (None, 'highest') else f'{name} (precision {precise})'
 
 
 def versions(result: Mapping[str, Any]) -> dict[str, str]:

@@ -2,14 +2,14 @@
 
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from transfer_jax import evaluation, selection
-from transfer_jax.runs import folder, model_folder
+from transfer_jax.runs import folder, model_folder, provenance
 from transfer_jax.runs.experiment import Experiment, Stage
 from transfer_jax.training import TrainState, checkpoint, log, parallel
 
@@ -40,7 +40,7 @@ class Recorder:
     """Writes what happens in a stage. It decides neither when nor whether to stop.
 
     Attributes:
-      latest: the newest row of metrics.
+      latest: the metrics of the newest step.
       evaluation: the newest row of the history; None before the first one.
     """
 
@@ -55,11 +55,14 @@ class Recorder:
         self.latest: Mapping[str, float] = {}
         self.evaluation: Mapping[str, float] | None = None
 
-    def record(self, step: int, metrics: Mapping[str, np.ndarray]) -> None:
-        """Checks the losses of the steps up to `step`; writes the metrics of the last.
+    def record(
+        self, step: int, metrics: Mapping[str, np.ndarray], rows: Sequence[int]
+    ) -> None:
+        """Checks the losses of the steps up to `step`; writes the metrics of some.
 
         Args:
           metrics: {name: (k,)}, of k steps of which `step` is the last.
+          rows: those of the k steps whose metrics are written.
 
         Raises:
           NonFiniteError: a loss is not finite.
@@ -73,15 +76,20 @@ class Recorder:
                     f'the loss of phase {phase!r} is {values[wrong[0]]} at step {at} '
                     f'of stage {self._run.stage.name!r}, seed {self._run.seed}; {_CURE}'
                 )
-        row = self.latest = {name: float(v[-1]) for name, v in metrics.items()}
-        self._metrics.append(self._labels(step) | row)
-        self._events.write(step, row)
+        self.latest = {name: float(v[-1]) for name, v in metrics.items()}
+        for at in rows:
+            row = {name: float(v[at - step - 1]) for name, v in metrics.items()}
+            self._metrics.append(self._labels(at) | row)
+            self._events.write(at, row)
 
-    def check(self, step: int, state: TrainState) -> None:
-        """No NaN is ever saved, whatever the loss was.
+    def keep(self, step: int, state: TrainState, *, evaluated: bool) -> None:
+        """Evaluates a state if asked, and saves it: scores, then row, then checkpoint.
+
+        It may run in another thread than `record`.
 
         Raises:
-          NonFiniteError: a parameter is not finite.
+          NonFiniteError: a parameter is not finite. No NaN is ever saved, whatever the
+            loss was.
         """
         for name, params in jax.device_get(state.params).items():
             if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(params)):
@@ -89,22 +97,32 @@ class Recorder:
                     f'parameters of {name!r} are not finite after step {step} of stage '
                     f'{self._run.stage.name!r}, seed {self._run.seed}; {_CURE}'
                 )
-
-    def evaluate(self, step: int, state: TrainState) -> None:
-        """Measures the state and appends the numbers to the history."""
-        run = self._run
-        predicts = bind(run.experiment, run.stage, parallel.local(state))
-        final = run.final and step == run.stage.steps
-        row = dict(run.experiment.measure(predicts, run.held_out, final))
-        self._history.append(self._labels(step) | row)
-        self._events.write(step, row)
-        self.evaluation = row
-
-    def save(self, step: int, state: TrainState, *, evaluated: bool) -> None:
-        """Saves a checkpoint, and the model of each rule that picks this evaluation."""
+        if evaluated:
+            run = self._run
+            predicts = bind(run.experiment, run.stage, parallel.local(state))
+            final = run.final and step == run.stage.steps
+            row = dict(run.experiment.measure(predicts, run.held_out, final))
+            self._history.append(self._labels(step) | row)
+            self.evaluation = row
         checkpoint.save(self._run.checkpoint_dir, state, step)
         if evaluated:
             keep_chosen(self._run, step, parallel.local(state))
+
+    def show_evaluation(self, step: int) -> None:
+        """Writes the events of the newest evaluation, which was of this step."""
+        self._events.write(step, self.evaluation)
+
+    def note_cost(self, seconds: float, waited: float) -> None:
+        """Writes down what the steps of this start have cost.
+
+        Args:
+          seconds: in all.
+          waited: seconds in which training stood still for evaluations.
+        """
+        row = {'seed': self._run.seed, 'stage': self._run.stage.name}
+        row |= {'seconds': seconds, 'waited': waited}
+        row |= {'peak_memory': provenance.peak_memory()}
+        folder.Rows(self._run.run_dir / 'costs.jsonl').append(row)
 
     def close(self) -> None:
         """Writes out the events."""

@@ -10,9 +10,12 @@ from transfer_jax.runs.experiment import Experiment
 
 
 def summarize(
-    experiment: Experiment, history: Sequence[dict], starts: Sequence[dict] = ()
+    experiment: Experiment,
+    history: Sequence[dict],
+    starts: Sequence[dict] = (),
+    costs: Sequence[dict] = (),
 ) -> dict:
-    """The content of result.json, from the rows of history.jsonl and starts.jsonl.
+    """The content of result.json, from the rows of history, starts and costs.jsonl.
 
     'scores' are {rule: {number: mean, std and values over seeds}} of the rows that the
     rules pick, 'steps' the steps of these rows. 'compared' says which results of the
@@ -48,6 +51,7 @@ def summarize(
         'config': folder.plain(experiment.config),
         'compared': experiment.compared and experiment.compared._asdict(),
         'starts': list(starts),
+        'cost': cost(experiment.seeds, costs),
         'seeds': list(experiment.seeds),
         'examples': next((int(last[-1][name]) for name in counts if name), None),
         'numbers': {name: n._asdict() for name, n in experiment.numbers.items()},
@@ -83,6 +87,21 @@ def mean_std(values: Sequence[float]) -> dict:
         'mean': float(np.mean(values)),
         'std': float(np.std(values, ddof=1)) if len(values) > 1 else None,
         'values': list(values),
+    }
+
+
+def cost(seeds: Sequence[int], rows: Sequence[dict]) -> dict:
+    """{'seconds': of each seed, 'evaluation': share of them, 'peak_memory': bytes}.
+
+    'evaluation' is the share in which training stood still for evaluations and
+    checkpoints. What a killed process did is not in it.
+    """
+    seconds = [sum(r['seconds'] for r in rows if r['seed'] == seed) for seed in seeds]
+    waited = sum(row['waited'] for row in rows if row['seed'] in seeds)
+    return {
+        'seconds': seconds,
+        'evaluation': waited / sum(seconds) if sum(seconds) else None,
+        'peak_memory': max((row['peak_memory'] for row in rows), default=None),
     }
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from transfer_jax import evaluation
 from transfer_jax.runs import folder, hook, model_folder, provenance, result, stages
 from transfer_jax.runs.experiment import Experiment
 from transfer_jax.runs.recorder import StageRun, keep_chosen, models_differ
@@ -19,21 +20,10 @@ def run(
     *,
     data_dir: str | None = None,
     hooks: Sequence[Hook] = (),
+    data_on_device: str = 'auto',
+    chunk: int | None = None,
 ) -> dict:
-    """Runs or resumes an experiment in a folder; returns the content of result.json.
-
-    Each of several processes (jax.distributed) calls it, with a folder that all of them
-    see.
-
-    Args:
-      hooks: beside that of the run, in every stage.
-
-    Raises:
-      ValueError: the experiment has no seeds, or a stage has no steps.
-      folder.FolderError: the folder cannot be used.
-      NonFiniteError: a loss is not finite; the last good checkpoint is kept.
-      Interrupted: SIGINT or SIGTERM came; everything is saved.
-    """
+    """As seeds.run, but one seed after another, each on all devices."""
     check(experiment)
     with _claimed(experiment, run_dir) as rows_dir, hook.stop_signal() as stop:
         for seed in experiment.seeds:
@@ -42,7 +32,8 @@ def run(
             data = read(experiment, seed, data_dir)
             start = provenance.start(seed, data, experiment.golden)
             note_start(experiment, rows_dir, start)
-            _run_seed(_Seed(experiment, seed, data, run_dir, rows_dir), stop, hooks)
+            one = _Seed(experiment, seed, data, run_dir, rows_dir)
+            _run_seed(one, stop, hooks, data_on_device, chunk)
         if parallel.is_first():
             finish(experiment, run_dir, lambda seed: read(experiment, seed, data_dir))
         parallel.wait()
@@ -95,7 +86,8 @@ def finish(
             state = stages.restore(experiment, run_dir, seed, data)
             keep_chosen(last._replace(about=about), stage.steps, state)
     starts = folder.Rows(run_dir / 'starts.jsonl').read()
-    content = result.summarize(experiment, rows, starts)
+    costs = folder.Rows(run_dir / 'costs.jsonl').read()
+    content = result.summarize(experiment, rows, starts, costs)
     folder.write_json(run_dir / 'result.json', content)
 
 
@@ -125,10 +117,16 @@ class _Seed(NamedTuple):
     rows_dir: pathlib.Path  # where this process writes its rows
 
 
-def _run_seed(run: _Seed, stop: hook.StopSignal, hooks: Sequence[Hook]) -> None:
+def _run_seed(
+    run: _Seed,
+    stop: hook.StopSignal,
+    hooks: Sequence[Hook],
+    data_on_device: str,
+    chunk: int | None,
+) -> None:
     """Trains all stages of a seed, from its newest checkpoints."""
     experiment, seed, data, run_dir, rows_dir = run
-    held_out = experiment.held_out(data)
+    held_out = evaluation.on_device.place(experiment.held_out(data), data_on_device)
     about = model_folder.about(experiment, seed, data)
     previous = stages.starting_point(experiment, data)
     for i, stage in enumerate(experiment.stages):
@@ -143,12 +141,15 @@ def _run_seed(run: _Seed, stop: hook.StopSignal, hooks: Sequence[Hook]) -> None:
             )
             if done:
                 keep_chosen(stage_run, done, state)
-            state, stream = parallel.shard(state, stream)
+            state, stream = parallel.shard(state, stream, data_on_device)
+            together = chunk or parallel.chunk_of(stream)
             run_hook = hook.RunHook(
                 {0: stage_run},
                 stop,
                 f'{experiment.method} seed {seed} {stage.name}',
                 quiet=not parallel.is_first(),
+                chunk=together,
+                background=parallel.evaluates_in_background(),
             )
             with contextlib.closing(run_hook):
                 state = fit(
@@ -159,6 +160,7 @@ def _run_seed(run: _Seed, stop: hook.StopSignal, hooks: Sequence[Hook]) -> None:
                     steps=stage.steps,
                     start=done,
                     hooks=[run_hook, *hooks],
+                    chunk=together,
                 )
             state = parallel.local(state)
         previous = state

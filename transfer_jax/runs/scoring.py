@@ -64,12 +64,7 @@ def measure_adaptation(
     """
     source = _outputs(predicts[validate_as], held_out.source_validation)
     target = _outputs(predicts['target'], held_out.target_train)
-    label = np.concatenate(
-        [
-            np.asarray(batch['label'])[np.asarray(batch['mask']) > 0]
-            for batch in held_out.source_validation
-        ]
-    )
+    label = evaluation.on_device.labels(held_out.source_validation)
     features = _comparable(source, target)
     evidence = selection.Evidence(
         source['logits'],
@@ -122,16 +117,25 @@ def _mixed(predict, batches, label) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     """
     partners = []
 
+    def pair(start, stop):
+        partners.append(start + selection.partners(label[start:stop]))
+        return partners[-1] - start
+
     def mixtures():
         start = 0
         for batch in batches:
             stop = start + int(np.sum(np.asarray(batch['mask']) > 0))
-            partner = selection.partners(label[start:stop])
-            partners.append(start + partner)
-            yield selection.mix(batch, partner)
+            yield selection.mix(batch, pair(start, stop))
             start = stop
 
-    logits = _outputs(predict, mixtures())['logits']
+    mixed = mixtures()
+    if isinstance(batches, evaluation.on_device.Batches):
+        for start in range(0, batches.items, batches.size):
+            pair(start, min(start + batches.size, batches.items))
+        mixed = evaluation.on_device.mixed(
+            batches, np.concatenate(partners), selection.mixing.DOMINANT
+        )
+    logits = _outputs(predict, mixed)['logits']
     partner = np.concatenate(partners)
     pairs = partner != np.arange(len(label))
     return logits[pairs], label[pairs], (label == label[partner])[pairs]

@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from transfer_jax import evaluation
 from transfer_jax.runs import folder, hook, model_folder, provenance, runner, stages
 from transfer_jax.runs.experiment import Experiment
 from transfer_jax.runs.recorder import StageRun, keep_chosen
-from transfer_jax.training import feed, fit, log, parallel
+from transfer_jax.training import feed, fit, log, on_device, parallel
 
 Failures = dict[pathlib.Path, str]  # {run folder: why that run failed}
 
@@ -25,6 +26,15 @@ class Run(NamedTuple):
 
     experiment: Experiment
     run_dir: pathlib.Path
+
+
+class _How(NamedTuple):
+    """How runs are trained together."""
+
+    how: str | None  # see parallel.over_runs
+    devices: int
+    data_on_device: str
+    chunk: int | None
 
 
 class _Lane(NamedTuple):
@@ -43,6 +53,8 @@ def run(
     data_dir: str | None = None,
     most: int = 0,
     how: str | None = None,
+    data_on_device: str = 'auto',
+    chunk: int | None = None,
 ) -> Failures:
     """Trains the seeds of all runs together; returns {run folder: reason} of failures.
 
@@ -53,8 +65,11 @@ def run(
     Args:
       most: seeds at a time; 0 for all of them.
       how: see parallel.over_runs.
+      data_on_device: one of training.on_device.CHOICES.
+      chunk: steps in a dispatch; chosen by the backend if None.
 
     Raises:
+      ValueError: the data cannot lie on the device though that was asked.
       folder.FolderError: a folder cannot be used.
       Interrupted: SIGINT or SIGTERM came; everything is saved.
     """
@@ -73,7 +88,7 @@ def run(
             if not stages.finished(member.experiment, seed, member.run_dir)
         ]
         data: dict[int, Any] = {}  # of each seed, the same within a group
-        lanes = list(_lanes(waiting, data, data_dir))
+        lanes = list(_lanes(waiting, data, data_dir, data_on_device))
         starts = {seed: provenance.start(seed, of) for seed, of in data.items()}
         for lane in lanes:
             experiment = lane.run.experiment
@@ -84,7 +99,7 @@ def run(
             devices, now = _fit_devices(min(most, len(lanes)))
             some, rest = lanes[:now], lanes[now:]
             try:
-                _train(some, how, devices, stop, failed)
+                _train(some, _How(how, devices, data_on_device, chunk), stop, failed)
             except hook.AllFailed:
                 pass  # each has its reason in `failed`
             except jax.errors.JaxRuntimeError as error:
@@ -107,13 +122,14 @@ def run(
     return failed
 
 
-def _lanes(waiting, data, data_dir):
+def _lanes(waiting, data, data_dir, data_on_device):
     """One lane each; the data of a seed is read once."""
     held_out = {}
     for member, seed in waiting:
         of_seed = _read(member, seed, data, data_dir)
         if seed not in held_out:
-            held_out[seed] = member.experiment.held_out(of_seed)
+            read = member.experiment.held_out(of_seed)
+            held_out[seed] = evaluation.on_device.place(read, data_on_device)
         about = model_folder.about(member.experiment, seed, of_seed)
         yield _Lane(member, seed, of_seed, held_out[seed], about)
 
@@ -131,7 +147,7 @@ def _fit_devices(lanes: int) -> tuple[int, int]:
     return devices, lanes - lanes % devices
 
 
-def _train(lanes: Sequence[_Lane], how, devices, stop, failed: Failures) -> None:
+def _train(lanes: Sequence[_Lane], how: _How, stop, failed: Failures) -> None:
     """All stages of some lanes."""
     previous = [stages.starting_point(lane.run.experiment, lane.data) for lane in lanes]
     for i, stage in enumerate(lanes[0].run.experiment.stages):
@@ -172,22 +188,15 @@ def _train(lanes: Sequence[_Lane], how, devices, stop, failed: Failures) -> None
             if done:
                 for n, stage_run in stage_runs.items():
                     keep_chosen(stage_run, done, states[n])
-            run_hook = _hook(stage_runs, stop, lanes, failed)
-            state = _fit(
-                stage,
-                states,
-                streams,
-                [stages.key_of(lane.seed, i) for lane in lanes],
-                done=done,
-                how=how,
-                devices=devices,
-                run_hook=run_hook,
-            )
+            keys = [stages.key_of(lane.seed, i) for lane in lanes]
+            program = _program(states, streams, keys, how)
+            run_hook = _hook(stage_runs, stop, lanes, failed, program.chunk)
+            state = _fit(stage, program, how, done=done, run_hook=run_hook)
             states = [_alone(state, n) for n in range(len(lanes))]
         previous = states
 
 
-def _hook(stage_runs, stop, lanes, failed) -> hook.RunHook:
+def _hook(stage_runs, stop, lanes, failed, chunk) -> hook.RunHook:
     """One hook for all lanes."""
 
     def split(tree, number):
@@ -201,26 +210,50 @@ def _hook(stage_runs, stop, lanes, failed) -> hook.RunHook:
 
     stage = next(iter(stage_runs.values())).stage
     title = f'{len(lanes)} runs, {stage.name}'
-    return hook.RunHook(stage_runs, stop, title, split=split, on_failure=on_failure)
+    return hook.RunHook(
+        stage_runs,
+        stop,
+        title,
+        split=split,
+        on_failure=on_failure,
+        chunk=chunk,
+        background=parallel.evaluates_in_background(),
+    )
 
 
-def _fit(stage, states, streams, keys, *, done, how, devices, run_hook):
-    """The state (runs, ...) after a stage."""
+class _Program(NamedTuple):
+    """What `fit` trains, with a leading axis of the runs, on its devices."""
+
+    state: Any
+    key: Any
+    stream: feed.BatchStream
+    chunk: int
+
+
+def _program(states, streams, keys, how: _How) -> _Program:
     state, key, stream = _stack(states), _stack(keys), feed.Stacked(streams)
-    if devices > 1:
-        sharding = parallel.run_sharding(devices)
+    sharding = parallel.run_sharding(how.devices) if how.devices > 1 else None
+    placed = on_device.place(stream, how.data_on_device, sharding)
+    if sharding:
         state, key = jax.device_put((state, key), sharding)
-        stream = feed.Sharded(stream, sharding)
-    method = parallel.over_runs(lambda: stage.method, how=how, devices=devices)
+        if placed is stream:
+            placed = feed.Sharded(stream, sharding)
+    return _Program(state, key, placed, how.chunk or parallel.chunk_of(placed))
+
+
+def _fit(stage, program: _Program, how: _How, *, done, run_hook):
+    """The state (runs, ...) after a stage."""
+    method = parallel.over_runs(lambda: stage.method, how=how.how, devices=how.devices)
     with contextlib.closing(run_hook):
         return fit(
             method,
-            state,
-            stream,
-            key=key,
+            program.state,
+            program.stream,
+            key=program.key,
             steps=stage.steps,
             start=done,
             hooks=[run_hook],
+            chunk=program.chunk,
         )
 
 

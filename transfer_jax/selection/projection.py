@@ -41,7 +41,11 @@ def project(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndar
     return x[: len(source)], x[len(source) :]
 
 
+def random_directions(width: int) -> np.ndarray:
+    """(width, 128) the same random vectors at every call."""
+    return np.random.default_rng(0).standard_normal((width, SKETCH), np.float32)
+
+
 def _range(x: np.ndarray) -> np.ndarray:
     """(d, 128) orthonormal basis of x'x times random vectors (Halko et al. 2011)."""
-    random = np.random.default_rng(0).standard_normal((x.shape[1], SKETCH), np.float32)
-    return np.linalg.qr(x.T @ (x @ random))[0]
+    return np.linalg.qr(x.T @ (x @ random_directions(x.shape[1])))[0]

@@ -6,8 +6,9 @@ from typing import Protocol
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec, Sharding
 
-from transfer_jax.types import Batch
+from transfer_jax.types import Batch, PyTree
 
 
 class BatchStream(Protocol):
@@ -36,27 +37,37 @@ def read(
     them goes through `check` on the host, which may raise.
     """
     sharding = getattr(stream, 'sharding', None)
-    reader = _on_host(stream, start, stop)
+    reader = on_host(stream, start, stop)
     try:
-        yield (_to_devices(check(batch), sharding) for batch in reader)
+        yield (to_devices(check(batch), sharding) for batch in reader)
     finally:
         reader.close()
 
 
-def _on_host(stream, start, stop):
+def on_host(stream: BatchStream, start: int, stop: int) -> Iterator[Batch]:
     """Batches start .. stop-1, prepared ahead if possible; the caller closes it."""
     if hasattr(stream, 'read'):
         return stream.read(start, stop)
     return (stream[t] for t in range(start, stop))
 
 
-def _to_devices(batch, sharding):
-    """The batch on its devices; with several processes, each gives its own rows."""
+def to_devices(batch: PyTree, sharding: Sharding | None) -> PyTree:
+    """A batch on its devices; with several processes, each gives its own rows."""
     if sharding is None or jax.process_count() == 1:
         return jax.device_put(batch, sharding)
     return jax.tree.map(
         lambda rows: jax.make_array_from_process_local_data(sharding, rows), batch
     )
+
+
+def after_first_axis(sharding: NamedSharding) -> NamedSharding:
+    """The sharding of batches that are stacked along a new first axis."""
+    return NamedSharding(sharding.mesh, PartitionSpec(None, *sharding.spec))
+
+
+def replicated_like(sharding: NamedSharding) -> NamedSharding:
+    """A copy on each device of a sharding."""
+    return NamedSharding(sharding.mesh, PartitionSpec())
 
 
 class Sharded:
@@ -65,7 +76,7 @@ class Sharded:
     With several processes, `stream` has the rows of this process.
     """
 
-    def __init__(self, stream: BatchStream, sharding: jax.sharding.Sharding):
+    def __init__(self, stream: BatchStream, sharding: Sharding):
         self._stream = stream
         self.sharding = sharding
 
@@ -74,7 +85,7 @@ class Sharded:
 
     def read(self, start: int, stop: int) -> Iterator[Batch]:
         """Batches start .. stop-1 on the host."""
-        return _on_host(self._stream, start, stop)
+        return on_host(self._stream, start, stop)
 
 
 class Stacked:
@@ -84,17 +95,17 @@ class Stacked:
     """
 
     def __init__(self, streams: Sequence[BatchStream]):
-        self._streams = streams
+        self.streams = streams
 
     def __getitem__(self, t: int) -> Batch:
-        return _stack([stream[t] for stream in self._streams])
+        return _stack([stream[t] for stream in self.streams])
 
     def read(self, start: int, stop: int) -> Iterator[Batch]:
         """Batches start .. stop-1 on the host."""
         with ExitStack() as stack:
             readers = [
-                stack.enter_context(closing(_on_host(stream, start, stop)))
-                for stream in self._streams
+                stack.enter_context(closing(on_host(stream, start, stop)))
+                for stream in self.streams
             ]
             for batches in zip(*readers, strict=True):
                 yield _stack(batches)

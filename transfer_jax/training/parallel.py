@@ -9,12 +9,13 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from transfer_jax.ops import collective
-from transfer_jax.training import feed
+from transfer_jax.training import feed, on_device
 from transfer_jax.training.method import Method
 from transfer_jax.training.state import TrainState
 from transfer_jax.types import Array, PyTree
 
 HOW = ('vmap', 'unroll', 'scan')  # ways to train several runs in one program
+CHUNK = 100  # steps in a dispatch on an accelerator: the host then costs 1 to 2 %
 RUNS = 'runs'  # the mesh axis over which runs are sharded
 
 
@@ -156,20 +157,24 @@ def pmapped(method: Method) -> Method:
 
 
 def shard(
-    state: TrainState, stream: feed.BatchStream
+    state: TrainState, stream: feed.BatchStream, data_on_device: str = 'auto'
 ) -> tuple[TrainState, feed.BatchStream]:
-    """Replicate the state on all devices and shard the rows of batches over them.
+    """Replicates the state on all devices and shards the rows of batches over them.
 
-    With one device, both are returned unchanged. With several processes, each reads its
-    rows of the same batches. Training gives the same result in each case.
+    With one device, the state is returned unchanged. With several processes, each reads
+    its rows of the same batches. Training gives the same result in each case.
+
+    Args:
+      data_on_device: whether the data lies there too, see on_device.place.
 
     Raises:
       ValueError: a batch is not divisible by the number of devices; or there are
-        several processes, and the stream has no `process_shard`.
+        several processes, and the stream has no `process_shard`; or the data cannot lie
+        on the device though that was asked.
     """
     devices = jax.device_count()
     if devices == 1:
-        return state, stream
+        return state, on_device.place(stream, data_on_device)
     for leaf in jax.tree.leaves(stream[0]):
         _check_divides(leaf.shape[0], devices)
     if jax.process_count() > 1:
@@ -179,7 +184,38 @@ def shard(
                 'such as those of transfer_jax.data'
             )
         stream = stream.process_shard(jax.process_index(), jax.process_count())
-    return replicated(state, mesh()), feed.Sharded(stream, row_sharding(mesh()))
+    rows = row_sharding(mesh())
+    placed = on_device.place(stream, data_on_device, rows)
+    if placed is stream:
+        placed = feed.Sharded(stream, rows)
+    return replicated(state, mesh()), placed
+
+
+def chunk_of(stream: feed.BatchStream) -> int:
+    """How many steps of `fit` to take in a dispatch: CHUNK on accelerators, else 1.
+
+    Only where the data lies on the device: other batches come one by one.
+    """
+    accelerated = jax.default_backend() != 'cpu'
+    resident = isinstance(stream, on_device.OnDevice)
+    return CHUNK if accelerated and resident else 1
+
+
+def seeds_together() -> int:
+    """How many seeds of a run train at the same time: all (0) on accelerators, else 1.
+
+    A step of a small network leaves most of an accelerator idle.
+    """
+    return 1 if jax.default_backend() == 'cpu' else 0
+
+
+def evaluates_in_background() -> bool:
+    """Whether a run evaluates in a thread while it trains.
+
+    On an accelerator, where validators would leave it idle. On a CPU both would share
+    the cores. Several processes evaluate together, between two steps.
+    """
+    return jax.default_backend() != 'cpu' and jax.process_count() == 1
 
 
 def local(tree: PyTree) -> PyTree:

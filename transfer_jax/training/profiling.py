@@ -24,16 +24,22 @@ class Trace:
     """
 
     def __init__(self, folder: pathlib.Path):
-        self._folder, self._steps, self._state = folder, 0, 'before'
+        self._folder, self._due, self._state = folder, None, 'before'
+
+    def next_due(self, step: int) -> int:
+        """The step after which the trace begins, then the one after which it ends."""
+        if self._due is None:
+            self._due = step + FIRST
+        return max(self._due, step + 1) if self._state != 'done' else step + 1000
 
     def __call__(self, step, state, metrics):
-        self._steps += 1
-        if self._state == 'before' and self._steps == FIRST:
-            jax.block_until_ready((state, metrics))
+        if self._state == 'done':
+            return
+        jax.block_until_ready(state)
+        if self._state == 'before':
             jax.profiler.start_trace(str(self._folder), create_perfetto_trace=False)
-            self._state = 'tracing'
-        elif self._state == 'tracing' and self._steps == FIRST + STEPS:
-            jax.block_until_ready((state, metrics))
+            self._state, self._due = 'tracing', step + STEPS
+        else:
             jax.profiler.stop_trace()
             self._state = 'done'
 

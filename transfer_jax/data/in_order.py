@@ -1,0 +1,58 @@
+"""All items of a source in order, as batches for evaluation."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from transfer_jax.data import device, rows_of
+from transfer_jax.data.sources import Arrays, Images, Source
+
+Batch = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Batches:
+    """A finite sequence of batches, each made on access."""
+
+    size: int
+    batch: Callable[[int], Batch]
+    # as that of a Stream
+    resident: device.Resident | str = 'its batches are made by a function'
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> Batch:
+        if not 0 <= index < self.size:
+            raise IndexError(f'batch {index} of {self.size}')
+        return self.batch(index)
+
+    def map(self, function: Callable[[Batch], Batch]) -> 'Batches':
+        """The batches `function(batch)`."""
+        resident = device.mapped(self.resident, function)
+        return Batches(self.size, lambda index: function(self[index]), resident)
+
+
+def batches(source: Source, batch_size: int) -> Batches:
+    """All items of `source` in order, for evaluation.
+
+    Every batch has `batch_size` rows, so that one compiled function serves them all;
+    the last batch is padded with the last item. 'mask' (b,) float32 is 0 on padding and
+    1 elsewhere. 'label' is present if the source has labels.
+    """
+    size = len(source)
+    if size == 0 or batch_size < 1:
+        raise ValueError(f'cannot make batches of {batch_size} from {size} items')
+
+    def batch(index: int) -> Batch:
+        positions = np.arange(index * batch_size, (index + 1) * batch_size)
+        content = rows_of.gather(source, np.minimum(positions, size - 1))
+        return {**content, 'mask': (positions < size).astype(np.float32)}
+
+    if isinstance(source, Arrays | Images):
+        resident = device.in_order(rows_of.table(source), batch_size)
+    else:
+        resident = f'{type(source).__name__} are read as they are needed'
+    return Batches(-(-size // batch_size), batch, resident)
