@@ -30,16 +30,23 @@ HALF = 64
 TOGETHER = 10  # steps in one dispatch on an accelerator
 
 
-def build() -> training.Method:
-    """DANN, built as in experiments.adaptation.dann."""
-    encoder, classifier, discriminator, _ = networks.build('mnist', 10)
-    tx = optim.sgd(optim.ganin_rate(STEPS), momentum=0.9)
+def build(
+    classes: int = 10, steps: int = STEPS, dtype: str = 'float32'
+) -> training.Method:
+    """DANN, built as in experiments.adaptation.dann.
+
+    Args:
+      steps: length of the schedules.
+      dtype: of the encoder's computation, see networks.build.
+    """
+    nets = networks.build('mnist', classes, dtype=dtype)
+    tx = optim.sgd(optim.ganin_rate(steps), momentum=0.9)
     return methods.dann(
-        encoder,
-        classifier,
-        discriminator,
+        nets.encoder,
+        nets.classifier,
+        nets.discriminator,
         txs={'encoder': tx, 'classifier': tx, 'discriminator': tx},
-        strength=optim.ganin_strength(STEPS),
+        strength=optim.ganin_strength(steps),
     )
 
 
@@ -78,14 +85,9 @@ def first(batch):
     return batch
 
 
-def torch_step(batch, *, channels_last, compiled):
-    """The same step as a user of PyTorch writes it; None without PyTorch."""
-    pytorch = timing.pytorch()
-    if pytorch is None:
-        return None
-    torch, device = pytorch
+def torch_net(torch, half: int = HALF):
+    """The networks of `build` in PyTorch; the first `half` rows are of the source."""
     from torch import nn
-    from torch.nn import functional
 
     class Reverse(torch.autograd.Function):
         @staticmethod
@@ -117,9 +119,20 @@ def torch_step(batch, *, channels_last, compiled):
         def forward(self, x, strength):
             features = self.encoder(x)
             domain = self.discriminator(Reverse.apply(features, strength))
-            return self.classifier(features[:HALF]), domain[:, 0]
+            return self.classifier(features[:half]), domain[:, 0]
 
-    net = Dann().to(device)
+    return Dann()
+
+
+def torch_step(batch, *, channels_last, compiled):
+    """The same step as a user of PyTorch writes it; None without PyTorch."""
+    pytorch = timing.pytorch()
+    if pytorch is None:
+        return None
+    torch, device = pytorch
+    from torch.nn import functional
+
+    net = torch_net(torch).to(device)
     images = np.concatenate([batch['source']['image'], batch['target']['image']])
     x = torch.tensor(images, device=device).permute(0, 3, 1, 2).contiguous()
     if channels_last:
