@@ -51,6 +51,31 @@ def test_threads_change_nothing(folder):
             np.testing.assert_array_equal(one[name], many[name])
 
 
+def test_processes_change_nothing(folder):
+    """Two of them make batches in turns; they end when the reader is closed."""
+    change = transforms.chain(transforms.zoom(0.2, size=8), transforms.flip())
+    options = {'batch_size': 4, 'seed': 3, 'transform': change}
+    scale = data.normalise(np.full(3, 0.5))
+    alone = data.labelled(lazy.from_folder(folder), **options).map(scale)
+    many = data.labelled(lazy.from_folder(folder), processes=2, **options).map(scale)
+    with data.zipped(source=many).read(2, 7) as reader:
+        found = list(reader)
+    assert len(found) == 5
+    for t, batch in enumerate(found, 2):
+        for name, value in alone[t].items():
+            np.testing.assert_array_equal(batch['source'][name], value)
+    reader = many.read(0)
+    next(reader)
+    reader.close()
+    assert list(reader) == []
+
+
+def test_processes_do_not_copy_images_in_memory():
+    source = data.Images(np.zeros((5, 4, 4, 3), np.uint8))
+    with pytest.raises(ValueError, match="stream 'target': processes=2 is for files"):
+        data.unlabelled(source, batch_size=2, seed=0, processes=2)
+
+
 def test_a_file_that_has_gone_is_named(folder):
     files = lazy.from_folder(folder)
     files.paths[2].unlink()

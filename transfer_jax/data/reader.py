@@ -1,9 +1,10 @@
-"""Prefetching of a stream in a background thread."""
+"""Prefetching of a stream in a background thread, or in processes."""
 
 import queue
+import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -54,6 +55,57 @@ class Reader:
         self._stop()
         if self._thread is not None:
             self._thread.join()
+        self._items = iter(())
+
+
+class ProcessReader:
+    """As Reader, but processes prepare the items, in turns and in order.
+
+    Each has a copy of the function and of all that it refers to.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[int], Any],
+        start: int,
+        stop: int | None,
+        processes: int,
+    ):
+        """Starts the processes.
+
+        Args:
+          function: step -> item; it must refer to nothing that cannot be copied.
+        """
+        import grain  # heavy: only where it is used
+        from absl import flags
+
+        if start < 0 or processes < 1:
+            raise ValueError(f'start ({start}) must be >= 0, processes ({processes}) 1')
+        if not flags.FLAGS.is_parsed():  # grain reads some; they are not this program's
+            flags.FLAGS.mark_as_parsed()
+        steps = grain.MapDataset.range(start, sys.maxsize if stop is None else stop)
+        items = steps.map(function).to_iter_dataset(
+            grain.ReadOptions(num_threads=1, prefetch_buffer_size=1)
+        )
+        options = grain.MultiprocessingOptions(processes, per_worker_buffer_size=1)
+        self._items = iter(items.mp_prefetch(options))
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._items)
+
+    def __enter__(self) -> 'ProcessReader':
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the processes; the iteration is then over."""
+        if hasattr(self._items, 'close'):
+            self._items.close()
         self._items = iter(())
 
 

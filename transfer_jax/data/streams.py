@@ -9,13 +9,13 @@ out.
 import dataclasses
 import zlib
 from collections.abc import Callable, Mapping
-from concurrent import futures
 from typing import Any
 
 import numpy as np
 
 from transfer_jax.data import device, orders, pixels, rows_of, sources
-from transfer_jax.data.reader import Reader
+from transfer_jax.data.items import Items
+from transfer_jax.data.reader import ProcessReader, Reader
 from transfer_jax.data.sources import Arrays, Images, Source
 from transfer_jax.data.transforms import Transform
 
@@ -35,6 +35,7 @@ class Stream:
     shard: Callable[[int, int], 'Stream'] | None = None
     # the same batches made on a device, or the reason why that cannot be
     resident: device.Resident | str = 'its batches are made by a function'
+    processes: int = 0  # that make batches ahead
 
     def __getitem__(self, step: int) -> Batch:
         if step < 0:
@@ -45,7 +46,9 @@ class Stream:
         """The stream of `function(batch)`."""
         shard = self.shard and (lambda i, p: self.shard(i, p).map(function))
         resident = device.mapped(self.resident, function)
-        return Stream(lambda step: function(self[step]), shard, resident)
+        return Stream(
+            lambda step: function(self[step]), shard, resident, self.processes
+        )
 
     def process_shard(self, process: int, processes: int) -> 'Stream':
         """The stream of one process's contiguous rows, an equal part of each batch.
@@ -55,14 +58,21 @@ class Stream:
         """
         if self.shard is not None:
             return self.shard(process, processes)
-        return Stream(lambda step: _cut(self[step], process, processes))
+        return Stream(
+            lambda step: _cut(self[step], process, processes), processes=self.processes
+        )
 
-    def read(self, start: int, stop: int | None = None, prefetch: int = 2) -> Reader:
+    def read(
+        self, start: int, stop: int | None = None, prefetch: int = 2
+    ) -> Reader | ProcessReader:
         """Iterates over batches start..stop-1, with up to `prefetch` prepared ahead.
 
-        A thread prepares them; `prefetch=0` uses no thread. Close the reader, or use it
-        in a `with` statement. With `stop=None` the iteration does not end.
+        A thread prepares them, or the processes of the stream; `prefetch=0` uses
+        neither. Close the reader, or use it in a `with` statement. With `stop=None` the
+        iteration does not end.
         """
+        if self.processes and prefetch:
+            return ProcessReader(self.batch, start, stop, self.processes)
         return Reader(self, start, stop, prefetch)
 
 
@@ -75,6 +85,7 @@ def labelled(
     rows: tuple[int, int] | None = None,
     name: str = 'source',
     threads: int = 1,
+    processes: int = 0,
     balanced: bool = False,
 ) -> Stream:
     """Batches {'image': (b, h, w, c) uint8, 'label': (b,) int32}, shuffled by `seed`.
@@ -89,13 +100,17 @@ def labelled(
         independently.
       threads: how many read and transform items at a time; useful for files, whose
         decoding releases Python's lock.
+      processes: how many processes make whole batches ahead, each with a copy of the
+        source (grain's workers). For files, where threads do not suffice: they start in
+        seconds. 0 makes them in a thread of this process.
       balanced: each batch has equally many items of each class, up to one. A class
         comes without replacement: all its items before one of them comes again. An
         epoch then is one of its class, so items of rare classes come more often.
 
     Raises:
       ValueError: a batch is larger than the source; the message gives both numbers. Or
-        it is to be balanced, and the source has no array `label`.
+        it is to be balanced, and the source has no array `label`; or processes are to
+        read a source that is in memory.
     """
     size = len(source)
     if not 0 < batch_size <= size:
@@ -115,37 +130,38 @@ def labelled(
             f'stream {name!r}: {transform.name} of data.device_transforms is for data '
             f'in memory; {type(source).__name__} takes those of data.transforms'
         )
+    if processes and in_memory:
+        raise ValueError(
+            f'stream {name!r}: processes={processes} is for files; each would copy '
+            'these images, which are in memory'
+        )
     whole = None  # f(images, positions), of a transform for devices
-    apply = _unchanged
     if hasattr(transform, 'on_host'):
         whole = transform.on_host(seeds[1])
     elif transform is not None:
-        apply, in_memory = _seeded(transform, seeds[1]), False
-    pool = futures.ThreadPoolExecutor(threads) if threads > 1 else None
-    each = map if pool is None else pool.map
+        in_memory = False
+    items = Items(source, transform, seeds[1], threads)
 
     def batch(step: int) -> Batch:
         positions = range(step * batch_size + first, step * batch_size + last)
         indices = order(positions.start, positions.stop)
-        if in_memory:
-            made = rows_of.gather(source, indices)
-            if whole is not None:
-                made['image'] = whole(made['image'], np.asarray(positions, np.uint32))
-            return made
-        items = each(
-            lambda i, position: apply(source[i], position), indices.tolist(), positions
-        )
-        return rows_of.stack(list(items))
+        if not in_memory:
+            return items(indices.tolist(), positions)
+        made = rows_of.gather(source, indices)
+        if whole is not None:
+            made['image'] = whole(made['image'], np.asarray(positions, np.uint32))
+        return made
 
-    def shard(process: int, processes: int) -> Stream:
+    def shard(process: int, of: int) -> Stream:
         return labelled(
             source,
             batch_size=batch_size,
             seed=seed,
             transform=transform,
-            rows=(process, processes),
+            rows=(process, of),
             name=name,
             threads=threads,
+            processes=processes,
             balanced=balanced,
         )
 
@@ -162,7 +178,7 @@ def labelled(
         resident = f'the transform {named} of stream {name!r} has no form for a device'
     else:
         resident = f'stream {name!r} reads {type(source).__name__} as they are needed'
-    return Stream(batch, shard if rows is None else None, resident)
+    return Stream(batch, shard if rows is None else None, resident, processes)
 
 
 def unlabelled(
@@ -174,6 +190,7 @@ def unlabelled(
     rows: tuple[int, int] | None = None,
     name: str = 'target',
     threads: int = 1,
+    processes: int = 0,
 ) -> Stream:
     """Batches {'image': (b, h, w, c) uint8}, as `labelled` draws them.
 
@@ -187,6 +204,7 @@ def unlabelled(
         rows=rows,
         name=name,
         threads=threads,
+        processes=processes,
     )
 
 
@@ -201,6 +219,7 @@ def zipped(**streams: Stream) -> Stream:
         lambda step: {name: stream[step] for name, stream in streams.items()},
         shard,
         device.zipped({name: stream.resident for name, stream in streams.items()}),
+        max(stream.processes for stream in streams.values()),
     )
 
 
@@ -214,27 +233,6 @@ def _order(source: Source, seed: int, balanced: bool, name: str) -> orders.Order
             f'as data.Arrays; {type(source).__name__} has none'
         )
     return orders.balanced(label, seed)
-
-
-def _unchanged(item: dict[str, Any], position: int) -> dict[str, Any]:
-    del position
-    return item
-
-
-def _seeded(transform: Transform, seed: int) -> Callable[[dict, int], dict]:
-    """f(item, position) calls `transform` with the generator of (seed, position)."""
-    from grain import experimental  # heavy: only where it is used
-
-    pool = experimental.RngPool(seed)  # takes a third of the time of new generators
-
-    def apply(item: dict[str, Any], position: int) -> dict[str, Any]:
-        rng = pool.acquire_rng(position)
-        try:
-            return transform(item, rng)
-        finally:
-            pool.release_rng(rng)
-
-    return apply
 
 
 def _rows(rows: tuple[int, int] | None, batch_size: int, name: str) -> tuple[int, int]:
