@@ -101,6 +101,9 @@ def test_a_report_is_one_file_with_all_of_its_figures(finished):
     assert not re.search(r'(src|href)="(?!data:)|url\(|@import|<script', text)
     assert 'name="viewport"' in text
     assert 'mean nothing' not in text
+    assert re.search(
+        r'; \d+ s a seed, \d+% of them evaluations; at most \d+.\d GB', text
+    )
     assert 'oracle' in text and 'target test labels' in text
 
 

@@ -76,6 +76,22 @@ def test_rows_of_metrics_do_not_depend_on_the_chunk(tiny, tmp_path):
     assert steps[50] == [20, 35, 40, 50, 60, 70]
 
 
+def test_all_seeds_share_one_compiled_chunk(short, tmp_path):
+    traces = []
+    experiment = short(seeds=(0, 1, 2))
+    (stage,) = experiment.stages
+
+    def step(state, batch, key):
+        traces.append(sorted(batch))
+        return stage.method.step(state, batch, key)
+
+    method = stage.method._replace(step=step)
+    experiment = experiment._replace(stages=(stage._replace(method=method),))
+    runs.run(experiment, tmp_path, chunk=5, **THERE)
+    # For the shapes of its metrics, and for the loop
+    assert traces == [['source', 'target']] * 2
+
+
 def test_an_evaluation_in_a_thread_is_the_evaluation(
     short, straight, tmp_path, background, same_bits
 ):

@@ -81,10 +81,16 @@ def _head(title: str, finished: Sequence[sections.Finished]) -> str:
         result = run.result
         heading = f'{run.name}: {first}' if first else run.name
         seeds = ', '.join(map(str, result['seeds']))
-        facts = f'task {result["task"]}; seeds {seeds}; {provenance.revisions(result)}'
+        facts = [
+            f'task {result["task"]}',
+            f'seeds {seeds}',
+            provenance.revisions(result),
+            runs.result.cost_text(result),
+        ]
         about.append(
             f'<li>{html.escape(heading)}<br>'
-            f'<span class="note">{html.escape(facts)}</span></li>\n'
+            f'<span class="note">{html.escape("; ".join(filter(None, facts)))}</span>'
+            '</li>\n'
         )
     about.append('</ul>\n<h2>Result</h2>\n')
     notes = ''.join(f'{html.escape(line)}<br>\n' for line in tables.legend(lines))

@@ -1,6 +1,7 @@
 """The content of result.json: the numbers of the rows that the rules pick."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -103,6 +104,17 @@ def cost(seeds: Sequence[int], rows: Sequence[dict]) -> dict:
         'evaluation': waited / sum(seconds) if sum(seconds) else None,
         'peak_memory': max((row['peak_memory'] for row in rows), default=None),
     }
+
+
+def cost_text(result: Mapping[str, Any]) -> str:
+    """'83 s a seed, 21% of them evaluations; at most 1.2 GB', where that is known."""
+    known = result.get('cost') or {}
+    if known.get('evaluation') is None:
+        return ''
+    return (
+        f'{np.mean(known["seconds"]):.0f} s a seed, {known["evaluation"]:.0%} of them '
+        f'evaluations; at most {known["peak_memory"] / 1e9:.1f} GB'
+    )
 
 
 def _by_validator(validator, by_seed, shown) -> dict:
