@@ -6,12 +6,13 @@
 Ganin's MNIST net, 64 + 64 images of 28x28x3, momentum SGD, as in benchmarks.dann_step;
 batches are on the device. Our ways: runs one after another, with one step per dispatch
 or ten (several_steps); all runs in one program by vmap, by a scan over them, or
-unrolled (parallel.over_runs), and ten steps of all runs by vmap; and single steps in
-concurrent processes, one per processor on CPU, four on a GPU with a stream each. On CPU
-there are fewer runs by default, because unrolled ones take long to compile. PyTorch
-trains one run after another, eagerly, with --compile also by torch.compile. The numbers
-are runs per hour, of 10,000 steps each. Goals on a GPU: the best way is at least 8
-times as fast as our single steps and 20 times as fast as eager PyTorch.
+unrolled (parallel.over_runs), and ten steps of all runs by vmap, on an accelerator also
+with convolutions as products of patches; and single steps in concurrent processes, one
+per processor on CPU, four on a GPU with a stream each. On CPU there are fewer runs by
+default, because unrolled ones take long to compile. PyTorch trains one run after
+another, eagerly, with --compile also by torch.compile. The numbers are runs per hour,
+of 10,000 steps each. Goals on a GPU: the best way is at least 8 times as fast as our
+single steps and 20 times as fast as eager PyTorch.
 """
 
 import contextlib
@@ -101,11 +102,12 @@ def sides(runs: int, compiled: bool) -> dict[str, tuple]:
     dispatch = f'{TOGETHER} steps a dispatch'
     several_single = dann_step.CompiledStep(many, stack)
     ways[f'ours, one by one, {dispatch}'] = (several_single, TOGETHER, 1)
-    several = parallel.several_steps(
-        parallel.over_runs(lambda: method, how='vmap'), TOGETHER
-    )
-    all_runs = _AllRunsSeveralSteps(several, method, stack, runs)
-    ways[f'ours, vmap, {dispatch}'] = (all_runs, TOGETHER, runs)
+    for how in ('vmap', 'vmap_patches') if timing.on_accelerator() else ('vmap',):
+        several = parallel.several_steps(
+            parallel.over_runs(lambda: method, how=how), TOGETHER
+        )
+        all_runs = _AllRunsSeveralSteps(several, method, stack, runs)
+        ways[f'ours, {how}, {dispatch}'] = (all_runs, TOGETHER, runs)
     for how in parallel.HOW:
         ways[f'ours, {how}'] = (AllRuns(method, batch, runs, how), 1, runs)
     count = 4 if timing.on_accelerator() else max(2, len(os.sched_getaffinity(0)))

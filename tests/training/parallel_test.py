@@ -8,7 +8,8 @@ import pytest
 
 from transfer_jax import losses, methods, models, ops
 from transfer_jax.methods.adaptation import two_domains
-from transfer_jax.training import fit, optim, parallel
+from transfer_jax.ops import convolution
+from transfer_jax.training import Method, fit, optim, parallel
 
 VALUES = {'seeds': {}, 'rates': {'rate': [0.05, 0.2]}}
 
@@ -83,7 +84,7 @@ def _close(one, two):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-@pytest.mark.parametrize('how', parallel.HOW)
+@pytest.mark.parametrize('how', ['vmap', 'unroll', 'scan'])
 @pytest.mark.parametrize('name', VALUES)
 def test_over_runs_equals_single_runs(make, keys, rows, singles, name, how):
     many = parallel.over_runs(make, VALUES[name], how=how)
@@ -91,6 +92,25 @@ def test_over_runs_equals_single_runs(make, keys, rows, singles, name, how):
     _close(outputs, singles[name])
     kernels = outputs[0].params['encoder']['dense']['kernel']
     assert abs(kernels[0] - kernels[1]).max() > 1e-3  # two runs, not one twice
+
+
+def test_convolutions_of_several_runs_may_be_products(monkeypatch):
+    """On an accelerator, where XLA's grouped convolution would be the default."""
+    network = models.Conv(4, 3, name='conv')
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 2, 6, 6, 2)), jnp.float32)
+    keys = jax.random.split(jax.random.key(0), 3)
+    method = Method(network.init, network.apply, None)
+    variables = parallel.over_runs(lambda: method, how='vmap').init(keys, x)
+    monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
+    programs, outputs = {}, {}
+    for how in ('vmap', 'vmap_patches'):
+        step = parallel.over_runs(lambda: method, how=how).step
+        programs[how] = str(jax.make_jaxpr(step)(variables, x))
+        outputs[how] = step(variables, x)
+    assert 'conv_general_dilated' in programs['vmap']
+    assert 'conv_general_dilated' not in programs['vmap_patches']
+    np.testing.assert_allclose(*outputs.values(), atol=1e-5)
+    assert convolution._patches.get() is False
 
 
 def test_several_steps_equal_single_steps(make, stream, batch):

@@ -61,8 +61,8 @@ class Command:
     """Runs that train at the same time. Default: all of a group on an accelerator, 1 on
     CPU; 0 is all of a group."""
     how: str = ''
-    """vmap, unroll or scan, for runs that train at the same time. Default: by device
-    type."""
+    """vmap, vmap_patches, unroll or scan, for runs that train at the same time.
+    Default: by device type."""
     bootstrap: bool = False
     """Tables with the 95 % bootstrap interval over seeds, not the standard
     deviation."""

@@ -6,6 +6,10 @@ measures this and the exceptions. Other backends use XLA's convolution. The resu
 the same sum in another order.
 """
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -54,6 +58,8 @@ def convolve(
       (n, (h + padding of both sides - (kh - 1) dilation - 1) // stride + 1, ..., k).
     """
     options = {'stride': stride, 'padding': padding, 'dilation': dilation}
+    if _patches.get() and groups == 1:
+        return by_patches(x, kernel, **options)
     if jax.default_backend() != 'cpu':
         return by_xla(x, kernel, groups=groups, **options)
     if groups == 1 and not (use_xla and _large(x, kernel, **options)):
@@ -61,6 +67,25 @@ def convolve(
     if groups == x.shape[-1] == kernel.shape[-1]:
         return by_shifts(x, kernel, **options)
     return by_xla(x, kernel, groups=groups, **options)
+
+
+@contextlib.contextmanager
+def as_patches() -> Iterator[None]:
+    """What is traced meanwhile uses patches on every backend.
+
+    Under vmap, a convolution whose kernels differ between runs becomes a grouped one,
+    which is slow on GPUs; as patches it is a batch of matrix products.
+    """
+    token = _patches.set(True)
+    try:
+        yield
+    finally:
+        _patches.reset(token)
+
+
+_patches: contextvars.ContextVar[bool] = contextvars.ContextVar(
+    'patches', default=False
+)
 
 
 def by_xla(

@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from transfer_jax.ops import collective
+from transfer_jax.ops import collective, convolution
 from transfer_jax.training import feed, on_device
 from transfer_jax.training.method import Method
 from transfer_jax.training.state import TrainState
 from transfer_jax.types import Array, PyTree
 
-HOW = ('vmap', 'unroll', 'scan')  # ways to train several runs in one program
+# Ways to train several runs in one program
+HOW = ('vmap', 'vmap_patches', 'unroll', 'scan')
 CHUNK = 100  # steps in a dispatch on an accelerator: the host then costs 1 to 2 %
 RUNS = 'runs'  # the mesh axis over which runs are sharded
 
@@ -64,11 +65,12 @@ def over_runs(
 
     Args:
       values: {name: (r,)}.
-      how: one of HOW: 'vmap', 'unroll' (one run after another in one program) or 'scan'
-        (the same as a loop, which compiles a single run). The default is vmap on
-        accelerators and unroll on CPU, where XLA's convolution (`use_xla`) is 4 to 15
-        times slower with vmapped kernels, and its gradient even more so in a loop.
-        Networks without it are a tenth faster with scan.
+      how: one of HOW: 'vmap', 'vmap_patches' (with convolutions as batches of matrix
+        products), 'unroll' (one run after another in one program) or 'scan' (the same
+        as a loop, which compiles a single run). The default is vmap on accelerators and
+        unroll on CPU, where XLA's convolution (`use_xla`) is 4 to 15 times slower with
+        vmapped kernels, and its gradient even more so in a loop. Networks without it
+        are a tenth faster with scan.
       devices: number of devices over which runs are sharded, equally many on each. The
         arguments of the method must have that sharding (`run_sharding`).
 
@@ -87,6 +89,9 @@ def over_runs(
         def all_runs(values, arguments):
             if how == 'vmap':
                 return jax.vmap(one_run)(values, arguments)
+            if how == 'vmap_patches':
+                with convolution.as_patches():
+                    return jax.vmap(one_run)(values, arguments)
             if how == 'scan':
                 return jax.lax.map(lambda run: one_run(*run), (values, arguments))
             runs = jax.tree.leaves((values, arguments))[0].shape[0]
