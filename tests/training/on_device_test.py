@@ -162,6 +162,16 @@ def test_streams_of_other_seeds_share_the_program(domains):
     assert batches[2] == batches[3] != batches[0]
 
 
+def test_batches_from_the_host_are_few_at_a_time(method, domains, monkeypatch):
+    stream = _stream(domains)
+    batch = 2 * 8 * 8 * 8 * 3 * 4 + 8 * 4  # bytes: float32 images, int32 labels
+    monkeypatch.setattr(chunks, 'MOST_BYTES', 3 * batch + 1)
+    assert chunks.Program(method, stream, 20).chunk == 3
+    monkeypatch.setattr(chunks, 'MOST_BYTES', 10)
+    assert chunks.Program(method, stream, 20).chunk == 1
+    assert chunks.Program(method, on_device.place(stream, 'always'), 20).chunk == 20
+
+
 def test_runs_side_by_side_share_equal_tables(domains):
     source, target = domains
     again = data.Arrays(source.image.copy(), source.label.copy())

@@ -42,7 +42,6 @@ def place(held_out: Any, how: str = 'auto') -> Any:
       how: one of training.on_device.CHOICES. A set that has no form for the device
         stays on the host in any case.
     """
-
     if not on_device.wanted(how) or jax.process_count() > 1:
         return held_out
 

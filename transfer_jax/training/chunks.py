@@ -14,6 +14,8 @@ from transfer_jax.training.method import Method
 from transfer_jax.training.state import TrainState
 from transfer_jax.types import Array, Batch, Key, PyTree
 
+MOST_BYTES = 256_000_000  # of the batches of a dispatch that come from the host
+
 
 class Measured(NamedTuple):
     """The metrics of a dispatch, on the device."""
@@ -27,6 +29,10 @@ class Program:
 
     A chunk is one compiled program, whatever number of steps is asked of it, so a run
     that resumes between two chunks compiles nothing more.
+
+    Attributes:
+      chunk: as asked for, or less: batches from the host are at most MOST_BYTES at a
+        time.
     """
 
     def __init__(self, method: Method, stream: feed.BatchStream, chunk: int):
@@ -39,6 +45,9 @@ class Program:
             raise ValueError(f'chunk is {chunk}: give a whole number, 1 or more')
         self._stream, self.chunk = stream, int(chunk)
         self._resident = isinstance(stream, on_device.OnDevice)
+        if self.chunk > 1 and not self._resident:
+            batch = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(stream[0]))
+            self.chunk = max(1, min(self.chunk, MOST_BYTES // max(batch, 1)))
         self._single = self.chunk == 1 and not self._resident
         step, make = method.step, stream.resident.batch if self._resident else _given
         if not self._single:

@@ -54,7 +54,7 @@ def fit(
     with program.read(start, steps, labels.checked(state)) as inputs:
         while start < steps:
             due = [call.next_due(start) for call in calls]
-            stop = min(steps, (start // chunk + 1) * chunk, *due)
+            stop = min(steps, (start // program.chunk + 1) * program.chunk, *due)
             state, measured = program(state, key, inputs, start, stop)
             for call in calls:
                 call(stop, state, measured)
