@@ -61,6 +61,14 @@ def test_blends_are_with_crops_of_the_photographs():
     assert grey.shape == (3, 7, 6, 3)
 
 
+def test_photographs_must_cover_an_image():
+    with pytest.raises(ValueError, match='give at least one photograph'):
+        device_transforms.blend([])
+    small = device_transforms.blend([*PHOTOS, PHOTOS[0][:5]])
+    with pytest.raises(ValueError, match='has a side of 5 or 6 pixels, and the images'):
+        _draws(small, count=1)
+
+
 def _turned(image, angle):
     """By SciPy, bilinear in float64, with zeros outside."""
     matrix = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])

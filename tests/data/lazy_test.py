@@ -74,6 +74,10 @@ def test_processes_do_not_copy_images_in_memory():
     source = data.Images(np.zeros((5, 4, 4, 3), np.uint8))
     with pytest.raises(ValueError, match="stream 'target': processes=2 is for files"):
         data.unlabelled(source, batch_size=2, seed=0, processes=2)
+    files = data.Stream(lambda step: {}, processes=2)
+    here = data.unlabelled(source, batch_size=2, seed=0)
+    with pytest.raises(ValueError, match="processes=2 cannot read a stream beside 'b'"):
+        data.zipped(a=files, b=here)
 
 
 def test_a_file_that_has_gone_is_named(folder):

@@ -52,6 +52,25 @@ def test_only_data_sets_are_moved(parts, placed, monkeypatch):
     assert evaluation.on_device.place(parts) is parts
 
 
+def test_sets_are_found_in_tuples_lists_and_dictionaries(parts):
+    nested = {1: [parts.labelled], 'x': (parts.unlabelled, 'text')}
+    placed = evaluation.on_device.place(nested, 'always')
+    assert list(placed) == [1, 'x'] and placed['x'][1] == 'text'
+    for found in (placed[1][0], placed['x'][0]):
+        assert isinstance(found, evaluation.on_device.Batches)
+    stream = data.unlabelled(
+        data.Images(np.zeros((5, 4, 4, 3), np.uint8)), batch_size=2, seed=0
+    )
+    assert evaluation.on_device.place(stream, 'always') is stream
+
+
+def test_what_the_host_refuses_is_refused():
+    gray = data.Images(np.zeros((5, 4, 4, 1), np.uint8))
+    batches = data.batches(gray, 2).map(data.normalise(np.full(3, 0.5)))
+    with pytest.raises(ValueError, match='one number for each channel'):
+        evaluation.on_device.place(batches, 'always')
+
+
 def test_batches_are_those_of_the_host(parts, placed):
     for there, here in zip(placed[:2], parts[:2], strict=True):
         for number in range(len(here)):

@@ -229,3 +229,46 @@ def test_seeds_side_by_side_are_a_run_of_one_folder(short, tmp_path, monkeypatch
     assert all(runs.finished(experiment, seed, tmp_path) for seed in (0, 1))
     again = runs.run(experiment, tmp_path, together=1)
     assert again['scores'] == result['scores']
+
+
+def _stopped_at(step):
+    """A hook that sends SIGTERM after a step, once."""
+
+    def send(at, state, metrics):
+        if at == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return send
+
+
+def test_seeds_that_are_not_equally_far_lose_nothing(short, tmp_path):
+    """One is stopped alone after two evaluations; then both go on side by side."""
+    experiment = short(seeds=(0, 1))
+    with pytest.raises(runs.Interrupted):
+        runs.run(experiment, tmp_path, hooks=[_stopped_at(9)])
+    before = _rows(tmp_path, 'history')
+    assert [(row['seed'], row['step']) for row in before] == [(0, 4), (0, 8)]
+    runs.run(experiment, tmp_path, together=0)
+    rows = _rows(tmp_path, 'history')
+    steps = {(row['seed'], row['step']) for row in rows}
+    assert steps == {(seed, step) for seed in (0, 1) for step in (4, 8, 12)}
+    assert [row for row in rows if row['seed'] == 0][:2] == before
+
+
+def test_when_the_last_run_diverges_in_the_thread_all_have_failed(
+    short, tmp_path, background
+):
+    from transfer_jax.runs import vectorised
+
+    experiment = short(seeds=(0, 1))
+    (stage,) = experiment.stages
+
+    def step(state, batch, key):
+        new, _ = stage.method.step(state, batch, key)
+        broken = jax.tree.map(lambda leaf: leaf * np.inf, new.params)
+        return new.replace(params=broken), {'a/loss': jax.numpy.float32(1.0)}
+
+    method = stage.method._replace(step=step)
+    experiment = experiment._replace(stages=(stage._replace(method=method),))
+    failed = vectorised.run([vectorised.Run(experiment, tmp_path)], chunk=5, **THERE)
+    assert 'are not finite after step 4' in failed[tmp_path]

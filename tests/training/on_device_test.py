@@ -234,6 +234,33 @@ def test_data_that_cannot_lie_on_the_device_is_told_why(domains, monkeypatch):
     assert isinstance(on_device.place(plain), on_device.OnDevice)
 
 
+def test_runs_with_other_transforms_or_tables_are_not_one_program(domains):
+    from transfer_jax.data import device_transforms as transforms
+
+    source, target = domains
+
+    def of(part, transform=None):
+        draw = data.labelled if hasattr(part, 'label') else data.unlabelled
+        return draw(part, batch_size=4, seed=0, transform=transform)
+
+    for one, other in [
+        (of(source, transforms.shift(1)), of(source, transforms.shift(2))),
+        (of(source, transforms.flip()), of(source)),
+        (of(source, transforms.rotate(5)), of(source, transforms.rotate(9))),
+        (of(source), of(target)),
+        (of(source), of(data.Arrays(source.image[:, :4], source.label))),
+    ]:
+        with pytest.raises(ValueError, match='the runs differ in their transforms'):
+            on_device.place(feed.Stacked([one, other]), 'always')
+
+
+def test_equal_constants_are_there_once(domains):
+    seeds = [_stream(domains, seed) for seed in (0, 1)]
+    placed = on_device.place(feed.Stacked(seeds), 'always')
+    shapes = {leaf.shape for leaf in jax.tree.leaves(placed.data[1])}
+    assert shapes == {(3,)}  # mean and rate, not one for each run
+
+
 class _Small:
     """A device of 10 KB, of which 1 KB is in use."""
 

@@ -241,7 +241,7 @@ def _attempt(group: Group, command: Command, most: int) -> dict:
     """{run folder: reason} of failed runs; the others go on."""
     try:
         if most == 1:
-            launch.execute(*group[0], command.data_dir)
+            launch.execute(*group[0], command.data_dir, seeds_together=command.together)
             return {}
         failed = vectorised.run(
             group,

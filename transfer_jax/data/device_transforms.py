@@ -9,7 +9,6 @@ This is the only module of `data` that imports JAX.
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,13 +37,11 @@ class DeviceTransform:
 
     def on_host(self, seed: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         """f(images (b, h, w, c), positions (b,)) -> images, on a CPU."""
-        cpu = jax.devices('cpu')[0]
-        constants = jax.device_put(self.constants, cpu)
 
         def call(image, position):
-            with jax.default_device(cpu):
+            with jax.default_device(_host()):
                 made = _on_batch(
-                    self.apply, constants, np.uint32(seed), image, position
+                    self.apply, self.constants, np.uint32(seed), image, position
                 )
             return np.asarray(made)
 
@@ -58,12 +55,20 @@ def of_batch(apply: Callable, constants: Constants, seed, image, position):
       seed: of the stream, uint32.
       position: (b,) of the images in the stream.
     """
-    root = jax.random.key(seed)
+    root = jax.random.key(seed, impl='threefry2x32')  # the same bits everywhere
     keys = jax.vmap(lambda at: jax.random.fold_in(root, at))(position)
     return jax.vmap(lambda key, one: apply(constants, key, one))(keys, image)
 
 
 _on_batch = jax.jit(of_batch, static_argnums=0)
+
+
+def _host() -> jax.Device:
+    """A CPU of this process; where JAX may use none ($JAX_PLATFORMS), its device."""
+    try:
+        return jax.local_devices(backend='cpu')[0]
+    except RuntimeError:
+        return jax.local_devices()[0]
 
 
 def chain(*transforms: DeviceTransform) -> DeviceTransform:
@@ -87,7 +92,7 @@ def invert(probability: float) -> DeviceTransform:
 
 def shift(pixels: int) -> DeviceTransform:
     """Shifts by up to `pixels` in each direction; zeros come in."""
-    return DeviceTransform('shift', functools.partial(_shift, pixels))
+    return DeviceTransform('shift', _With(_shift, pixels))
 
 
 def rotate(degrees: float) -> DeviceTransform:
@@ -106,13 +111,31 @@ def rotate(degrees: float) -> DeviceTransform:
 def blend(photos: Sequence[np.ndarray]) -> DeviceTransform:
     """|crop - image| per channel, with a random crop of a random photograph.
 
-    The blending of MNIST-M, see data.transforms.blend. `photos` are (h, w, 3) uint8.
+    The blending of MNIST-M, see data.transforms.blend. `photos` are (h, w, 3) uint8,
+    each at least as large as an image.
+
+    Raises:
+      ValueError: there is no photograph; when traced, one is smaller than the images.
     """
+    if not len(photos):
+        raise ValueError('blend: give at least one photograph')
     sizes = np.array([photo.shape[:2] for photo in photos], np.int32)
     padded = np.zeros((len(photos), *sizes.max(0), 3), np.uint8)
     for room, photo in zip(padded, photos, strict=True):
         room[: photo.shape[0], : photo.shape[1]] = photo
-    return DeviceTransform('blend', _blend, (padded, sizes))
+    least = tuple(int(side) for side in sizes.min(0))
+    return DeviceTransform('blend', _With(_blend, least), (padded, sizes))
+
+
+@dataclasses.dataclass(frozen=True)
+class _With:
+    """function(value, ...); equal for equal fields, as functools.partial is not."""
+
+    function: Callable
+    value: Any
+
+    def __call__(self, *arguments):
+        return self.function(self.value, *arguments)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,9 +190,14 @@ def _rotate(table, key, image):
     return ((total + (1 << 13)) >> 14).astype(jnp.uint8)
 
 
-def _blend(constants, key, image):
+def _blend(least, constants, key, image):
     photos, sizes = constants
     height, width, channels = image.shape
+    if least[0] < height or least[1] < width:
+        raise ValueError(
+            f'blend: a photograph has a side of {least[0]} or {least[1]} pixels, and '
+            f'the images are {height} x {width}: leave out smaller photographs'
+        )
     which, *corner = jax.random.split(key, 3)
     number = jax.random.randint(which, (), 0, len(photos))
     free = sizes[number] - jnp.array([height, width]) + 1

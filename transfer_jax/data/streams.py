@@ -20,12 +20,13 @@ from transfer_jax.data.sources import Arrays, Images, Source
 from transfer_jax.data.transforms import Transform
 
 Batch = Mapping[str, Any]
+_BY_FUNCTION = 'its batches are made by a function'
 
 normalise = pixels.normalise
 channel_mean = pixels.channel_mean
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Stream:
     """An endless sequence of batches with random access, from a pure function of t."""
 
@@ -34,7 +35,7 @@ class Stream:
     # by default the rows are cut from the whole batch
     shard: Callable[[int, int], 'Stream'] | None = None
     # the same batches made on a device, or the reason why that cannot be
-    resident: device.Resident | str = 'its batches are made by a function'
+    resident: device.Resident | str = _BY_FUNCTION
     processes: int = 0  # that make batches ahead
 
     def __getitem__(self, step: int) -> Batch:
@@ -149,7 +150,8 @@ def labelled(
             return items(indices.tolist(), positions)
         made = rows_of.gather(source, indices)
         if whole is not None:
-            made['image'] = whole(made['image'], np.asarray(positions, np.uint32))
+            place = np.asarray(positions) % 2**32
+            made['image'] = whole(made['image'], place.astype(np.uint32))
         return made
 
     def shard(process: int, of: int) -> Stream:
@@ -209,17 +211,32 @@ def unlabelled(
 
 
 def zipped(**streams: Stream) -> Stream:
-    """Batches {name: batch of that stream}; the sources may differ in length."""
+    """Batches {name: batch of that stream}; the sources may differ in length.
 
-    def shard(process: int, processes: int) -> Stream:
-        parts = {k: s.process_shard(process, processes) for k, s in streams.items()}
+    Raises:
+      ValueError: processes read one of them, and another is in memory, which each would
+        copy.
+    """
+    resident = {
+        name: getattr(s, 'resident', _BY_FUNCTION) for name, s in streams.items()
+    }
+    processes = max((getattr(s, 'processes', 0) for s in streams.values()), default=0)
+    in_memory = [name for name, of in resident.items() if not isinstance(of, str)]
+    if processes and in_memory:
+        raise ValueError(
+            f'processes={processes} cannot read a stream beside {in_memory[0]!r}, '
+            'whose images are in memory: use threads'
+        )
+
+    def shard(process: int, of: int) -> Stream:
+        parts = {k: s.process_shard(process, of) for k, s in streams.items()}
         return zipped(**parts)
 
     return Stream(
         lambda step: {name: stream[step] for name, stream in streams.items()},
         shard,
-        device.zipped({name: stream.resident for name, stream in streams.items()}),
-        max(stream.processes for stream in streams.values()),
+        device.zipped(resident),
+        processes,
     )
 
 

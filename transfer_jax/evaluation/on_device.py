@@ -1,6 +1,7 @@
 """Data sets that lie on the device, so that an evaluation of one is one dispatch."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from transfer_jax.training import on_device
+from transfer_jax.training import on_device, parallel
 from transfer_jax.types import Array, Batch, PyTree
 
 
@@ -37,40 +38,56 @@ def place(held_out: Any, how: str = 'auto') -> Any:
     """What an evaluation reads, with its data sets on the device where possible.
 
     Args:
-      held_out: a tree of data sets, such as those of data.batches. Anything else in it
-        is left as it is.
+      held_out: a data set, such as that of data.batches, or tuples, lists and
+        dictionaries of some. Anything else in it is left as it is.
       how: one of training.on_device.CHOICES. A set that has no form for the device
         stays on the host in any case.
     """
     if not on_device.wanted(how) or jax.process_count() > 1:
         return held_out
+    if isinstance(held_out, dict):
+        return {key: place(part, how) for key, part in held_out.items()}
+    if isinstance(held_out, tuple) and hasattr(held_out, '_fields'):
+        return type(held_out)(*(place(part, how) for part in held_out))
+    if type(held_out) in (tuple, list):
+        return type(held_out)(place(part, how) for part in held_out)
+    resident = getattr(held_out, 'resident', '')
+    if isinstance(resident, str) or not hasattr(held_out, '__len__'):
+        return held_out
+    if on_device.too_large(resident):
+        return held_out
+    return _placed(held_out, resident)
 
-    def placed(part):
-        resident = getattr(part, 'resident', '')
-        if isinstance(resident, str) or on_device.too_large(resident):
-            return part
-        rows = [resident.rows(index) for index in range(len(part))]
-        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
-        data = jax.device_put((resident.tables, resident.constants))
-        items = len(jax.tree.leaves(resident.tables)[0])
-        (size,) = jax.tree.leaves(stacked)[0].shape[1:]
-        return Batches(part, data, jax.device_put(stacked), resident.batch, items, size)
 
-    return jax.tree.map(
-        placed, held_out, is_leaf=lambda part: hasattr(part, 'resident')
-    )
+def _placed(batches: Sequence[Batch], resident: Any) -> Batches:
+    batches[0]  # as of every batch of the host, images and labels are checked
+    each = [resident.rows(index) for index in range(len(batches))]
+    rows = jax.tree.map(lambda *leaves: np.stack(leaves), *each)
+    everything = resident.tables, resident.constants, rows
+    if jax.device_count() > 1:
+        everything = parallel.replicated(everything, parallel.mesh())
+    *data, rows = jax.device_put(everything)
+    items = len(jax.tree.leaves(resident.tables)[0])
+    (size,) = jax.tree.leaves(rows)[0].shape[1:]
+    return Batches(batches, tuple(data), rows, resident.batch, items, size)
 
 
 def labels(batches: Iterable[Batch]) -> np.ndarray:
     """(n,) labels of a data set, without those of padding."""
     if isinstance(batches, Batches):
-        tables, _ = batches.data
-        (label,) = [table['label'] for table in tables.values()]
-        return np.asarray(label)
+        found = _labels(batches.make, batches.data, batches.rows)
+        return np.asarray(found)[: batches.items]
     parts = [
         np.asarray(batch['label'])[np.asarray(batch['mask']) > 0] for batch in batches
     ]
     return np.concatenate(parts)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _labels(make, data, rows):
+    return over_all(
+        lambda carry, batch: (carry, batch['label']), None, make, data, rows
+    )[1]
 
 
 def mixed(batches: Batches, partner: np.ndarray, weight: float) -> Batches:

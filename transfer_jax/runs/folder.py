@@ -4,6 +4,7 @@ config.json     config, versions, git revision
 metrics.jsonl   training metrics by seed, stage, step
 history.jsonl   evaluations by seed, stage, step
 starts.jsonl    code, libraries, device and data of each start of a seed
+costs.jsonl     seconds and memory of each start of a stage
 checkpoints/    seed_S/I_STAGE/STEP/, the newest two
 models/         seed_S/RULE/, the model that each selection rule picks (model_folder.py)
 events/         TensorBoard
@@ -99,6 +100,7 @@ def _clear(folder: pathlib.Path) -> None:
     """Removes what a start writes before it records anything."""
     for name in (
         'config.json',
+        'costs.jsonl',
         'history.jsonl',
         'metrics.jsonl',
         'starts.jsonl',

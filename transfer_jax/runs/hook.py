@@ -7,6 +7,7 @@ import bisect
 import contextlib
 import functools
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
@@ -16,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from transfer_jax.runs.folder import FolderError
 from transfer_jax.runs.recorder import NonFiniteError, Recorder, StageRun
 from transfer_jax.training import TrainState, log, parallel
 
@@ -42,7 +44,7 @@ class StopSignal:
 
 @contextlib.contextmanager
 def stop_signal() -> Iterator[StopSignal]:
-    """Notes SIGINT and SIGTERM while the block runs; the second interrupts at once."""
+    """Notes SIGINT and SIGTERM while the block runs; the second does not wait."""
     stop = StopSignal()
 
     def note(number, frame):
@@ -141,8 +143,9 @@ class RunHook:
         rows = [s for s in range(step - taken + 1, step) if s % LOG_EVERY == 0] + [step]
         self._each(lambda n, one: one.record(step, self._split(metrics, n), rows))
         self._update(step)
-        if (evaluates or signalled) and self._recorders:
+        if evaluates or signalled:
             self._wait()
+        if (evaluates or signalled) and self._recorders:
             self._begin(step, state, evaluates)
             if signalled or step == self._steps or self._thread is None:
                 self._wait()
@@ -154,14 +157,34 @@ class RunHook:
     def close(self) -> None:
         """Ends what is under way, takes the progress away, writes out the events."""
         if self._thread is not None:
-            self._thread.shutdown()
+            self._end_thread()
         if self._progress is not None:
             self._progress.close()
         runs = len(self._recorders)
         seconds = (time.monotonic() - self._began) / max(runs, 1)
         for recorder in self._recorders.values():
-            recorder.note_cost(seconds, self._waited / runs)
+            with contextlib.suppress(FolderError):  # as of a full disk, told before
+                recorder.note_cost(seconds, self._waited / runs)
             recorder.close()
+
+    def _end_thread(self) -> None:
+        """Waits for what is under way. If it fails beside another error, says so."""
+        error = sys.exc_info()[1]
+        at_once = isinstance(error, KeyboardInterrupt)
+        self._thread.shutdown(cancel_futures=at_once)
+        if self._pending is None or at_once:
+            return
+        for finish in self._pending.waiting.values():
+            try:
+                finish()
+            except Exception as other:
+                if error is None:
+                    raise
+                log.console.print(
+                    f'the evaluation of step {self._pending.step} failed too: {other}',
+                    soft_wrap=True,
+                    markup=False,
+                )
 
     def _begin(self, step: int, state: TrainState, evaluates: bool) -> None:
         """Starts to evaluate and save every run; `_wait` ends it."""

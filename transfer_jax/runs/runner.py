@@ -142,7 +142,7 @@ def _run_seed(
             if done:
                 keep_chosen(stage_run, done, state)
             state, stream = parallel.shard(state, stream, data_on_device)
-            together = chunk or parallel.chunk_of(stream)
+            together = parallel.chunk_of(stream) if chunk is None else chunk
             run_hook = hook.RunHook(
                 {0: stage_run},
                 stop,

@@ -13,7 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from transfer_jax import evaluation
-from transfer_jax.runs import folder, hook, model_folder, provenance, runner, stages
+from transfer_jax.runs import (
+    abreast,
+    folder,
+    hook,
+    model_folder,
+    provenance,
+    runner,
+    stages,
+)
 from transfer_jax.runs.experiment import Experiment
 from transfer_jax.runs.recorder import StageRun, keep_chosen
 from transfer_jax.training import feed, fit, log, on_device, parallel
@@ -88,7 +96,7 @@ def run(
             if not stages.finished(member.experiment, seed, member.run_dir)
         ]
         data: dict[int, Any] = {}  # of each seed, the same within a group
-        lanes = list(_lanes(waiting, data, data_dir, data_on_device))
+        lanes = list(_lanes(waiting, data, data_dir))
         starts = {seed: provenance.start(seed, of) for seed, of in data.items()}
         for lane in lanes:
             experiment = lane.run.experiment
@@ -96,8 +104,9 @@ def run(
             runner.note_start(experiment, lane.run.run_dir, start)
         most = most or len(lanes)
         while lanes:
-            devices, now = _fit_devices(min(most, len(lanes)))
-            some, rest = lanes[:now], lanes[now:]
+            ready, behind = abreast.split(lanes)
+            devices, now = _fit_devices(min(most, len(ready)))
+            some, rest = ready[:now], [*ready[now:], *behind]
             try:
                 _train(some, _How(how, devices, data_on_device, chunk), stop, failed)
             except hook.AllFailed:
@@ -122,14 +131,13 @@ def run(
     return failed
 
 
-def _lanes(waiting, data, data_dir, data_on_device):
+def _lanes(waiting, data, data_dir):
     """One lane each; the data of a seed is read once."""
     held_out = {}
     for member, seed in waiting:
         of_seed = _read(member, seed, data, data_dir)
         if seed not in held_out:
-            read = member.experiment.held_out(of_seed)
-            held_out[seed] = evaluation.on_device.place(read, data_on_device)
+            held_out[seed] = member.experiment.held_out(of_seed)
         about = model_folder.about(member.experiment, seed, of_seed)
         yield _Lane(member, seed, of_seed, held_out[seed], about)
 
@@ -148,7 +156,9 @@ def _fit_devices(lanes: int) -> tuple[int, int]:
 
 
 def _train(lanes: Sequence[_Lane], how: _How, stop, failed: Failures) -> None:
-    """All stages of some lanes."""
+    """All stages of some lanes, which are equally far (abreast.split)."""
+    held_out = {lane.seed: lane.held_out for lane in lanes}
+    held_out = evaluation.on_device.place(held_out, how.data_on_device)
     previous = [stages.starting_point(lane.run.experiment, lane.data) for lane in lanes]
     for i, stage in enumerate(lanes[0].run.experiment.stages):
         stage_of = [lane.run.experiment.stages[i] for lane in lanes]
@@ -167,7 +177,7 @@ def _train(lanes: Sequence[_Lane], how: _How, stop, failed: Failures) -> None:
             stages.checkpoint_dir(lane.run.run_dir, lane.seed, i, stage)
             for lane in lanes
         ]
-        states, done = _restore(checkpoint_dirs, firsts)
+        states, done = abreast.restore(checkpoint_dirs, firsts)
         alive = [n for n, lane in enumerate(lanes) if lane.run.run_dir not in failed]
         if not alive:
             raise hook.AllFailed
@@ -177,7 +187,7 @@ def _train(lanes: Sequence[_Lane], how: _How, stop, failed: Failures) -> None:
                     lanes[n].run.experiment,
                     stage_of[n],
                     lanes[n].seed,
-                    lanes[n].held_out,
+                    held_out[lanes[n].seed],
                     lanes[n].run.run_dir,
                     checkpoint_dirs[n],
                     done,
@@ -189,10 +199,13 @@ def _train(lanes: Sequence[_Lane], how: _How, stop, failed: Failures) -> None:
                 for n, stage_run in stage_runs.items():
                     keep_chosen(stage_run, done, states[n])
             keys = [stages.key_of(lane.seed, i) for lane in lanes]
-            program = _program(states, streams, keys, how)
-            run_hook = _hook(stage_runs, stop, lanes, failed, program.chunk)
-            state = _fit(stage, program, how, done=done, run_hook=run_hook)
-            states = [_alone(state, n) for n in range(len(lanes))]
+
+            def make_hook(chunk, stage_runs=stage_runs):
+                return _hook(stage_runs, stop, lanes, failed, chunk)
+
+            states = _fit(
+                stage, states, streams, keys, how, done=done, make_hook=make_hook
+            )
         previous = states
 
 
@@ -221,16 +234,8 @@ def _hook(stage_runs, stop, lanes, failed, chunk) -> hook.RunHook:
     )
 
 
-class _Program(NamedTuple):
-    """What `fit` trains, with a leading axis of the runs, on its devices."""
-
-    state: Any
-    key: Any
-    stream: feed.BatchStream
-    chunk: int
-
-
-def _program(states, streams, keys, how: _How) -> _Program:
+def _fit(stage, states, streams, keys, how: _How, *, done, make_hook) -> list:
+    """The states after a stage; its data leaves the devices with the end of this."""
     state, key, stream = _stack(states), _stack(keys), feed.Stacked(streams)
     sharding = parallel.run_sharding(how.devices) if how.devices > 1 else None
     placed = on_device.place(stream, how.data_on_device, sharding)
@@ -238,42 +243,20 @@ def _program(states, streams, keys, how: _How) -> _Program:
         state, key = jax.device_put((state, key), sharding)
         if placed is stream:
             placed = feed.Sharded(stream, sharding)
-    return _Program(state, key, placed, how.chunk or parallel.chunk_of(placed))
-
-
-def _fit(stage, program: _Program, how: _How, *, done, run_hook):
-    """The state (runs, ...) after a stage."""
+    chunk = parallel.chunk_of(placed) if how.chunk is None else how.chunk
     method = parallel.over_runs(lambda: stage.method, how=how.how, devices=how.devices)
-    with contextlib.closing(run_hook):
-        return fit(
+    with contextlib.closing(make_hook(chunk)) as run_hook:
+        state = fit(
             method,
-            program.state,
-            program.stream,
-            key=program.key,
+            state,
+            placed,
+            key=key,
             steps=stage.steps,
             start=done,
             hooks=[run_hook],
-            chunk=program.chunk,
+            chunk=chunk,
         )
-
-
-def _restore(checkpoint_dirs, firsts):
-    """(the states of all lanes after the same step, that step)."""
-    upto = None
-    while True:
-        restored = [
-            stages.resume(path, first, upto)
-            for path, first in zip(checkpoint_dirs, firsts, strict=True)
-        ]
-        steps = {0 if one is None else one.step for one in restored}
-        if len(steps) == 1:
-            break
-        upto = min(steps)  # a crash came between the checkpoints of two lanes
-    states = [
-        first() if one is None else one.state
-        for one, first in zip(restored, firsts, strict=True)
-    ]
-    return states, steps.pop()
+    return [_alone(state, n) for n in range(len(states))]
 
 
 def _check_shapes(lanes, batches) -> None:

@@ -109,6 +109,18 @@ def restore(
     return None
 
 
+def steps(folder: pathlib.Path) -> list[int]:
+    """The steps of the checkpoints in a folder, in order; [] without a folder."""
+    return sorted(_steps(folder)) if folder.is_dir() else []
+
+
+def drop_after(folder: pathlib.Path, step: int) -> None:
+    """Removes the checkpoints of later steps, which will be taken again."""
+    for later in steps(folder):
+        if later > step:
+            shutil.rmtree(folder / str(later))
+
+
 def _as_dict(state: TrainState) -> dict[str, PyTree]:
     saved = [name for name in state.__dataclass_fields__ if name != 'values']
     return {name: getattr(state, name) for name in saved}

@@ -17,7 +17,8 @@ from transfer_jax.types import Key
 # A plain function is called after every step, with the metrics of that step. A hook
 # with a method next_due(step) -> int is called only at the first step after `step` that
 # it asks for, and so on; its metrics are NumPy arrays {name: (k, ...)} of the k steps
-# since the last call. It costs no transfer in between.
+# since the last call. It costs no transfer in between. One with the attribute
+# `wants_metrics` False gets none.
 Hook = Callable[[int, TrainState, Mapping[str, Any]], None]
 
 
@@ -83,13 +84,15 @@ class _Due:
 
     def __init__(self, hook: Hook):
         self._hook, self._pending = hook, []
+        self._wants = getattr(hook, 'wants_metrics', True)
 
     def next_due(self, step):
         return self._hook.next_due(step)
 
     def __call__(self, step, state, measured):
-        self._pending.append(measured)
+        if self._wants:
+            self._pending.append(measured)
         if self._hook.next_due(step - 1) > step:
             return
         pending, self._pending = self._pending, []
-        self._hook(step, state, chunks.fetch(pending))
+        self._hook(step, state, chunks.fetch(pending) if pending else {})

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from transfer_jax.training import feed
+from transfer_jax.training import feed, log
 from transfer_jax.types import Batch
 
 CHOICES = ('auto', 'always', 'never')
@@ -62,9 +62,12 @@ def place(
     resident = _resident(stream)
     obstacle = resident if isinstance(resident, str) else too_large(resident)
     if not obstacle:
+        stream[0]  # as of every batch of the host, images and labels are checked
         return OnDevice(stream, resident, sharding)
     if how == 'always':
         raise ValueError(f'the data cannot lie on the device: {obstacle}')
+    if not isinstance(resident, str):
+        log.console.print(f'data stays on the host: {obstacle}', soft_wrap=True)
     return stream
 
 
@@ -100,6 +103,8 @@ def _stacked(parts: Sequence[Any]) -> Any:
     for part in parts:
         if isinstance(part, str):
             return part
+    if any(_form(part) != _form(parts[0]) for part in parts):
+        return 'the runs differ in their transforms, or in the shapes of their data'
     tables, begins = {}, [dict.fromkeys(part.tables, 0) for part in parts]
     for name in parts[0].tables:
         first_rows, joined = _join([part.tables[name] for part in parts])
@@ -115,24 +120,43 @@ def _stacked(parts: Sequence[Any]) -> Any:
         ]
         return jax.tree.map(lambda *leaves: np.stack(leaves), *shifted)
 
+    each, tree = zip(*[jax.tree.flatten(part.constants) for part in parts], strict=True)
+    shared = tuple(
+        all(np.array_equal(leaf, leaves[0]) for leaf in leaves)
+        for leaves in zip(*each, strict=True)
+    )
+    constants = [
+        leaves[0] if one else np.stack(leaves)
+        for one, leaves in zip(shared, zip(*each, strict=True), strict=True)
+    ]
     return parts[0]._replace(
         tables=tables,
-        constants=jax.tree.map(
-            lambda *leaves: np.stack(leaves), *[part.constants for part in parts]
-        ),
+        constants=jax.tree.unflatten(tree[0], constants),
         rows=rows,
-        batch=_Vmapped(parts[0].batch),
+        batch=_Vmapped(parts[0].batch, shared),
     )
+
+
+def _form(part: Any) -> tuple:
+    """What must be the same of streams whose batches are stacked."""
+    described = jax.tree.map(
+        lambda leaf: (np.shape(leaf)[1:], np.dtype(leaf.dtype).name), part.tables
+    )
+    constants = [np.shape(leaf) for leaf in jax.tree.leaves(part.constants)]
+    return part.batch, described, jax.tree.structure(part.constants), constants
 
 
 @dataclasses.dataclass(frozen=True)
 class _Vmapped:
-    """The batches of all runs; equal for equal `batch`, as jax.vmap's result is not."""
+    """The batches of all runs; equal for equal fields, as jax.vmap's result is not."""
 
     batch: Callable
+    shared: tuple[bool, ...]  # for each constant, whether all runs have the same
 
     def __call__(self, tables, constants, rows, step):
-        make = jax.vmap(self.batch, in_axes=(None, 0, 0, None))
+        tree = jax.tree.structure(constants)
+        axes = tree.unflatten([None if one else 0 for one in self.shared])
+        make = jax.vmap(self.batch, in_axes=(None, axes, 0, None))
         return make(tables, constants, rows, step)
 
 
@@ -164,11 +188,12 @@ def _same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> boo
 
 
 def too_large(resident: Any) -> str:
-    """Both sizes, if the tables do not fit on a device; else empty."""
+    """Both sizes, if the data does not fit on a device; else empty."""
     stats = jax.local_devices()[0].memory_stats() or {}
     if 'bytes_limit' not in stats:
         return ''
-    needed = sum(leaf.nbytes for leaf in jax.tree.leaves(resident.tables))
+    leaves = jax.tree.leaves((resident.tables, resident.constants))
+    needed = sum(leaf.nbytes for leaf in leaves)
     room = int(SHARE * stats['bytes_limit']) - stats.get('bytes_in_use', 0)
     if needed <= room:
         return ''

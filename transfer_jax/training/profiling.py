@@ -4,6 +4,7 @@ import collections
 import gzip
 import json
 import pathlib
+import sys
 
 import jax
 
@@ -23,14 +24,16 @@ class Trace:
     Perfetto.
     """
 
+    wants_metrics = False
+
     def __init__(self, folder: pathlib.Path):
         self._folder, self._due, self._state = folder, None, 'before'
 
     def next_due(self, step: int) -> int:
         """The step after which the trace begins, then the one after which it ends."""
-        if self._due is None:
-            self._due = step + FIRST
-        return max(self._due, step + 1) if self._state != 'done' else step + 1000
+        if self._due is None or step < self._due - FIRST - STEPS:  # of another stage
+            self._due = step + (FIRST if self._state == 'before' else STEPS)
+        return max(self._due, step + 1) if self._state != 'done' else sys.maxsize
 
     def __call__(self, step, state, metrics):
         if self._state == 'done':
