@@ -121,6 +121,22 @@ def test_an_unknown_precision(call, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_seeds_together_that_cannot_be(call, tmp_path):
+    answer = call(*FAKE, '--seeds-together', '-1')
+    _check(answer, 'seeds together are -1: give a number, or 0 for all of them')
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ('option', 'value'), [('data_on_device', 'always'), ('seeds_together', 0)]
+)
+def test_a_study_has_no_flags_of_a_training(tmp_path, option, value):
+    study = runs.Study('a', dann.fast(), 'b', (), None, None, across='n')
+    flag = f'--{option.replace("_", "-")}'
+    with pytest.raises(ValueError, match=f'{flag} is for trainings; this experiment'):
+        launch.execute(study, tmp_path, **{option: value})
+
+
 def test_evaluations_and_weights_that_cannot_be():
     for change, message in (
         ({'evaluations': 0}, 'evaluations is 0: give 1 or more'),

@@ -108,8 +108,13 @@ def execute(
     from transfer_jax.reports import run_report, study_report
 
     if isinstance(experiment, runs.Study):
-        if profile or jax.process_count() > 1:
-            flag = '--profile' if profile else '--distributed'
+        given = {
+            '--profile': profile,
+            '--distributed': jax.process_count() > 1,
+            '--data-on-device': data_on_device != 'auto',
+            '--seeds-together': seeds_together is not None,
+        }
+        for flag in [name for name, is_given in given.items() if is_given]:
             raise ValueError(f'{flag} is for trainings; this experiment is a study')
         result, prepared = runs.run_study(experiment, run_dir, data_dir=data_dir)
         log.console.print(study_tables.text(result), soft_wrap=True, markup=False)
