@@ -57,14 +57,16 @@ class Config:
 def module(monkeypatch, tiny):
     """An experiment with a sweep of four runs; the second fails.
 
-    `module.ran` has the rates of the runs that began.
+    `module.ran` has the rates of the runs that began, `module.together` how many of its
+    seeds each trained at the same time.
     """
     rates = (0.1, 0.2, 0.3, 0.4)
-    ran = []
+    ran, together = [], []
 
-    def execute(experiment, run_dir, data_dir):
+    def execute(experiment, run_dir, data_dir, *, seeds_together):
         rate = experiment.config.rate
         ran.append(rate)
+        together.append(seeds_together)
         if rate == module.fails:
             raise module.error
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -92,6 +94,7 @@ def module(monkeypatch, tiny):
         sweep=lambda: [Config(rate) for rate in rates],
         build=lambda config: tiny()._replace(config=config),
         ran=ran,
+        together=together,
         fails=0.2,
         error=OSError('no room\nat all'),
     )
@@ -107,6 +110,12 @@ def call(tmp_path, *flags):
     except SystemExit as stop:
         return stop.code
     return 0
+
+
+def test_seeds_of_a_run_train_as_the_sweep_says(module, tmp_path):
+    call(tmp_path)
+    call(tmp_path / 'one', '--together', '1')
+    assert module.together == [None] * 4 + [1] * 4
 
 
 def test_one_failing_run_does_not_end_the_others(module, tmp_path, capsys):
