@@ -196,8 +196,9 @@ def test_a_group_is_sharded_over_the_devices(tiny, tmp_path):
             np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_a_run_uses_all_devices_and_can_be_restored(tiny, tmp_path):
+@pytest.mark.parametrize('where', ['never', 'always'])
+def test_a_run_uses_all_devices_and_can_be_restored(tiny, tmp_path, where):
     experiment = tiny(stages=tiny().stages[:1])
-    runs.run(experiment, tmp_path)
+    runs.run(experiment, tmp_path, data_on_device=where)
     state = runs.restore(experiment, tmp_path, 0, experiment.data(0, None))
     assert int(state.step) == 6

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from transfer_jax.training import on_device, parallel
+from transfer_jax.training import on_device
 from transfer_jax.types import Array, Batch, PyTree
 
 
@@ -34,7 +34,9 @@ class Batches:
         return self.on_host[index]
 
 
-def place(held_out: Any, how: str = 'auto') -> Any:
+def place(
+    held_out: Any, how: str = 'auto', sharding: jax.sharding.Sharding | None = None
+) -> Any:
     """What an evaluation reads, with its data sets on the device where possible.
 
     Args:
@@ -42,31 +44,30 @@ def place(held_out: Any, how: str = 'auto') -> Any:
         dictionaries of some. Anything else in it is left as it is.
       how: one of training.on_device.CHOICES. A set that has no form for the device
         stays on the host in any case.
+      sharding: of the networks that predict, where these are on several devices.
     """
     if not on_device.wanted(how) or jax.process_count() > 1:
         return held_out
     if isinstance(held_out, dict):
-        return {key: place(part, how) for key, part in held_out.items()}
+        return {key: place(part, how, sharding) for key, part in held_out.items()}
     if isinstance(held_out, tuple) and hasattr(held_out, '_fields'):
-        return type(held_out)(*(place(part, how) for part in held_out))
+        return type(held_out)(*(place(part, how, sharding) for part in held_out))
     if type(held_out) in (tuple, list):
-        return type(held_out)(place(part, how) for part in held_out)
+        return type(held_out)(place(part, how, sharding) for part in held_out)
     resident = getattr(held_out, 'resident', '')
     if isinstance(resident, str) or not hasattr(held_out, '__len__'):
         return held_out
     if on_device.too_large(resident):
         return held_out
-    return _placed(held_out, resident)
+    return _placed(held_out, resident, sharding)
 
 
-def _placed(batches: Sequence[Batch], resident: Any) -> Batches:
+def _placed(batches: Sequence[Batch], resident: Any, sharding) -> Batches:
     batches[0]  # as of every batch of the host, images and labels are checked
     each = [resident.rows(index) for index in range(len(batches))]
     rows = jax.tree.map(lambda *leaves: np.stack(leaves), *each)
     everything = resident.tables, resident.constants, rows
-    if jax.device_count() > 1:
-        everything = parallel.replicated(everything, parallel.mesh())
-    *data, rows = jax.device_put(everything)
+    *data, rows = jax.device_put(everything, sharding)
     items = len(jax.tree.leaves(resident.tables)[0])
     (size,) = jax.tree.leaves(rows)[0].shape[1:]
     return Batches(batches, tuple(data), rows, resident.batch, items, size)
@@ -107,7 +108,9 @@ def mixed(batches: Batches, partner: np.ndarray, weight: float) -> Batches:
         },
     }
     make = _Mixed(batches.make, weight)
-    return dataclasses.replace(batches, rows=jax.device_put(rows), make=make)
+    own = jax.tree.leaves(batches.rows)[0]
+    rows = jax.device_put(rows, own.sharding if own.committed else None)
+    return dataclasses.replace(batches, rows=rows, make=make)
 
 
 def over_all(

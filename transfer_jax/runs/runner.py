@@ -126,7 +126,9 @@ def _run_seed(
 ) -> None:
     """Trains all stages of a seed, from its newest checkpoints."""
     experiment, seed, data, run_dir, rows_dir = run
-    held_out = evaluation.on_device.place(experiment.held_out(data), data_on_device)
+    held_out = evaluation.on_device.place(
+        experiment.held_out(data), data_on_device, parallel.everywhere()
+    )
     about = model_folder.about(experiment, seed, data)
     previous = stages.starting_point(experiment, data)
     for i, stage in enumerate(experiment.stages):

@@ -261,6 +261,13 @@ def row_sharding(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(collective.AXIS))
 
 
+def everywhere() -> NamedSharding | None:
+    """A copy on every device; None where there is one."""
+    if jax.device_count() == 1:
+        return None
+    return NamedSharding(mesh(), PartitionSpec())
+
+
 def run_sharding(devices: int) -> NamedSharding:
     """Sharding of runs: equally many on each of the first `devices` local devices."""
     mesh = Mesh(np.asarray(jax.local_devices()[:devices]), (RUNS,))
