@@ -3,6 +3,7 @@
 import contextlib
 import signal
 
+import numpy as np
 import pytest
 
 from transfer_jax.runs import hook, recorder
@@ -10,17 +11,17 @@ from transfer_jax.runs import hook, recorder
 
 @pytest.fixture
 def run_hook(tiny, tmp_path):
-    """make(stop, steps, evaluations) -> a hook of a run of one stage."""
+    """make(stop, steps, evaluations, chunk) -> a hook of a run of one stage."""
     with contextlib.ExitStack() as stack:
 
-        def make(stop, steps, evaluations):
+        def make(stop, steps, evaluations, chunk=1):
             (stage,) = tiny().stages[:1]
             stage = stage._replace(steps=steps)
             experiment = tiny(stages=(stage,), evaluations=evaluations)
             run = recorder.StageRun(
                 experiment, stage, 0, None, tmp_path, tmp_path / 'checkpoints'
             )
-            own = hook.RunHook({0: run}, stop, 'title', quiet=True)
+            own = hook.RunHook({0: run}, stop, 'title', quiet=True, chunk=chunk)
             return stack.enter_context(contextlib.closing(own))
 
         yield make
@@ -58,3 +59,17 @@ def test_after_a_signal_the_next_step_is_due(run_hook):
     assert own.next_due(21) == 33
     stop.received = signal.SIGTERM
     assert own.next_due(21) == 22
+
+
+def test_rows_are_fetched_once_a_chunk_where_steps_are_fast(run_hook, monkeypatch):
+    """100 steps of 1 ms are a chunk; of 1 s, rows come every 20 steps."""
+    own = run_hook(hook.StopSignal(), 1000, 1, chunk=100)
+    clock = [0.0]
+    monkeypatch.setattr(hook.time, 'monotonic', lambda: clock[0])
+    own._fetched = 0.0
+    assert own.next_due(0) == 20  # nothing is known yet
+    for seconds, step, due in [(0.001, 20, 100), (0.001, 100, 200), (1.0, 200, 220)]:
+        taken = 20 if step == 20 else 100
+        clock[0] += seconds * taken
+        own(step, None, {'a/loss': np.ones(taken)})
+        assert own.next_due(step) == due

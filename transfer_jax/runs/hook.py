@@ -22,6 +22,7 @@ from transfer_jax.runs.recorder import NonFiniteError, Recorder, StageRun
 from transfer_jax.training import TrainState, log, parallel
 
 LOG_EVERY = 20  # steps between rows of metrics
+PATIENCE = 2.0  # seconds between two fetches at most, where steps are that fast
 
 
 class Interrupted(Exception):
@@ -95,8 +96,8 @@ class RunHook:
             a single run.
           on_failure: called for a run that diverged; the others continue. None raises.
           quiet: no progress, as in every process but the first.
-          chunk: steps in a dispatch. A row is written every LOG_EVERY steps, but none
-            is fetched before its chunk is complete.
+          chunk: steps in a dispatch. A row is written every LOG_EVERY steps, but where
+            a chunk takes less than PATIENCE, rows are fetched once a chunk.
           background: evaluates and saves in a thread, from a copy of the state, while
             training goes on. The next evaluation waits for it, so the order of scores,
             row and checkpoint stays; the last is waited for.
@@ -104,7 +105,8 @@ class RunHook:
         self._thread = futures.ThreadPoolExecutor(1) if background else None
         self._pending: _Pending | None = None
         self._began, self._waited = time.monotonic(), 0.0
-        self._every = max(LOG_EVERY, chunk)
+        self._chunk, self._every = chunk, LOG_EVERY
+        self._fetched = time.monotonic()
         self._recorders = {number: Recorder(run) for number, run in runs.items()}
         self._stop, self._on_failure = stop, on_failure
         self._split = split or (lambda tree, number: tree)
@@ -140,6 +142,9 @@ class RunHook:
         """
         evaluates, signalled = step in self._evaluations, self._signalled()
         taken = len(next(iter(metrics.values()), ()))
+        now = time.monotonic()
+        a_chunk = (now - self._fetched) / max(taken, 1) * self._chunk
+        self._every = max(LOG_EVERY, self._chunk) if a_chunk < PATIENCE else LOG_EVERY
         rows = [s for s in range(step - taken + 1, step) if s % LOG_EVERY == 0] + [step]
         self._each(lambda n, one: one.record(step, self._split(metrics, n), rows))
         self._update(step)
@@ -153,6 +158,7 @@ class RunHook:
             raise Interrupted(signalled)
         if not self._recorders:
             raise AllFailed
+        self._fetched = time.monotonic()
 
     def close(self) -> None:
         """Ends what is under way, takes the progress away, writes out the events."""
