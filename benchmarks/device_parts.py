@@ -53,9 +53,8 @@ class Part(NamedTuple):
     least: float  # seconds; it is not begun with less
     most: float  # seconds
     fresh: bool = False  # nothing is compiled when it starts
-    compiles: bool = (
-        False  # most of its time at small sizes, so that it does so hastily
-    )
+    # it compiles most of its time at small sizes, and then does so hastily
+    compiles: bool = False
 
 
 def _dann_step(settings, result) -> Iterator[goals.Row]:

@@ -5,8 +5,10 @@ Two parts of benchmarks.device use it: `measure` (the whole run) and `loop_cost`
 It is experiments.adaptation.dann on MNIST -> MNIST-M through `runs.run`: 10,000 steps
 and 20 evaluations with validators, checkpoints and histories. Starts of few steps come
 first, with nothing compiled and with the programs of the compilation cache, so that
-the run itself compiles as little as it can. Reading the data is timed alone. PyTorch's
-loop is in benchmarks/torch_run.py.
+the run itself compiles as little as it can. Reading the data is timed alone. Products
+are the backend's default, TF32 on an NVIDIA GPU as in PyTorch's loop; commands have
+full float32, whose time is in the part `precision`. PyTorch's loop is in
+benchmarks/torch_run.py.
 
 Where MNIST or the photographs of MNIST-M are not in the data folder, images are
 generated, as many and of the same shape. Their times count, their accuracies do not.

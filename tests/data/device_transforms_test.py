@@ -1,5 +1,7 @@
 """Transforms by JAX: what they do, and that they do it alike on host and device."""
 
+import hashlib
+
 import jax
 import numpy as np
 import pytest
@@ -172,3 +174,22 @@ def test_they_are_for_data_in_memory(source):
 
     with pytest.raises(ValueError, match="stream 'source': flip of data.device_tra"):
         data.labelled(Files(), batch_size=2, seed=0, transform=device_transforms.flip())
+
+
+def test_the_bytes_are_those_of_before():
+    """They decide the numbers of the demo, so a change of them is said knowingly."""
+    warp = device_transforms.chain(
+        device_transforms.rotate(15),
+        device_transforms.shift(1),
+        device_transforms.invert(0.5),
+        device_transforms.flip(),
+    )
+    image = np.arange(7 * 6 * 3, dtype=np.uint8).reshape(7, 6, 3)
+    photos = [
+        np.full((8, 9, 3), 200, np.uint8),
+        np.arange(189, dtype=np.uint8).reshape(7, 9, 3),
+    ]
+    drawn = _draws(
+        device_transforms.chain(warp, device_transforms.blend(photos)), image
+    )
+    assert hashlib.sha256(drawn.tobytes()).hexdigest()[:16] == 'ff2289d800ed6fb1'

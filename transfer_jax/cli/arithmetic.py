@@ -19,8 +19,8 @@ class Flags:
     GPU, bfloat16 on a TPU). Losses are always exact. Default: highest. On CPU all are
     the same."""
     deterministic: bool = False
-    """On a GPU, the same bits again, also after a kill: slower, without the flag they
-    agree within 1e-5. CPU and TPU give the same bits anyway."""
+    """On a GPU, the same bits again, also after a kill; without the flag, runs differ
+    in the last digits. CPU and TPU give the same bits anyway."""
 
 
 # A field of a command's flags: `compute: arithmetic.Field = arithmetic.Flags()`.

@@ -10,7 +10,7 @@ from transfer_jax import ops
 from transfer_jax.selection import projection
 from transfer_jax.types import Array
 
-ITERATIONS = 30  # of Newton's method; 5 to 15 reach float32
+ITERATIONS = 30  # of Newton's method
 HALVINGS = 8  # of a step, the best of which is taken
 
 

@@ -1,9 +1,9 @@
 """Determinism: whether the same program gives the same bits again.
 
 On CPU and TPU it does. On a GPU, XLA adds in any order (atomic additions) and picks the
-algorithms of products and convolutions by timing them. Its flag forbids both, at some
-cost in speed. Then a run that was killed and resumed on one GPU ends with the bits of a
-straight one; without it they agree within 1e-5 after a few steps.
+algorithms of products and convolutions by timing them. Its flag forbids both, which may
+cost speed. Then a run that was killed and resumed on one GPU ends with the bits of a
+straight one; without it they differ in the last digits.
 """
 
 import os

@@ -16,7 +16,7 @@ from transfer_jax.types import Array, PyTree
 
 # Ways to train several runs in one program
 HOW = ('vmap', 'vmap_patches', 'unroll', 'scan')
-CHUNK = 100  # steps in a dispatch on an accelerator: the host then costs 1 to 2 %
+CHUNK = 100  # steps in a dispatch on an accelerator
 RUNS = 'runs'  # the mesh axis over which runs are sharded
 
 
