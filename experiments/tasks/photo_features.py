@@ -8,14 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from experiments.tasks import choices
 from transfer_jax import data, evaluation, ops
 from transfer_jax.recipes import backbones
 from transfer_jax.types import Array
 
 BATCH = 32
-# The last feature map of each network for photographs
-LAST_MAP = {'squeezenet': 'fire9', 'mobilenet_v1': 'block13', 'mobilenet_v2': 'conv2'}
 Pool = Callable[[Array], Array]  # (n, h, w, c) -> (n, d)
 
 
@@ -52,7 +49,7 @@ def features(
       ValueError: no such network or layer.
       MissingData: the pretrained weights are not in the data folder.
     """
-    backbone = backbones.PRETRAINED[check(network)]
+    backbone = backbones.get(network)
     module = backbone.module(classes=0)
     if random is None:
         params, model_state = backbones.load(network, data_dir)
@@ -71,8 +68,3 @@ def features(
     scale = data.normalise(np.float32(backbone.mean), np.float32(backbone.std))
     batches = data.batches(data.Images(images), min(BATCH, len(images))).map(scale)
     return evaluation.extract(Partial(predict, variables), batches, tuple(wanted))
-
-
-def check(network: str) -> str:
-    """The name of a backbone for photographs; raises ValueError for another name."""
-    return choices.check('network', network, LAST_MAP)

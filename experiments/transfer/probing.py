@@ -75,7 +75,7 @@ class Config:
 
 def build(config: Config) -> runs.Study:
     """The study of a config."""
-    photo_features.check(config.network)
+    choices.check('network', config.network, LAYERS)
     choices.check('domain', config.domain, DOMAINS)
     weights = config.weights.split(',')
     for name in weights:

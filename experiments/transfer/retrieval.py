@@ -37,6 +37,7 @@ from experiments.tasks import choices, photo_features
 from experiments.transfer import retrieval_pictures
 from transfer_jax import cli, data, metrics, runs
 from transfer_jax.evaluation import retrieval
+from transfer_jax.recipes import backbones
 
 TASKS = {
     'coil100': ('coil100',),
@@ -86,7 +87,7 @@ def build(config: Config) -> runs.Study:
     choices.check('task', config.task, TASKS)
     choices.check('weights', config.weights, WEIGHTS)
     for network in config.networks.split(','):
-        photo_features.check(network)
+        backbones.get(network)  # raises for an unknown name
     trials = [
         {'network': network, 'pool': pool, 'method': method, 'pair': pair}
         for network in config.networks.split(',')
@@ -140,7 +141,7 @@ def _prepare(config: Config, data_dir: str | None) -> Prepared:
 
     @functools.cache
     def descriptors(name: str, network: str):
-        last = photo_features.LAST_MAP[network]
+        last = backbones.get(network).last_map
         return photo_features.features(
             network,
             sets[name].image,

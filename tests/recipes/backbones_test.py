@@ -39,16 +39,20 @@ ACCURACY = {
 }
 
 
-def _file(name):
+def _found(find, name):
     try:
-        return backbones.locate(name)
+        return find(name)
     except data.MissingData as error:
         pytest.skip(str(error).splitlines()[0])
 
 
+def _first(name):
+    return data.domains.files.locate(name, data.domains.data_dirs())[0]
+
+
 def _photographs(every):
     """Centre crops (n, 224, 224, 3) of images with short side 256, and classes."""
-    folder = _file('imagenet_samples/MANIFEST.csv').parent
+    folder = _found(_first, 'imagenet_samples').parent
     with open(folder / 'MANIFEST.csv', encoding='utf-8') as lines:
         rows = list(csv.DictReader(lines))[::every]
     images = []
@@ -65,7 +69,7 @@ def _photographs(every):
 
 def _logits(name, images):
     chosen = backbones.PRETRAINED[name]
-    _file(chosen.file)
+    _found(backbones.locate, name)
     params, state = backbones.load(name)
     apply = functools.partial(chosen.module().apply, train=False)
     predict = jax.jit(lambda v, x: apply(v, x)[0])
@@ -77,7 +81,7 @@ def _logits(name, images):
 
 def _cifar(every):
     """Images (n, 32, 32, 3) and classes."""
-    with np.load(_file('cifar10_test1000/cifar10_test1000.npz')) as arrays:
+    with np.load(_found(_first, 'cifar10_test')) as arrays:
         return arrays['images'][::every], arrays['labels'][::every]
 
 

@@ -126,7 +126,7 @@ def at_hand(data_dir: str | None, side: int | None = None) -> str:
     """
     for name in PREFERRED:
         try:
-            backbones.locate(backbones.get(name).file, data_dir)
+            backbones.locate(name, data_dir)
         except files.MissingData:
             continue
         return name

@@ -32,6 +32,8 @@ class Pretrained(NamedTuple):
       file: path of the weights below the data folder.
       mapping: from the names in the file to ours.
       mean, std: the input is (image / 255 - mean) / std.
+      last_map: the last layer with a map (n, h, w, c).
+      origin: where such files are published.
       size: side in pixels of the images that it was trained on.
       classes: number of the classes that it was trained on.
     """
@@ -41,6 +43,8 @@ class Pretrained(NamedTuple):
     mapping: weights.Mapping
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    last_map: str
+    origin: str
     size: int = 224
     classes: int = 1000
 
@@ -50,30 +54,54 @@ class Pretrained(NamedTuple):
         return layer_names(self.module(), self.size)
 
 
-def _imagenet(module, file, mapping, scale):
+def _imagenet(module, mapping, last_map, scale=IMAGENET, **fields):
     """A network of 1,000 classes, trained on images of 224 pixels."""
-    return Pretrained(module, f'weights/{file}', weights.MAPPINGS[mapping], *scale)
+    row = {'file': f'weights/{mapping}_imagenet.safetensors', 'origin': TORCHVISION}
+    row |= fields
+    return Pretrained(
+        module,
+        mapping=weights.MAPPINGS[mapping],
+        mean=scale[0],
+        std=scale[1],
+        last_map=last_map,
+        **row,
+    )
 
 
+TORCHVISION = 'torchvision (download.pytorch.org/models)'
 PRETRAINED = {
     'squeezenet': _imagenet(
         models.SqueezeNet,
-        'squeezenet1_1_imagenet.safetensors',
         'squeezenet',
-        IMAGENET,
+        'fire9',
+        file='weights/squeezenet1_1_imagenet.safetensors',
     ),
     'mobilenet_v1': _imagenet(
         functools.partial(models.MobileNetV1, width=0.75),
-        'mobilenet_v1_075_224_imagenet.safetensors',
         'mobilenet_v1',
+        'block13',
         HALF,
+        file='weights/mobilenet_v1_075_224_imagenet.safetensors',
+        origin='Keras applications, MobileNet of width 0.75',
     ),
     'mobilenet_v2': _imagenet(
         functools.partial(models.MobileNetV2, norm=None),
-        'mobilenet_v2_100_224_imagenet.safetensors',
         'mobilenet_v2_folded',
+        'conv2',
         GOOGLE,
+        file='weights/mobilenet_v2_100_224_imagenet.safetensors',
+        origin='TensorFlow Hub, with the batch norm folded into the convolutions',
     ),
+    'alexnet': _imagenet(models.AlexNet, 'alexnet', 'pool5'),
+    'vgg16': _imagenet(models.VGG, 'vgg16', 'pool5'),
+    'vgg19': _imagenet(functools.partial(models.VGG, depth=19), 'vgg19', 'pool5'),
+    'googlenet': _imagenet(models.GoogLeNet, 'googlenet', 'inception5b', HALF),
+}
+PRETRAINED |= {
+    f'resnet{depth}': _imagenet(
+        functools.partial(models.ResNet, depth=depth), f'resnet{depth}', last_map
+    )
+    for depth, last_map in ((18, 'block4_2'), (34, 'block4_3'), (50, 'block4_3'))
 }
 PRETRAINED |= {
     f'resnet{depth}_cifar': Pretrained(
@@ -81,6 +109,8 @@ PRETRAINED |= {
         f'weights/resnet{depth}_cifar10.safetensors',
         weights.MAPPINGS[f'resnet{depth}_cifar'],
         *IMAGENET,
+        last_map=f'block3_{(depth - 2) // 6}',
+        origin='github.com/akamaster/pytorch_resnet_cifar10',
         size=32,
         classes=10,
     )
@@ -108,7 +138,7 @@ def load(name: str, data_dir: str | None = None) -> tuple[PyTree, PyTree]:
     """
     backbone = get(name)
     module = backbone.module(classes=backbone.classes)
-    path = locate(backbone.file, data_dir)
+    path = locate(name, data_dir)
     arrays = weights.read(path)
     shapes = variable_shapes(module, backbone.size)
     try:
@@ -119,20 +149,24 @@ def load(name: str, data_dir: str | None = None) -> tuple[PyTree, PyTree]:
         ) from None
 
 
-def locate(file: str, data_dir: str | None = None) -> pathlib.Path:
-    """The path of a file in the data folders.
+def locate(name: str, data_dir: str | None = None) -> pathlib.Path:
+    """The file of a backbone's weights in the data folders.
 
     Raises:
-      MissingData: none of them has it; the message lists the folders.
+      MissingData: none of them has it; the message says where such files are published
+        and how to convert one.
     """
+    backbone = get(name)
     dirs = files.data_dirs(data_dir)
     for folder in dirs:
-        if (folder / file).is_file():
-            return folder / file
-    searched = ', '.join(map(str, dirs))
+        if (folder / backbone.file).is_file():
+            return folder / backbone.file
     raise files.MissingData(
-        f'{file} is missing: pretrained weights. Expected under: {searched} '
-        f'(--data-dir, else ${files.VARIABLE}, else {files.DEFAULT_DIR})'
+        f'{backbone.file}, the weights of {name}, is missing under '
+        f'{", ".join(map(str, dirs))} (--data-dir, else ${files.VARIABLE}, else '
+        f'{files.DEFAULT_DIR}). Such files are published by {backbone.origin}; convert '
+        f'one: python -m experiments.weights convert FILE --architecture '
+        f'{backbone.mapping.name} --to {dirs[0] / backbone.file}'
     )
 
 
