@@ -278,6 +278,15 @@ def test_rows_are_taken_in_order(root):
     np.testing.assert_array_equal(part[1]['label'], source[0]['label'])
 
 
+def test_labels_of_images_by_their_masks(tmp_path):
+    miniature.voc2012_segmentation(tmp_path)
+    source = segmentation.load('voc2012', 'train', tmp_path)
+    labels = segmentation.multi_hot(source)
+    assert labels.shape == (6, 21) and labels.dtype == np.int32
+    present = [np.flatnonzero(row).tolist() for row in labels]
+    assert present == [[0, 1], [0, 8], [0, 15]] * 2
+
+
 def test_mean_iou_of_images_of_several_sizes(tmp_path):
     """Image by image on the host, against all pixels in one row; 13 of 16 classes."""
     miniature.synthia(tmp_path)

@@ -172,6 +172,21 @@ def mismatched(source: Segmented) -> list[int]:
     return [i for i, wrong in enumerate(differ) if wrong]
 
 
+def multi_hot(source: Segmented) -> np.ndarray:
+    """(n, c) int32: 1 where the mask has a pixel of the class, else 0.
+
+    The labels of images for segmentation from such labels alone; all masks are read.
+    """
+
+    def row(i):
+        counts = np.bincount(source.load_label(i).ravel(), minlength=source.void + 1)
+        return counts[: len(source.classes)] > 0
+
+    with futures.ThreadPoolExecutor(image_files.THREADS) as pool:
+        rows = list(pool.map(row, range(len(source))))
+    return np.array(rows, np.int32).reshape(-1, len(source.classes))
+
+
 Pairs = list[tuple[pathlib.Path, pathlib.Path]]
 
 
