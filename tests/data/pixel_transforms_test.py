@@ -53,6 +53,16 @@ def test_labels_lie_where_the_colours_of_their_class_lie():
         assert exact.mean() > 0.7
 
 
+def test_labels_are_never_blended():
+    label = np.where(RNG(0).random((20, 30)) < 0.5, 0, 200).astype(np.uint8)
+    item = {'image': ramp()['image'], 'label': label}
+    for transform in (
+        pixel_transforms.fit(13, 41),
+        pixel_transforms.scale_and_crop(16, 16, void=200),
+    ):
+        assert set(np.unique(transform(item, RNG(1))['label'])) == {0, 200}
+
+
 def test_a_smaller_image_lies_at_the_top_left():
     transform = pixel_transforms.scale_and_crop(
         16, 40, scales=(0.5, 0.5), void=7, fill=(1, 2, 3)
