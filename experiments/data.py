@@ -109,6 +109,7 @@ def show_list(console: rich.console.Console, command: List) -> None:
             '[green]yes[/]' if line.present else '[red]no[/]',
         )
     console.print(table)
+    console.print(_others(command.data_dir, narrow))
     if narrow:
         _print(
             console, f'a terminal of {FULL_WIDTH} columns shows the descriptions, too'
@@ -116,6 +117,24 @@ def show_list(console: rich.console.Console, command: List) -> None:
     dirs = ', '.join(str(folder) for folder in data.domains.data_dirs(command.data_dir))
     _print(console, f'looked in: {dirs}')
     _print(console, 'also: folder:PATH, npz:PATH, tfds:NAME')
+
+
+def _others(data_dir: str | None, narrow: bool) -> rich.table.Table:
+    """The table of the sets that are no domains: boxes, classes of pixels."""
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column('other sets', no_wrap=True)
+    if not narrow:
+        table.add_column('what', overflow='fold')
+    table.add_column('files', no_wrap=True)
+    table.add_column('present', no_wrap=True)
+    for line in data.domains.describe_others(data_dir):
+        table.add_row(
+            line.name,
+            *([] if narrow else [line.description]),
+            line.folders,
+            '[green]yes[/]' if line.present else '[red]no[/]',
+        )
+    return table
 
 
 def show_prepared(console: rich.console.Console, command: Prepare) -> None:

@@ -100,6 +100,9 @@ def test_the_list_names_every_domain(capsys, tmp_path):
     for entry in domains.describe(tmp_path):
         (line,) = [one for one in lines if one.split()[:1] == [entry.name]]
         assert entry.description in line and entry.folders in line
+    for entry in domains.describe_others(tmp_path):
+        (line,) = [one for one in lines if one.split()[:1] == [entry.name]]
+        assert entry.description in line and line.split()[-2:] == [entry.folders, 'no']
     assert 'looked in' in output
 
 

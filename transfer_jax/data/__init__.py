@@ -3,6 +3,7 @@
 from transfer_jax.data import (
     camvid,
     class_names,
+    coco,
     digits,
     domains,
     fake,
@@ -14,12 +15,15 @@ from transfer_jax.data import (
     listings,
     mnist,
     npz,
+    pixel_transforms,
     scenes,
+    segmentation,
     sources,
     streams,
     syn_digits,
     transforms,
     voc,
+    voc_action,
 )
 from transfer_jax.data.domains import Domain, MissingData, describe, load
 from transfer_jax.data.in_order import Batches, batches
@@ -45,6 +49,7 @@ __all__ = [
     'camvid',
     'channel_mean',
     'class_names',
+    'coco',
     'describe',
     'digits',
     'domains',
@@ -60,12 +65,15 @@ __all__ = [
     'mnist',
     'normalise',
     'npz',
+    'pixel_transforms',
     'scenes',
+    'segmentation',
     'sources',
     'streams',
     'syn_digits',
     'transforms',
     'unlabelled',
     'voc',
+    'voc_action',
     'zipped',
 ]

@@ -124,7 +124,10 @@ NAMED = {
 
 
 class Description(NamedTuple):
-    """A line of the list of domains; `folders` is '' for those that need no files."""
+    """A line of the list of domains; `folders` is '' for those that need no files.
+
+    A set that is no domain has neither counts nor a size.
+    """
 
     name: str
     description: str
@@ -194,6 +197,19 @@ def describe(data_dir: str | os.PathLike | None = None) -> list[Description]:
             all(files.find(needed, dirs) for needed in entry.data_sets),
         )
         for name, entry in NAMED.items()
+    ]
+
+
+def describe_others(data_dir: str | os.PathLike | None = None) -> list[Description]:
+    """The known sets that are no domains: boxes, classes of pixels, queries."""
+    dirs = data_dirs(data_dir)
+    needed = {*NAMED, *(n for entry in NAMED.values() for n in entry.data_sets)}
+    return [
+        Description(
+            name, one.description, '', 0, files.folder(name), files.present(name, dirs)
+        )
+        for name, one in files.KNOWN.items()
+        if name not in needed
     ]
 
 

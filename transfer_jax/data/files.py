@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Sequence
 
 from transfer_jax.data.known import KNOWN
 
@@ -42,6 +43,24 @@ def locate(name: str, dirs: tuple[pathlib.Path, ...]) -> list[pathlib.Path]:
     if not paths:
         raise MissingData(missing(name, dirs))
     return paths
+
+
+def present(name: str, dirs: tuple[pathlib.Path, ...]) -> bool:
+    """Whether `find` would find the set; stops at the first file of each pattern."""
+    return any(
+        all(any(True for _ in folder.glob(pattern)) for pattern in layout)
+        for layout in KNOWN[name].layouts
+        for folder in dirs
+    )
+
+
+def check_split(name: str, choices: Sequence[str], split: str) -> None:
+    """Raises ValueError, with the choices, if a set has no such split with labels."""
+    if split not in choices:
+        hidden = '; its labels are not published' if split == 'test' else ''
+        raise ValueError(
+            f'{name}: no split {split!r}{hidden}; choose from {", ".join(choices)}'
+        )
 
 
 def folder(name: str) -> str:

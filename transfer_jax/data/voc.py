@@ -17,6 +17,17 @@ from transfer_jax.data import files as data_files
 from transfer_jax.data import images as pictures
 from transfer_jax.data import voc_files
 
+CLASSES = (
+    *('aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair'),
+    *('cow', 'diningtable', 'dog', 'horse', 'motorbike', 'person', 'pottedplant'),
+    *('sheep', 'sofa', 'train', 'tvmonitor'),
+)
+# {year: splits with annotations}
+PUBLISHED = {
+    2007: ('train', 'val', 'trainval', 'test'),
+    2012: ('train', 'val', 'trainval'),
+}
+
 
 class Annotated(NamedTuple):
     """Images and their boxes; every field but `classes` has one entry per image."""
@@ -122,6 +133,44 @@ def read(
         difficult=tuple(entry.difficult for entry in entries),
         masks=tuple(masks),
     )
+
+
+def published(
+    year: int,
+    split: str,
+    data_dir: str | os.PathLike | None = None,
+    *,
+    lenient: bool = False,
+) -> Annotated:
+    """PASCAL VOC as published (Everingham et al., IJCV 2010 and 2015), 20 classes.
+
+    The folder VOCdevkit/VOC2007 or VOCdevkit/VOC2012 of the development kit; the test
+    images of 2007 are unpacked into the same folder. Classes are in the published
+    order, in every split. The annotations of the test set of 2012 are not published.
+
+    Args:
+      year: 2007 or 2012.
+      split: train, val, trainval, or test of 2007.
+      lenient: as in `read`.
+
+    Raises:
+      MissingData: the set is not in the data folder.
+      ValueError: another year or split, with the choices; and the errors of `read`.
+    """
+    if year not in PUBLISHED:
+        raise ValueError(f'voc{year}: choose from voc2007, voc2012')
+    data_files.check_split(f'voc{year}', PUBLISHED[year], split)
+    paths = data_files.locate(f'voc{year}', data_files.data_dirs(data_dir))
+    return read(paths[0].parents[1], split, CLASSES, lenient=lenient)
+
+
+def splits(folder: str | os.PathLike) -> list[str]:
+    """The splits of ImageSets/Main, without the lists of a class such as cat_train.
+
+    Raises:
+      ValueError: the folder has no ImageSets/Main.
+    """
+    return voc_files.splits(pathlib.Path(folder))
 
 
 def fruit(

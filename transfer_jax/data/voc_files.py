@@ -82,16 +82,23 @@ class Mended:
             warnings.warn(f'{root}: ' + '; '.join(lines), stacklevel=3)
 
 
+def splits(root: pathlib.Path, task: str = 'Main') -> list[str]:
+    """The splits of ImageSets/`task`, without the lists of a class.
+
+    aeroplane_train.txt is the list of a class, because train.txt is there too.
+    """
+    stems = {path.stem for path in _lists(root, task)}
+    return sorted(s for s in stems if s.rpartition('_')[2] not in stems - {s})
+
+
 def names(root: pathlib.Path, split: str | None) -> list[str]:
     """The names of the images of a split, or of all."""
-    lists = sorted((root / 'ImageSets' / 'Main').glob('*.txt'))
-    if not lists:
-        raise ValueError(f'{root}: has no ImageSets/Main/*.txt')
+    lists = _lists(root, 'Main')
     if split is not None:
-        choices = [path.stem for path in lists]
-        if split not in choices:
-            raise ValueError(f'split {split!r}: choose from {", ".join(choices)}')
         lists = [path for path in lists if path.stem == split]
+        if not lists:
+            choices = ', '.join(splits(root))
+            raise ValueError(f'{root}: split {split!r}: choose from {choices}')
     lines = '\n'.join(path.read_text() for path in lists).splitlines()
     return sorted({line.split()[0] for line in lines if line.strip()})
 
@@ -100,7 +107,7 @@ def annotation(path: pathlib.Path, mended: Mended) -> Entry:
     """The content of an annotation file; boxes as edges counted from 0."""
     if not path.is_file():
         raise ValueError(
-            f'{path}: is missing, but a list of ImageSets/Main names its image; '
+            f'{path}: is missing, but a list of ImageSets names its image; '
             f'{LENIENT} leaves such images out'
         )
     try:
@@ -127,7 +134,7 @@ def image(root: pathlib.Path, name: str) -> pathlib.Path:
     if path is None:
         raise ValueError(
             f'{root / "JPEGImages" / name}.jpg: is missing, but a list of '
-            f'ImageSets/Main names it; {LENIENT} leaves such images out'
+            f'ImageSets names it; {LENIENT} leaves such images out'
         )
     return path
 
@@ -168,6 +175,13 @@ def check(
                 f'{x1:g}, {y1:g} is empty or outside the image {size}, whose corners '
                 f'are counted from 1' + _remedy(box, size)
             )
+
+
+def _lists(root: pathlib.Path, task: str) -> list[pathlib.Path]:
+    lists = sorted((root / 'ImageSets' / task).glob('*.txt'))
+    if not lists:
+        raise ValueError(f'{root}: has no ImageSets/{task}/*.txt')
+    return lists
 
 
 def _remedy(box, size) -> str:

@@ -25,7 +25,11 @@ from transfer_jax.metrics.ranking import (
     voc_average_precision,
     voc_mean_average_precision,
 )
-from transfer_jax.metrics.segmentation import label_confusion, mean_iou
+from transfer_jax.metrics.segmentation import (
+    confusion_scores,
+    label_confusion,
+    mean_iou,
+)
 
 __all__ = [
     'Metric',
@@ -36,6 +40,7 @@ __all__ = [
     'centres',
     'class_accuracy',
     'confusion_matrix',
+    'confusion_scores',
     'corloc',
     'hit_rate',
     'iou',

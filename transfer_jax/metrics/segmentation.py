@@ -1,6 +1,8 @@
 """Measures of label maps, from pixel counts."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -62,16 +64,7 @@ def mean_iou(classes: int, void: int | None = VOID) -> Metric:
 
     def compute(sums):
         _refuse_invalid(int(sums['invalid']), classes, void)
-        matrix = np.asarray(sums['confusion']).astype(np.int64)
-        correct, true, predicted = np.diag(matrix), matrix.sum(1), matrix.sum(0)
-        each = _ratio(correct, true + predicted - correct)
-        return {
-            'mean_iou': _mean(each),
-            'iou': each.tolist(),
-            'pixel_accuracy': float(_ratio(correct.sum(), true.sum())),
-            'class_accuracy': _mean(_ratio(correct, true)),
-            'count': int(true.sum()),
-        }
+        return confusion_scores(sums['confusion'])
 
     return Metric(init, update, compute)
 
@@ -97,6 +90,32 @@ def label_confusion(
     _refuse_invalid(int((~valid).sum()), classes, void)
     counts = np.bincount(truth * classes + prediction, minlength=classes**2)
     return counts.reshape(classes, classes)
+
+
+def confusion_scores(
+    confusion: np.ndarray, over: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """(c, c) pixels by true and predicted class -> the scores of `mean_iou`.
+
+    Matrices of `label_confusion` may be added first, image by image: of any sizes, and
+    without the limit of int32.
+
+    Args:
+      over: the classes of the two means, by default all: SYNTHIA's mean over 13 of 16
+        classes. Pixels of the others count nevertheless where they are taken for one
+        of these.
+    """
+    matrix = np.asarray(confusion).astype(np.int64)
+    correct, true, predicted = np.diag(matrix), matrix.sum(1), matrix.sum(0)
+    each = _ratio(correct, true + predicted - correct)
+    rows = np.arange(len(matrix)) if over is None else np.asarray(over, int)
+    return {
+        'mean_iou': _mean(each[rows]),
+        'iou': each.tolist(),
+        'pixel_accuracy': float(_ratio(correct.sum(), true.sum())),
+        'class_accuracy': _mean(_ratio(correct, true)[rows]),
+        'count': int(true.sum()),
+    }
 
 
 def _check(truth, prediction):
