@@ -1,5 +1,6 @@
 """Image files that are decoded when they are read."""
 
+import pickle
 import shutil
 
 import numpy as np
@@ -145,6 +146,15 @@ def test_the_order_mixes_the_classes_and_is_fixed(tmp_path):
     expected = np.repeat([0, 1], 30)[np.random.default_rng(0).permutation(60)]
     np.testing.assert_array_equal(label, expected)
     assert 5 < label[:20].sum() < 15
+
+
+def test_a_copy_for_another_process_has_the_same_items(folder):
+    files = lazy.from_folder(folder)
+    copy = pickle.loads(pickle.dumps(files))
+    assert len(copy) == 6 and copy.classes == files.classes
+    for i in range(6):
+        np.testing.assert_array_equal(copy[i]['image'], files[i]['image'])
+        assert copy[i]['label'] == files[i]['label']
 
 
 def test_files_can_be_taken(folder):

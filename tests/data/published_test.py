@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from tests.miniatures import classification, pictures
+from tests.miniatures import classification
 from transfer_jax import data
 from transfer_jax.data import domains, files, lazy, listed, published, transforms
 
@@ -140,6 +140,25 @@ def test_a_missing_set_says_where_it_is_from_and_its_layout(tmp_path, name):
         message = str(error.value)
         assert files.KNOWN[name].origin in message and 'prepare' not in message
         assert files.KNOWN[name].layouts[0][0] in message
+
+
+def test_a_published_list_that_is_not_there_is_named(make):
+    root = make(classification.domainnet)
+    (root / 'domainnet' / 'clipart_test.txt').unlink()
+    with pytest.raises(data.MissingData, match='domainnet/clipart_test.txt'):
+        lazy.load('domainnet_clipart', data_dir=root)
+
+
+def test_progress_counts_the_files_of_a_draw(roots):
+    """A set with a published split is not read for its list."""
+    counts = []
+    root = roots(classification.scene15)
+    lazy.load('scene15', data_dir=root, progress=counts.append)
+    assert counts[-1] == 306
+    counts.clear()
+    root = roots(classification.imagenet)
+    lazy.load('imagenet', data_dir=root, progress=counts.append)
+    assert counts == []
 
 
 # Each set
@@ -305,11 +324,11 @@ def _no_val(root):
 
 
 def _new_class(root):
-    pictures.save(root / 'imagenet' / 'train' / 'n09999999' / 'a.JPEG', 0)
+    classification.save(root / 'imagenet' / 'train' / 'n09999999' / 'a.JPEG', 0)
 
 
 def _unknown_folder(root):
-    pictures.save(root / 'imagenet' / 'val' / 'n09999999' / 'a.JPEG', 0)
+    classification.save(root / 'imagenet' / 'val' / 'n09999999' / 'a.JPEG', 0)
 
 
 _CUB, _MIT = 'CUB_200_2011', 'mit67'

@@ -4,11 +4,11 @@ Each function writes one set below a data folder `root`.
 """
 
 import pathlib
+import zlib
 
 import numpy as np
 import scipy.io
-
-from tests.miniatures import pictures
+from PIL import Image
 
 OFFICE31 = ('back_pack', 'bike', 'mug')
 OFFICE_HOME = ('Alarm_Clock', 'Backpack', 'Mug')
@@ -23,9 +23,9 @@ def caltech256(root: pathlib.Path) -> None:
     classes = ('001.ak47', '002.american-flag', '056.dog')
     for label, name in enumerate((*classes, '257.clutter')):
         for i in range(1, 63 if name in classes else 3):
-            pictures.save(folder / name / f'{name[:3]}_{i:04d}.jpg', label)
+            save(folder / name / f'{name[:3]}_{i:04d}.jpg', label)
     (folder / '056.dog' / 'RENAME2').write_text('mv a b')
-    pictures.save(folder / '056.dog' / 'greg' / 'dog.jpg', 2)
+    save(folder / '056.dog' / 'greg' / 'dog.jpg', 2)
 
 
 def flowers102(root: pathlib.Path) -> None:
@@ -33,7 +33,7 @@ def flowers102(root: pathlib.Path) -> None:
     folder = root / 'flowers102'
     labels = np.repeat([1, 2, 3], 8).astype(np.uint8)
     for i, label in enumerate(labels, 1):
-        pictures.save(folder / 'jpg' / f'image_{i:05d}.jpg', int(label) - 1)
+        save(folder / 'jpg' / f'image_{i:05d}.jpg', int(label) - 1)
     scipy.io.savemat(folder / 'imagelabels.mat', {'labels': labels[None]})
     ids = np.arange(1, 25).reshape(3, 8)
     parts = {'tstid': ids[:, :3], 'trnid': ids[:, 3:6], 'valid': ids[:, 6:]}
@@ -53,7 +53,7 @@ def cub200(root: pathlib.Path) -> None:
         f'{name}/{name[4:]}_{i:04d}_{79 + i}.jpg' for name in classes for i in range(8)
     ]
     for i, file in enumerate(files):
-        pictures.save(folder / 'images' / file, i // 8)
+        save(folder / 'images' / file, i // 8)
     for name, values in {
         'images.txt': files,
         'image_class_labels.txt': [1 + i // 8 for i in range(24)],
@@ -71,7 +71,7 @@ def mit67(root: pathlib.Path) -> None:
     for label, name in enumerate(('airport_inside', 'bakery', 'winecellar')):
         for i in range(1, 10):
             file = f'{name}/{name}_{i:04d}.jpg'
-            pictures.save(folder / 'Images' / file, label)
+            save(folder / 'Images' / file, label)
             if i < 9:
                 lists['TrainImages.txt' if i < 6 else 'TestImages.txt'].append(file)
     for name, rows in lists.items():
@@ -83,7 +83,7 @@ def scene15(root: pathlib.Path) -> None:
     for label, name in enumerate(('CALsuburb', 'MITcoast', 'bedroom')):
         for i in range(1, 103):
             path = root / 'scene_categories' / name / f'image_{i:04d}.jpg'
-            pictures.save(path, label)
+            save(path, label)
 
 
 def office31(root: pathlib.Path) -> None:
@@ -93,9 +93,7 @@ def office31(root: pathlib.Path) -> None:
             for i in range(1, 9):
                 folder = root / 'office31' / domain / 'images' / name
                 shift = {'amazon': 0, 'dslr': 1, 'webcam': 2}[domain]
-                pictures.save(
-                    folder / f'frame_{i:04d}.jpg', label, (40 + shift, 50 + i)
-                )
+                save(folder / f'frame_{i:04d}.jpg', label, (40 + shift, 50 + i))
 
 
 def officehome(root: pathlib.Path) -> None:
@@ -104,7 +102,7 @@ def officehome(root: pathlib.Path) -> None:
         for label, name in enumerate(OFFICE_HOME):
             for i in range(1, 9):
                 path = root / 'office_home' / domain / name / f'{i:05d}.jpg'
-                pictures.save(path, label, (40 + len(domain), 50 + i))
+                save(path, label, (40 + len(domain), 50 + i))
 
 
 def visda2017(root: pathlib.Path) -> None:
@@ -117,7 +115,7 @@ def visda2017(root: pathlib.Path) -> None:
         for label, name in enumerate(VISDA):
             for i in range(8):
                 path = f'{name}/{file.format(i)}'
-                pictures.save(folder / path, label)
+                save(folder / path, label)
                 rows.append(f'{path} {label}')
         _write(folder / 'image_list.txt', rows)
 
@@ -130,7 +128,7 @@ def domainnet(root: pathlib.Path) -> None:
         for label, name in enumerate(DOMAINNET):
             for i in range(1, 9):
                 file = f'{domain}/{name}/{domain}_{label + 1:03d}_{i:06d}.jpg'
-                pictures.save(root / 'domainnet' / file, label, (40 + number, 50 + i))
+                save(root / 'domainnet' / file, label, (40 + number, 50 + i))
                 rows['train' if i < 6 else 'test'].append(f'{file} {label}')
         for part, lines in rows.items():
             _write(root / 'domainnet' / f'{domain}_{part}.txt', lines)
@@ -143,7 +141,7 @@ def imagenet(root: pathlib.Path) -> None:
         for i in range(3):
             number = 1 + 4 * i + label
             file = f'ILSVRC2012_val_{number:08d}.JPEG'
-            pictures.save(folder / 'val' / name / file, label)
+            save(folder / 'val' / name / file, label)
 
 
 def imagenet_flat(root: pathlib.Path) -> None:
@@ -151,16 +149,33 @@ def imagenet_flat(root: pathlib.Path) -> None:
     folder, rows = _imagenet_train(root), []
     for i in range(12):
         file = f'ILSVRC2012_val_{1 + i:08d}.JPEG'
-        pictures.save(folder / 'val' / file, i % 4)
+        save(folder / 'val' / file, i % 4)
         rows.append(f'{file} {i % 4}')
     _write(folder / 'val.txt', rows)
+
+
+def draw(name: str, label: int, size: tuple[int, int] | None = None) -> Image.Image:
+    """A picture of (width, height), 40 to 64 by default; a function of its name."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    width, height = size or tuple(int(side) for side in rng.integers(40, 65, 2))
+    colour = np.random.default_rng(label).integers(40, 216, 3)
+    columns = np.arange(width) + rng.integers(8)
+    stripes = 30 * np.sin(2 * np.pi * columns / (6 + 3 * (label % 5)))
+    image = colour + stripes[None, :, None] + rng.normal(0, 8, (height, width, 3))
+    return Image.fromarray(image.clip(0, 255).astype(np.uint8))
+
+
+def save(path: pathlib.Path, label: int, size: tuple[int, int] | None = None) -> None:
+    """Writes the picture of the last two parts of a path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw(f'{path.parent.name}/{path.name}', label, size).save(path)
 
 
 def _imagenet_train(root: pathlib.Path) -> pathlib.Path:
     folder = root / 'imagenet'
     for label, name in enumerate(IMAGENET):
         for i in range(8):
-            pictures.save(folder / 'train' / name / f'{name}_{10 + i}.JPEG', label)
+            save(folder / 'train' / name / f'{name}_{10 + i}.JPEG', label)
     words = ('tench, Tinca tinca', 'goldfish, Carassius auratus', 'crane', 'crane')
     rows = [f'{name} {text}' for name, text in zip(IMAGENET, words, strict=True)]
     _write(folder / 'LOC_synset_mapping.txt', rows)

@@ -77,10 +77,12 @@ def decode(
 
 
 def fit(image: np.ndarray, size: int, zoom: float | None = None) -> np.ndarray:
-    """One RGB image (h, w, 3) as `decode` makes it (size, size, 3) from its file."""
+    """One image (h, w, c) to (size, size, c), as `decode` makes it from its file."""
     from PIL import Image
 
-    return np.asarray(_fitted(Image.fromarray(image), size, zoom))
+    channels = image.shape[-1]
+    picture = Image.fromarray(image[..., 0] if channels == 1 else image)
+    return np.asarray(_fitted(picture, size, zoom)).reshape(size, size, channels)
 
 
 def conform(image: np.ndarray, size: int, channels: int) -> np.ndarray:

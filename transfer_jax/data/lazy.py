@@ -30,7 +30,8 @@ class ImageFiles:
 
     A transform must bring them to one size: transforms.training and
     transforms.evaluation. With `threads` or `processes`, streams.labelled decodes
-    several at a time.
+    several at a time. Copies for other processes hold paths as text, because a million
+    Path objects take a minute to copy.
     """
 
     paths: tuple[pathlib.Path, ...]
@@ -43,8 +44,11 @@ class ImageFiles:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, 'paths': tuple(map(str, self.paths))}
+
     def __getitem__(self, index: int) -> dict[str, Any]:
-        path = self.paths[index]
+        path = pathlib.Path(self.paths[index])
         image = images.decode(image_files.read_bytes(path), path, None)
         return {'image': image, 'label': int(self.label[index])}
 

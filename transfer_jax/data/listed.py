@@ -4,7 +4,9 @@ Readers of published sets (data/published/) return a `Listed`. `decode` reads it
 memory, and lazy.py reads its files as they are needed.
 """
 
+import fnmatch
 import hashlib
+import os
 import pathlib
 from collections.abc import Callable, Sequence
 from concurrent import futures
@@ -136,15 +138,7 @@ def by_folder(
       ValueError: no images, or a folder that is not in `classes`.
     """
     folders = sorted(path for path in root.iterdir() if listings.is_class(path))
-    endings = images.suffixes()
-    found = {
-        path.name: sorted(
-            file
-            for file in path.glob(pattern)
-            if file.suffix.lower() in endings and not file.name.startswith('.')
-        )
-        for path in folders
-    }
+    found = {path.name: _images_in(path, pattern) for path in folders}
     names = tuple(name for name, files in found.items() if files)
     if not names:
         raise ValueError(f'{root}: holds no images {pattern} in folders of classes')
@@ -158,3 +152,13 @@ def by_folder(
         names = tuple(classes)
     items = tuple((f, i) for i, name in enumerate(names) for f in found.get(name, ()))
     return names, items
+
+
+def _images_in(folder: pathlib.Path, pattern: str) -> list[pathlib.Path]:
+    endings = images.suffixes()
+    names = [  # as text: to compare a million paths takes seconds
+        name
+        for name in fnmatch.filter(os.listdir(folder), pattern)
+        if os.path.splitext(name)[1].lower() in endings and not name.startswith('.')
+    ]
+    return [folder / name for name in sorted(names)]

@@ -177,7 +177,7 @@ def training(size: int, least: float = 0.08) -> Transform:
 
 
 def evaluation(size: int, zoom: float | None = 1.0) -> Transform:
-    """The usual transform of evaluation: the central square (size, size, 3).
+    """The usual transform of evaluation: the central square (size, size, c).
 
     The shorter side is scaled to zoom * size (256 / 224 is usual for ImageNet); None
     stretches the image to a square. Images are those that data.load reads at this size

@@ -3,7 +3,7 @@
 import collections
 import pathlib
 
-from transfer_jax.data import listed, lists
+from transfer_jax.data import listed, listings, lists
 from transfer_jax.data.listed import Items, Listed
 
 ZOOM = 256 / 224  # the margin of the usual evaluation
@@ -29,7 +29,7 @@ def read(anchor: pathlib.Path) -> Listed:
     root = anchor.parent
     ids, train = listed.by_folder(anchor)
     val = root / 'val'
-    if any(path.is_dir() for path in val.iterdir()):
+    if any(listings.is_class(path) for path in val.iterdir()):
         test = listed.by_folder(val, ids)[1]
     else:
         test = _flat(val, ids)
