@@ -529,6 +529,16 @@ def test_what_is_wrong_is_said_in_one_line(make, wrong):
         assert '\n' not in str(error.value)
 
 
+def test_a_folder_that_cannot_be_listed_is_named(make):
+    """Here it is a file."""
+    root = make(classification.imagenet)
+    shutil.rmtree(root / 'imagenet' / 'train')
+    (root / 'imagenet' / 'train').touch()
+    with pytest.raises(ValueError, match='train: cannot be read') as error:
+        lazy.load('imagenet', data_dir=root)
+    assert '\n' not in str(error.value)
+
+
 def test_folders_without_images_are_named(tmp_path):
     (tmp_path / 'office31' / 'amazon' / 'images' / 'bike').mkdir(parents=True)
     with pytest.raises(ValueError, match='images: holds no images'):

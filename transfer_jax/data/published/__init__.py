@@ -87,9 +87,15 @@ def load(
       ValueError: its lists or folders are not as published; one line.
     """
     entry = SETS[name]
-    whole = entry.read(files.locate(name, dirs)[0])
-    if whole.test is None:
-        whole = entry.draw(whole, progress)
+    try:
+        whole = entry.read(files.locate(name, dirs)[0])
+        if whole.test is None:
+            whole = entry.draw(whole, progress)
+    except OSError as error:
+        where = error.filename or name
+        raise ValueError(
+            f'{where}: cannot be read ({error.strerror or error})'
+        ) from None
     return listed.checked(whole)
 
 
