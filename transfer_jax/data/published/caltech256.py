@@ -18,9 +18,11 @@ def read(anchor: pathlib.Path) -> Listed:
     root = anchor.parent
     names, items = listed.by_folder(root, pattern='[0-9][0-9][0-9]_*.jpg')
     classes = tuple(name for name in names if name != CLUTTER)
-    kept = tuple(item for item in items if item[0].parent.name != CLUTTER)
-    renumbered = {name: i for i, name in enumerate(classes)}
-    kept = tuple((file, renumbered[file.parent.name]) for file, _ in kept)
+    kept = tuple(
+        (file, classes.index(file.parent.name))
+        for file, _ in items
+        if file.parent.name != CLUTTER
+    )
     return Listed('caltech256', classes, kept, None, root)
 
 
