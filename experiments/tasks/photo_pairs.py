@@ -88,6 +88,9 @@ def load(task: Task, seed: int, data_dir: str | None) -> Pair:
 def count_classes(source: str) -> int:
     """Classes of a domain; reads no image.
 
+    Those of a published set (Office-31, ...) are counted in the data folder of the
+    environment; elsewhere they are as published.
+
     Raises:
       ValueError: it is not a domain of photographs; the message lists these.
     """
@@ -96,9 +99,12 @@ def count_classes(source: str) -> int:
         return domain_specs.count_folder_classes(folder)
     if source.startswith('folder:'):
         raise ValueError(f'{source.removeprefix("folder:")}: there is no such folder')
+    if source in data.published.SETS:
+        return data.published.count_classes(source)
     word = source.partition('_')[0]
     if word not in CLASSES:
         known = [n for n in data.domains.NAMED if n.partition('_')[0] in CLASSES]
+        known += data.published.SETS
         raise ValueError(
             f'no domain of photographs {source!r}; choose from {", ".join(known)}, '
             'folder:PATH'

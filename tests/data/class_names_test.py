@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from transfer_jax.data import class_names, sources
+from tests.data import pictures
+from transfer_jax.data import class_names, lazy, sources
 
 
 def _domain(name, classes):
@@ -18,6 +19,17 @@ def test_labels_follow_the_names_of_the_source():
     matched = class_names.match(source, target)
     assert matched.classes == matched.test.classes == ('x', 'y', 'z')
     assert matched.train.label.tolist() == [2, 0, 1]
+
+
+def test_files_that_are_read_lazily_are_renumbered_too(tmp_path):
+    for name in ('x/0.png', 'x/1.png', 'y/2.png', 'y/3.png'):
+        pictures.save(tmp_path, name)
+    source = _domain('a', ('y', 'x'))
+    target = lazy.load(f'folder:{tmp_path}')
+    matched = class_names.match(source, target)
+    assert matched.classes == matched.train.classes == ('y', 'x')
+    assert matched.train.paths == target.train.paths
+    np.testing.assert_array_equal(matched.train.label, 1 - target.train.label)
 
 
 def test_classes_of_one_domain_alone_are_named():

@@ -199,8 +199,8 @@ def test_tfds_sets_are_found_on_the_search_path(tmp_path, monkeypatch):
         domains.load('tfds:shapes', size=6, data_dir=tmp_path)
     (tmp_path / 'shapes').mkdir()
 
-    def from_tfds(name, split, folder):
-        assert (name, folder) == ('shapes', tmp_path)
+    def from_tfds(name, split, folder, size):
+        assert (name, folder, size) == ('shapes', tmp_path, 6)
         n = {'train': 10, 'test': 3}[split]
         return sources.Arrays(_images(n), np.zeros(n, np.int32), ('round',))
 

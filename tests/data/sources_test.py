@@ -6,8 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from transfer_jax import data
 from transfer_jax.data import files, sources
+
+SHAPES = ((6, 9, 3), (12, 7, 3), (8, 8, 3))
 
 
 def _images(n=12, size=6, seed=0):
@@ -63,6 +67,41 @@ def test_tfds_is_decoded_once_with_its_class_names(tmp_path, monkeypatch):
     np.testing.assert_array_equal(arrays.image, np.tile(_images(4), (300, 1, 1, 1)))
     assert arrays.label.tolist() == [0, 1] * 600
     assert arrays.classes == ('zero', 'one', 'two')
+
+
+def test_tfds_images_of_several_sizes_are_stretched_as_those_of_folders(
+    tmp_path, monkeypatch
+):
+    import tensorflow_datasets as tfds
+
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(256, size=s, dtype=np.uint8) for s in SHAPES]
+    items = [{'image': p, 'label': np.int64(i % 3)} for i, p in enumerate(pictures)]
+    monkeypatch.setattr(tfds, 'data_source', lambda *a, **k: _FakeTfds(items))
+    arrays = sources.from_tfds('shapes', 'train', tmp_path, 8)
+    assert arrays.image.shape == (3, 8, 8, 3) and arrays.label.tolist() == [0, 1, 2]
+    for found, picture in zip(arrays.image, pictures, strict=True):
+        resized = Image.fromarray(picture).resize((8, 8), Image.Resampling.BILINEAR)
+        np.testing.assert_array_equal(found, np.asarray(resized))
+    with pytest.raises(ValueError, match='tfds:shapes .* all of one size') as error:
+        sources.from_tfds('shapes', 'train', tmp_path)
+    assert '\n' not in str(error.value)
+
+
+def test_tfds_domains_of_several_sizes_are_loaded(tmp_path, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    (tmp_path / 'shapes').mkdir()
+    items = [
+        {'image': np.full(SHAPES[i % 3], 10 * i, np.uint8), 'label': np.int64(i % 2)}
+        for i in range(10)
+    ]
+    monkeypatch.setattr(tfds, 'data_source', lambda *a, **k: _FakeTfds(items))
+    monkeypatch.setattr(sources, 'tfds_splits', lambda *_: ('train',))
+    domain = data.load('tfds:shapes', size=5, data_dir=tmp_path)
+    assert domain.train.image.shape == (8, 5, 5, 3) and len(domain.test) == 2
+    values = [*domain.train.image[:, 0, 0, 0], *domain.test.image[:, 0, 0, 0]]
+    assert sorted(values) == list(range(0, 100, 10))
 
 
 def test_tfds_of_other_things_is_refused_in_one_line(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ ALL = {
     'jitter': transforms.jitter(contrast=0.5, brightness=0.2),
     'flip': transforms.flip(probability=0.5),
     'zoom': transforms.zoom(least=0.3),
+    'training': transforms.training(size=8, least=0.3),
     'saturate': transforms.saturate(amount=0.5),
     'chain': transforms.chain(transforms.shift(2), transforms.invert(0.5)),
 }
@@ -140,6 +141,37 @@ def test_zoom_of_everything_is_the_image():
     image = np.random.default_rng(0).integers(0, 255, (9, 9, 1), np.uint8)
     same = transforms.zoom(1.0, 1.0)({'image': image}, np.random.default_rng(0))
     np.testing.assert_array_equal(same['image'], image)
+
+
+def test_training_gives_images_of_one_size_that_differ():
+    change = transforms.training(6, least=0.3)
+    for shape in ((9, 14, 3), (20, 8, 3), (5, 5, 1)):
+        image = np.random.default_rng(1).integers(256, size=shape, dtype=np.uint8)
+        seeds = [np.random.default_rng(seed) for seed in range(6)]
+        made = [change({'image': image, 'label': 2}, rng) for rng in seeds]
+        assert {m['image'].shape for m in made} == {(6, 6, shape[2])}
+        assert {m['image'].dtype for m in made} == {np.dtype(np.uint8)}
+        assert len({m['image'].tobytes() for m in made}) == 6
+        assert made[0]['label'] == 2
+
+
+def test_evaluation_crops_the_central_square():
+    """20 x 60 to 8: the shorter side becomes 8, and columns 8 to 16 of 24 remain."""
+    page = np.zeros((20, 60, 3), np.uint8)
+    page[:, 20:40] = 200
+    image = transforms.evaluation(8)({'image': page, 'label': 1}, None)['image']
+    assert image.shape == (8, 8, 3) and (image[:, 1:-1] == 200).all()
+    stretched = transforms.evaluation(8, None)({'image': page}, None)['image']
+    assert stretched[:, 0].max() == 0 and stretched[:, 4].min() > 190
+    grey = transforms.evaluation(8)({'image': page[..., :1]}, None)['image']
+    np.testing.assert_array_equal(grey[..., 0], image[..., 0])
+
+
+def test_evaluation_of_the_usual_margin_keeps_seven_eighths():
+    """A square of 32 at zoom 32 / 28 is not resized: its 28 central pixels remain."""
+    image = np.random.default_rng(0).integers(256, size=(32, 32, 3), dtype=np.uint8)
+    item = transforms.evaluation(28, 32 / 28)({'image': image})
+    np.testing.assert_array_equal(item['image'], image[2:30, 2:30])
 
 
 def test_saturate_keeps_grey_and_luminance():

@@ -1,14 +1,19 @@
 """Two domains of the same classes: labels are matched by the names."""
 
+import dataclasses
 import unicodedata
+from typing import TypeVar
 
 import numpy as np
 
 from transfer_jax.data import listings
-from transfer_jax.data.sources import Arrays, Domain
+from transfer_jax.data.lazy import LazyDomain
+from transfer_jax.data.sources import Domain
+
+AnyDomain = TypeVar('AnyDomain', Domain, LazyDomain)
 
 
-def match(source: Domain, target: Domain) -> Domain:
+def match(source: Domain | LazyDomain, target: AnyDomain) -> AnyDomain:
     """The target, its labels renumbered as the source's classes.
 
     Raises:
@@ -21,14 +26,14 @@ def match(source: Domain, target: Domain) -> Domain:
         raise ValueError(f'classes differ: {difference(source, target)}')
     order = np.array([source.classes.index(name) for name in target.classes], np.int32)
 
-    def renumber(part):
-        return Arrays(part.image, order[part.label], source.classes)
+    parts = {
+        name: dataclasses.replace(part, label=order[part.label], classes=source.classes)
+        for name, part in (('train', target.train), ('test', target.test))
+    }
+    return target._replace(classes=source.classes, **parts)
 
-    train, test = renumber(target.train), renumber(target.test)
-    return Domain(target.name, source.classes, train, test)
 
-
-def difference(source: Domain, target: Domain) -> str:
+def difference(source: Domain | LazyDomain, target: Domain | LazyDomain) -> str:
     """'only source a has x; only target b has y', with a hint at equal spellings."""
     texts = []
     for word, one, other in (('source', source, target), ('target', target, source)):

@@ -12,9 +12,12 @@ from transfer_jax.data import (
     fake,
     files,
     images,
+    listed,
     mnist,
+    original_digits,
     own,
     photos,
+    published,
     signs,
     svhn,
     syn_digits,
@@ -42,6 +45,10 @@ def _embedded(build: Callable[[int], Domain]) -> Callable[[int, Dirs], Domain]:
     return lambda size, dirs: build(size)
 
 
+def _published(name: str) -> Callable[[int, Dirs], Domain]:
+    return lambda size, dirs: listed.decode(published.load(name, dirs), size)
+
+
 NAMED = {
     'digits': NamedDomain(
         'handwritten digits of scikit-learn',
@@ -65,12 +72,26 @@ NAMED = {
         mnist.mnist_m,
         ('mnist', 'bsds500'),
     ),
+    'mnist_m_original': NamedDomain(
+        'MNIST-M, the files of its authors',
+        '59,001 / 9,001',
+        28,
+        original_digits.mnist_m_original,
+        ('mnist_m_original',),
+    ),
     'usps': NamedDomain('zip code digits', '7,291 / 2,007', 28, usps.usps, ('usps',)),
     'svhn': NamedDomain(
         'house numbers, cropped', '73,257 / 26,032', 32, svhn.svhn, ('svhn',)
     ),
     'syn_digits': NamedDomain(
         'rendered numbers, generated', '20,000 / 2,000', 32, syn_digits.syn_digits
+    ),
+    'syn_numbers': NamedDomain(
+        'rendered numbers, the files of their authors',
+        '10 classes',
+        32,
+        original_digits.syn_numbers,
+        ('syn_numbers',),
     ),
     'gtsrb': NamedDomain(
         'photographed traffic signs', '43 classes', 40, signs.gtsrb, ('gtsrb',)
@@ -102,6 +123,16 @@ NAMED = {
             ('cartoon', 'cartoons'),
             ('sketch', 'sketches'),
         )
+    },
+    **{
+        name: NamedDomain(
+            entry.description,
+            f'{entry.classes:,} classes',
+            published.SIZE,
+            _published(name),
+            (name,),
+        )
+        for name, entry in published.SETS.items()
     },
     'coil100': NamedDomain(
         'objects on a turntable', 'half / half', 128, photos.coil100, ('coil100',)
@@ -146,7 +177,7 @@ def load(
     skip_unreadable: bool = False,
     large_images: bool = False,
 ) -> Domain:
-    """The domain `spec`, with images (n, size, size, channels) uint8.
+    """The domain `spec`, with images (n, size, size, channels) uint8, in memory.
 
     `spec` is a named domain, or `folder:PATH` (one folder of classes, or its splits,
     see folders.parts), `npz:PATH` or `tfds:NAME`; it is named by the last part of the
@@ -158,7 +189,8 @@ def load(
       skip_unreadable, large_images: of a folder, as in image_files.decode_all.
 
     Raises:
-      ValueError: an unknown name, or data that cannot be read; one line.
+      ValueError: an unknown name, data that cannot be read, or a published set larger
+        than listed.LARGEST (lazy.load reads it); one line.
       MissingData: the data are not in the data folder.
     """
     if size < 1 or channels not in (1, 3):

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from transfer_jax.data import device, rows_of
+from transfer_jax.data.items import Items
 from transfer_jax.data.sources import Arrays, Images, Source
+from transfer_jax.data.transforms import Transform
 
 Batch = Mapping[str, Any]
 
@@ -35,23 +37,43 @@ class Batches:
         return Batches(self.size, lambda index: function(self[index]), resident)
 
 
-def batches(source: Source, batch_size: int) -> Batches:
+def batches(
+    source: Source,
+    batch_size: int,
+    *,
+    transform: Transform | None = None,
+    threads: int = 1,
+) -> Batches:
     """All items of `source` in order, for evaluation.
 
     Every batch has `batch_size` rows, so that one compiled function serves them all;
     the last batch is padded with the last item. 'mask' (b,) float32 is 0 on padding and
     1 elsewhere. 'label' is present if the source has labels.
+
+    Args:
+      transform: applied to each item; files need one that brings images to one size,
+        transforms.evaluation. What it draws is the same each time.
+      threads: how many read and transform items at a time.
     """
     size = len(source)
     if size == 0 or batch_size < 1:
         raise ValueError(f'cannot make batches of {batch_size} from {size} items')
 
+    changed = Items(source, transform, 0, threads)
+    one_by_one = transform is not None or threads > 1
+
     def batch(index: int) -> Batch:
         positions = np.arange(index * batch_size, (index + 1) * batch_size)
-        content = rows_of.gather(source, np.minimum(positions, size - 1))
+        rows = np.minimum(positions, size - 1)
+        if one_by_one:  # the padding is the last item, with the same draws
+            content = changed(rows.tolist(), rows.tolist())
+        else:
+            content = rows_of.gather(source, rows)
         return {**content, 'mask': (positions < size).astype(np.float32)}
 
-    if isinstance(source, Arrays | Images):
+    if one_by_one:
+        resident = 'they are read and transformed one by one'
+    elif isinstance(source, Arrays | Images):
         resident = device.in_order(rows_of.table(source), batch_size)
     else:
         resident = f'{type(source).__name__} are read as they are needed'

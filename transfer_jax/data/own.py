@@ -49,10 +49,10 @@ def _from_tfds(name: str, size: int, dirs: Dirs) -> Domain:
             f'{", ".join(str(d) for d in dirs)}.\n'
             f'  Prepare it: python -m experiments.data prepare tfds:{name}'
         )
-    train = sources.from_tfds(name, 'train', folder)
+    train = sources.from_tfds(name, 'train', folder, size)
     if 'test' not in sources.tfds_splits(name, folder):
         return _cut(name, train, _permutation(len(train)))
-    test = sources.from_tfds(name, 'test', folder)
+    test = sources.from_tfds(name, 'test', folder, size)
     return Domain(name, train.classes, train, test)
 
 
@@ -66,13 +66,18 @@ def _cut(name: str, whole: Arrays, order: np.ndarray | None) -> Domain:
         raise ValueError(
             f'{name}: {len(whole)} images cannot be cut into train and test'
         )
-    first = min(len(whole) - 1, max(1, round(TRAIN_SHARE * len(whole))))
+    first = first_part(len(whole))
     cuts = [slice(first), slice(first, None)]
     return Domain(
         name,
         whole.classes,
         *(whole.take(cut if order is None else order[cut]) for cut in cuts),
     )
+
+
+def first_part(size: int) -> int:
+    """How many of `size` items become train; one at least of each part."""
+    return min(size - 1, max(1, round(TRAIN_SHARE * size)))
 
 
 def state(kind: str, path: str) -> tuple:

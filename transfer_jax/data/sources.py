@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from transfer_jax.data import checks
+from transfer_jax.data import checks, images
 
 
 class Source(Protocol):
@@ -94,12 +94,17 @@ class Domain(NamedTuple):
     test: Arrays
 
 
-def from_tfds(name: str, split: str, data_dir: str | os.PathLike) -> Arrays:
+def from_tfds(
+    name: str, split: str, data_dir: str | os.PathLike, size: int | None = None
+) -> Arrays:
     """Reads a prepared tensorflow-datasets set without TensorFlow, decoded once.
+
+    Images are stretched to (size, size, c), as those of folders are; without `size`
+    they must have one size.
 
     Raises:
       ValueError: the set was not prepared with `file_format='array_record'`, or holds
-        no labelled images of one size.
+        no labelled images, or images of several sizes and there is no `size`.
     """
     import tensorflow_datasets as tfds  # heavy: only where it is used
 
@@ -109,13 +114,15 @@ def from_tfds(name: str, split: str, data_dir: str | os.PathLike) -> Arrays:
         items = []
         for first in range(0, len(source), 500):  # blocks take a third of the time
             rows = range(first, min(first + 500, len(source)))
-            items.extend(source.__getitems__(rows))
-        image = np.stack([item['image'] for item in items])
-        label = np.array([item['label'] for item in items], np.int32)
+            for item in source.__getitems__(rows):
+                items.append((_sized(item['image'], size), item['label']))
+        image = np.stack([one for one, _ in items])
+        label = np.array([one for _, one in items], np.int32)
     except (KeyError, ValueError, NotImplementedError, AttributeError) as error:
         raise ValueError(
-            f'tfds:{name} (split {split}, in {data_dir}) is not a set of images of one '
-            f'size with labels, prepared as array_record: {_first_line(error)}'
+            f'tfds:{name} (split {split}, in {data_dir}) is not a set of images with '
+            f'labels, {"" if size else "all of one size, "}prepared as array_record: '
+            f'{_first_line(error)}'
         ) from None
     return Arrays(image, label, classes)
 
@@ -125,6 +132,12 @@ def tfds_splits(name: str, data_dir: str | os.PathLike) -> tuple[str, ...]:
     import tensorflow_datasets as tfds
 
     return tuple(tfds.builder(name, data_dir=data_dir).info.splits)
+
+
+def _sized(image: np.ndarray, size: int | None) -> np.ndarray:
+    if size is None or image.dtype != np.uint8:  # `Arrays` refuses other types
+        return image
+    return images.resize(image[None], size)[0]
 
 
 def _first_line(error: Exception) -> str:

@@ -168,6 +168,29 @@ def zoom(
     return apply
 
 
+def training(size: int, least: float = 0.08) -> Transform:
+    """The usual transform of training: a random part at `size`, flipped at random.
+
+    `least` is the smallest share of the area, 0.08 in Szegedy et al. (2015).
+    """
+    return chain(zoom(least, size=size), flip())
+
+
+def evaluation(size: int, zoom: float | None = 1.0) -> Transform:
+    """The usual transform of evaluation: the central square (size, size, c).
+
+    The shorter side is scaled to zoom * size (256 / 224 is usual for ImageNet); None
+    stretches the image to a square. Images are those that data.load reads at this size
+    and zoom. It draws nothing.
+    """
+
+    def apply(item: Item, rng: np.random.Generator | None = None) -> Item:
+        del rng
+        return {**item, 'image': images.fit(item['image'], size, zoom)}
+
+    return apply
+
+
 def saturate(amount: float) -> Transform:
     """gray + a (image - gray), a in 1 +- amount: changes the colour saturation."""
 

@@ -42,6 +42,28 @@ SETS = (
         'train/*.jpg',
     ),
     DataSet(
+        'mnist_m_original',
+        'MNIST-M, the files of its authors (Ganin and Lempitsky, ICML 2015)',
+        'yaroslav.ganin.net, mnist_m.tar.gz, unpacked',
+        (
+            tuple(
+                f'mnist_m/mnist_m_{name}'
+                for name in ('train_labels.txt', 'test_labels.txt', 'train', 'test')
+            ),
+        ),
+        as_published=True,
+    ),
+    DataSet(
+        'syn_numbers',
+        'SYN NUMBERS, the files of its authors (Ganin and Lempitsky, ICML 2015)',
+        'yaroslav.ganin.net, SynthDigits.zip, unpacked',
+        tuple(
+            tuple(f'{root}/synth_{part}_32x32.mat' for part in ('train', 'test'))
+            for root in ('syn_numbers', 'SynthDigits')
+        ),
+        as_published=True,
+    ),
+    DataSet(
         'gtsrb',
         'the German Traffic Sign Recognition Benchmark (Stallkamp et al., 2012)',
         'GTSRB_Final_Training_Images.zip of benchmark.ini.rub.de',
