@@ -15,18 +15,19 @@ DEPTHS = {
     18: ((2, 2, 2, 2), False),
     34: ((3, 4, 6, 3), False),
     50: ((3, 4, 6, 3), True),
+    101: ((3, 4, 23, 3), True),
 }
 
 
 class ResNet(nn.Module):
-    """ResNet-18, 34 and 50 (He et al. 2016, arXiv:1512.03385), as in torchvision.
+    """ResNet-18, 34, 50 and 101 (He et al. 2016, arXiv:1512.03385), as in torchvision.
 
     Layers: conv1, pool1, block1_1 ... block4_3 (stage and number within it), average,
     logits. The stride of a bottleneck block is in the 3x3 convolution; in the paper it
     is in the first 1x1. See models/__init__.py for the common attributes.
 
     Attributes:
-      depth: 18, 34 or 50.
+      depth: 18, 34, 50 or 101.
       output_stride: pixels of the image per position of the last map: 32, 16 or 8. For
         16 and 8 the last one or two stages are dilated instead of strided (Yu et al.
         2017, arXiv:1705.09914). With the same parameters, every second or fourth
