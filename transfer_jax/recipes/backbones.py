@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from transfer_jax import models
 from transfer_jax.data import files
 from transfer_jax.models import weights
+from transfer_jax.recipes import hub
 from transfer_jax.types import PyTree
 
 # Means and standard deviations (of the channels red, green, blue).
@@ -169,11 +170,19 @@ PRETRAINED |= {
 
 
 def get(name: str) -> Pretrained:
-    """The backbone of a name.
+    """The backbone of a name: a key of PRETRAINED, or the Hub's, see hub.
 
     Raises:
+      MissingData: a name of the Hub, whose config.json is missing and out of reach.
       ValueError: no such backbone; the message lists them.
     """
+    if hub.is_hub(name):
+        row, mapping, fields, *rest = hub.describe(name)
+        row = PRETRAINED[row]
+        module = functools.partial(row.module, **fields)
+        names = ('file', 'mean', 'std', 'size', 'classes', 'origin')
+        given = dict(zip(names, rest, strict=True))
+        return row._replace(module=module, mapping=weights.MAPPINGS[mapping], **given)
     if name not in PRETRAINED:
         raise ValueError(f'no backbone {name!r}; choose from {", ".join(PRETRAINED)}')
     return PRETRAINED[name]
@@ -205,7 +214,10 @@ def locate(name: str, data_dir: str | None = None) -> pathlib.Path:
     Raises:
       MissingData: none of them has it; the message says where such files are published
         and how to convert one.
+      ValueError: a file of the Hub is not the one that was fetched.
     """
+    if hub.is_hub(name):
+        return hub.locate(name, data_dir)
     backbone = get(name)
     dirs = files.data_dirs(data_dir)
     for folder in dirs:
