@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from tests.models import drawn
-from tools import torch_mobile, torch_reference, torch_transformers
+from tools import torch_mobile, torch_reference, torch_segmentation, torch_transformers
 
 FOLDER = pathlib.Path(__file__).parents[1] / 'tests' / 'models' / 'golden'
 SEED = 7
@@ -126,6 +126,12 @@ REFERENCES = {
         ((2, 64, 80, 3), LARGE),
         (*(f'transformer.resblocks.{i}' for i in (0, 5, 11)), 'ln_post'),
         prefix='visual.',
+    ),
+    'deeplab_v2': Reference(
+        torch_segmentation.DeepLab,
+        ((2, 65, 89, 3),),
+        ('maxpool', *STAGES, 'layer5', 'layer6'),
+        gain=0.7,
     ),
     'resnet20_cifar': _cifar(3),
     'resnet32_cifar': _cifar(5),

@@ -124,6 +124,12 @@ NETWORKS = {
     'vit_base_clip': _vit(
         'vit_base_clip', {'ln_post': 'class_token'}, 'transformer.resblocks'
     ),
+    'deeplab_v2': Ours(
+        functools.partial(models.DeepLab, auxiliary=True),
+        'deeplab_v2',
+        {f'layer{i}': f'block{i}_{n}' for i, n in enumerate((3, 4, 23, 3), 1)}
+        | {'maxpool': 'pool1', 'layer5': 'auxiliary', 'layer6': 'scores'},
+    ),
     'resnet20_cifar': _cifar(20),
     'resnet32_cifar': _cifar(32),
     'resnet56_cifar': _cifar(56),
@@ -137,7 +143,7 @@ NETWORKS = {
 }
 # They share their code with another, or have more than 60 million parameters.
 HEAVY = ('resnet34', 'resnet101', 'resnet32_cifar', 'resnet56_cifar', 'vgg16', 'vgg19')
-HEAVY += ('zfnet', 'vit_base', 'vit_base_clip')
+HEAVY += ('deeplab_v2', 'zfnet', 'vit_base', 'vit_base_clip')
 
 
 def _golden(name):
@@ -161,7 +167,9 @@ def test_the_network_answers_as_its_reference(name):
     @functools.partial(jax.jit, compiler_options={'xla_backend_optimization_level': 0})
     def forward(variables, x):
         logits, taps = module.apply(variables, x, train=False)
-        return logits, {theirs: measure(taps[ours]) for theirs, ours in layers.items()}
+        return logits.reshape(len(x), -1), {
+            theirs: measure(taps[ours]) for theirs, ours in layers.items()
+        }
 
     variables = None
     for case in golden['cases']:

@@ -24,6 +24,7 @@ from transfer_jax.models.alexnet import AlexNet
 from transfer_jax.models.cifar_resnet import CifarResNet
 from transfer_jax.models.convnext import ConvNeXt
 from transfer_jax.models.decoders import DigitDecoder
+from transfer_jax.models.deeplab import DeepLab
 from transfer_jax.models.digits import (
     GaninMnist,
     GaninSigns,
@@ -56,6 +57,7 @@ __all__ = [
     'Classifier',
     'Conv',
     'ConvNeXt',
+    'DeepLab',
     'Discriminator',
     'DigitDecoder',
     'EfficientNet',

@@ -96,7 +96,9 @@ class Block(nn.Module):
     Attributes:
       channels: channels of the 3x3 convolutions; with `three` the output has four times
         as many.
-      entry_dilation: dilation of the convolution that has the stride.
+      entry_dilation: dilation of the 3x3 convolution that has the stride, if one has.
+      early: the stride of three convolutions is in the first 1x1, as in the paper and
+        Caffe's files, not in the 3x3.
       pad: the shortcut takes every stride-th position and adds channels of zeros on
         both sides (option A of the paper). Otherwise it is a 1x1 convolution with norm
         if the shapes differ (option B).
@@ -107,6 +109,7 @@ class Block(nn.Module):
     stride: int = 1
     dilation: int = 1
     entry_dilation: int = 1
+    early: bool = False
     pad: bool = False
     norm: layers.Norm = BatchNorm
     dtype: jnp.dtype = jnp.float32
@@ -117,11 +120,12 @@ class Block(nn.Module):
             layers.Unit, norm=self.norm, dtype=self.dtype, use_xla=True
         )
         call = {'train': train, 'domain': domain}
-        entry = {'stride': self.stride, 'padding': self.entry_dilation}
+        early = self.stride if self.early else 1
+        entry = {'stride': self.stride // early, 'padding': self.entry_dilation}
         entry['dilation'] = self.entry_dilation
         width = 4 * self.channels if self.three else self.channels
         if self.three:
-            y = unit(self.channels, 1, name='conv1')(x, **call)
+            y = unit(self.channels, 1, early, name='conv1')(x, **call)
             y = unit(self.channels, 3, **entry, name='conv2')(y, **call)
             y = unit(width, 1, activate=None, name='conv3')(y, **call)
         else:

@@ -211,6 +211,7 @@ def test_a_1x1_convolution_serves_a_dense_layer():
         ('efficientnet_b0', models.EfficientNet()),
         ('convnext_tiny', models.ConvNeXt()),
         ('vit', models.ViT(width=384, heads=6, pre_norm=True, layer_scale=1.0)),
+        ('deeplab_v2', models.DeepLab(auxiliary=True)),
         ('vit_clip', models.ViT(pre_norm=True, embedding=512, classes=0)),
     ],
 )

@@ -128,6 +128,7 @@ PYTORCH = Style(
         'base_encoder',  # MoCo v3's
         'trunk',
         'visual',  # CLIP's image tower
+        'Scale',  # of DeepLab-v2 converted from Caffe
     ),
     kernels={
         'weight': 'params/{}/kernel',

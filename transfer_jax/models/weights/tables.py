@@ -6,6 +6,7 @@ EfficientNet.
 
 from transfer_jax.models import (
     alexnet,
+    deeplab,
     googlenet,
     mobilenet,
     resnet,
@@ -112,6 +113,22 @@ def _resnet(depth: int) -> Mapping:
     return Mapping(f'resnet{depth}', PYTORCH, layers)
 
 
+def _deeplab() -> Mapping:
+    """DeepLab-v2 in the code of AdaptSegNet and ADVENT.
+
+    'layer5' classifies the third stage and 'layer6' the last; either may be absent.
+    Where there is no classifier of the third stage, AdaptSegNet names the last one
+    'layer5': its arrays then have another shape than ours, and are skipped or renamed.
+    """
+    resnet101 = _resnet(101)
+    layers = {k: v for k, v in resnet101.layers.items() if v != 'logits'}
+    for theirs, ours in (('layer5', 'auxiliary'), ('layer6', 'scores')):
+        for i, rate in enumerate(deeplab.RATES):
+            layers[f'{theirs}.conv2d_list.{i}'] = f'{ours}/rate{rate}'
+    head = ('auxiliary', 'scores')
+    return Mapping('deeplab_v2', PYTORCH, layers, head=head)
+
+
 def _residual(stage: int, i: int, convolutions: int) -> dict[str, str]:
     layers, theirs, ours = {}, f'layer{stage}.{i}', f'block{stage}_{i + 1}'
     for j in range(1, convolutions + 1):
@@ -205,6 +222,7 @@ MAPPINGS = {
         _googlenet(),
         _zfnet(),
         *map(_resnet, (18, 34, 50, 101)),
+        _deeplab(),
         *later_tables.all_mappings(),
     )
 }
