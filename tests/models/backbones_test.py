@@ -342,11 +342,21 @@ def test_dropout_is_on_in_training_only():
     assert np.ptp(draw(False), 0).max() == 0
 
 
-def test_computation_in_bfloat16_ends_in_float32():
-    module = models.SqueezeNet(classes=3, dtype=jnp.bfloat16)
+@pytest.mark.parametrize(
+    'module, layer',
+    [
+        (models.SqueezeNet(classes=3), 'fire5'),
+        (models.EfficientNet(classes=3), 'block5'),
+        (models.ConvNeXt(classes=3), 'block2_1'),
+        (models.ViT(classes=3, patch=8, width=8, heads=2, layer_scale=1.0), 'block2'),
+        (models.ViT(classes=3, patch=8, width=8, heads=2, pre_norm=True), 'block2'),
+    ],
+)
+def test_computation_in_bfloat16_ends_in_float32(module, layer):
+    module = module.clone(dtype=jnp.bfloat16)
     (output, taps), variables, _ = _trace(module, 1, 32, 32, 3)
     assert output.dtype == jnp.float32
-    assert taps['fire5'].dtype == jnp.bfloat16
+    assert taps[layer].dtype == jnp.bfloat16
     assert {x.dtype for x in jax.tree.leaves(variables)} == {np.dtype('float32')}
 
 
