@@ -147,6 +147,38 @@ def test_the_image_tower_of_clip_beside_its_text_tower():
     assert weights.fitting({**text, **named}) == ['vit_clip']
 
 
+@pytest.mark.parametrize(
+    'name, module',
+    [
+        ('vit', models.ViT(width=24, heads=2, layer_scale=1.0)),
+        ('vit_clip', CLIP),
+        ('convnext_tiny_timm', models.ConvNeXt()),
+        ('deeplab_v2', models.DeepLab(auxiliary=True)),
+    ],
+)
+def test_a_converted_file_is_read_as_the_first(name, module):
+    mapping, shapes = weights.MAPPINGS[name], _shapes(module)
+    named = _file(mapping, shapes)
+    converted = weights.rename(named, mapping)
+    assert all(path.startswith(('params/', 'batch_stats/')) for path in converted)
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        weights.convert(converted, shapes, mapping),
+        weights.convert(named, shapes, mapping),
+    )
+
+
+def test_a_tower_without_projection_fills_the_layers_below():
+    mapping = weights.MAPPINGS['vit_clip']
+    named = _file(mapping, _shapes(CLIP))
+    del named['proj']
+    below = CLIP.clone(embedding=0)
+    params, _ = weights.convert(named, _shapes(below), mapping)
+    assert 'projection' not in params
+    with pytest.raises(ValueError, match='no arrays for proj: build .* end_at at a l'):
+        weights.convert(named, _shapes(CLIP), mapping)
+
+
 def test_what_masked_autoencoders_and_moco_add_to_a_vit_is_left_out():
     mapping = weights.MAPPINGS['vit']
     encoder = models.ViT(classes=0, width=24, heads=2)

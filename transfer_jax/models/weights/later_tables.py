@@ -168,7 +168,8 @@ def _vit_clip() -> Mapping:
         theirs, ours = f'transformer.resblocks.{i}', f'block{i + 1}'
         parts = ('ln_1', 'attn', 'attn.out_proj', 'ln_2', 'mlp.c_fc', 'mlp.c_proj')
         layers |= _vit_block(ours, *(f'{theirs}.{part}' for part in parts))
-    return Mapping('vit_clip', PYTORCH, layers, arrays=arrays)
+    head = ('projection',)
+    return Mapping('vit_clip', PYTORCH, layers, head=head, arrays=arrays)
 
 
 def _vit_block(ours: str, *theirs: str) -> dict[str, str]:

@@ -92,7 +92,8 @@ class Mapping(NamedTuple):
     @property
     def our_layers(self) -> list[str]:
         """Names of our layers, in order and without repetition."""
-        return list(dict.fromkeys(map(_head, self.layers.values())))
+        paths = (*self.layers.values(), *self.arrays.values())
+        return list(dict.fromkeys(map(_head, paths)))
 
 
 def pair(conv: str, norm: str, unit: str) -> dict[str, str]:
