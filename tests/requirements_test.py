@@ -11,8 +11,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
 EXTRAS = PROJECT['optional-dependencies']
 OURS = {'transfer_jax', 'experiments'}
-# Imported where they are installed only: readers of PyTorch's files.
-OPTIONAL = {'torch'}
+# Imported where they are installed only: by the reader of PyTorch's files, and to fetch
+# files of the Hugging Face Hub.
+OPTIONAL = {'torch', 'huggingface_hub'}
 
 
 def _name(requirement):

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from tests.models import drawn
-from tools import torch_mobile, torch_reference
+from tools import torch_mobile, torch_reference, torch_segmentation, torch_transformers
 
 FOLDER = pathlib.Path(__file__).parents[1] / 'tests' / 'models' / 'golden'
 SEED = 7
@@ -69,13 +69,21 @@ def _mobile(same):
     return Reference(module, (SMALL,), layers)
 
 
+def _five_convolutions(module):
+    layers = tuple(f'features.{i}' for i in (2, 5, 7, 9, 12))
+    layers += ('classifier.2', 'classifier.5')
+    return Reference(module, ((1, 96, 107, 3), LARGE), layers)
+
+
+def _vit(width, heads):
+    module = functools.partial(torch_transformers.ViT, width, heads)
+    shapes = ((2, 64, 80, 3), LARGE)
+    return Reference(module, shapes, ('blocks.0', 'blocks.5', 'blocks.11', 'norm'))
+
+
 REFERENCES = {
-    'alexnet': Reference(
-        torch_reference.alexnet,
-        ((1, 96, 107, 3), LARGE),
-        tuple(f'features.{i}' for i in (2, 5, 7, 9, 12))
-        + ('classifier.2', 'classifier.5'),
-    ),
+    'alexnet': _five_convolutions(torch_reference.alexnet),
+    'zfnet': _five_convolutions(torch_reference.zfnet),
     'vgg16': _vgg(2, 2, 3, 3, 3),
     'vgg19': _vgg(2, 2, 4, 4, 4),
     'googlenet': Reference(
@@ -86,6 +94,7 @@ REFERENCES = {
     'resnet18': _resnet(2, 2, 2, 2),
     'resnet34': _resnet(3, 4, 6, 3),
     'resnet50': _resnet(3, 4, 6, 3, deep=True),
+    'resnet101': _resnet(3, 4, 23, 3, deep=True),
     'mobilenet_v1': Reference(
         torch_mobile.MobileNetV1,
         (SMALL,),
@@ -99,6 +108,30 @@ REFERENCES = {
         torch_reference.SqueezeNet,
         (SMALL,),
         tuple(f'features.{i}' for i in (1, 4, 7, 10, 12)),
+    ),
+    'efficientnet_b0': Reference(
+        torch_mobile.EfficientNet,
+        (SMALL,),
+        tuple(f'features.{i}' for i in range(9)),
+    ),
+    'convnext_tiny': Reference(
+        torch_transformers.ConvNeXt,
+        ((2, 96, 107, 3),),
+        tuple(f'features.{i}' for i in range(8)),
+    ),
+    'vit_small': _vit(384, 6),
+    'vit_base': _vit(768, 12),
+    'vit_base_clip': Reference(
+        torch_transformers.ClipTower,
+        ((2, 64, 80, 3), LARGE),
+        (*(f'transformer.resblocks.{i}' for i in (0, 5, 11)), 'ln_post'),
+        prefix='visual.',
+    ),
+    'deeplab_v2': Reference(
+        torch_segmentation.DeepLab,
+        ((2, 65, 89, 3),),
+        ('maxpool', *STAGES, 'layer5', 'layer6'),
+        gain=0.7,
     ),
     'resnet20_cifar': _cifar(3),
     'resnet32_cifar': _cifar(5),

@@ -1,6 +1,6 @@
-"""MobileNets in plain PyTorch, like the networks of torch_reference.
+"""MobileNets and EfficientNet in plain PyTorch, like those of torch_reference.
 
-V2 has torchvision's names; V1 has those of keras-applications with '.' for '/'.
+V1 has the names of keras-applications with '.' for '/', the others torchvision's.
 """
 
 import torch.nn.functional as F
@@ -98,3 +98,66 @@ class MobileNetV1(nn.Module):
             for part in ('', '_bn', '_relu'):
                 x = getattr(self, name + part)(x)
         return self.conv_preds(x.mean((2, 3), keepdim=True)).flatten(1)
+
+
+class _Excite(nn.Module):
+    """Channels weighted by a function of their means (Hu et al. 2018)."""
+
+    def __init__(self, width, narrow):
+        super().__init__()
+        self.fc1 = nn.Conv2d(width, narrow, 1)
+        self.fc2 = nn.Conv2d(narrow, width, 1)
+
+    def forward(self, x):
+        means = x.mean((2, 3), keepdim=True)
+        return x * self.fc2(F.silu(self.fc1(means))).sigmoid()
+
+
+def _silu_unit(before, width, window=1, stride=1, groups=1, linear=False):
+    """Convolution, norm and, unless linear, SiLU."""
+    conv = nn.Conv2d(
+        before, width, window, stride, window // 2, groups=groups, bias=False
+    )
+    layers = [conv, nn.BatchNorm2d(width)]
+    return nn.Sequential(*layers, *([] if linear else [nn.SiLU()]))
+
+
+class _Excited(nn.Module):
+    """An inverted residual with squeeze and excitation."""
+
+    def __init__(self, before, width, window, stride, expand):
+        super().__init__()
+        hidden = expand * before
+        self.add = stride == 1 and before == width
+        self.block = nn.Sequential(
+            *([_silu_unit(before, hidden)] if expand > 1 else []),
+            _silu_unit(hidden, hidden, window, stride, hidden),
+            _Excite(hidden, before // 4),
+            _silu_unit(hidden, width, linear=True),
+        )
+
+    def forward(self, x):
+        return x + self.block(x) if self.add else self.block(x)
+
+
+class EfficientNet(nn.Module):
+    """EfficientNet-B0 of Tan & Le 2019, with torchvision's names and padding."""
+
+    def __init__(self):
+        super().__init__()
+        layers, before = [_silu_unit(3, 32, 3, 2)], 32
+        # expansion, window, width, blocks, stride of the first (table 1)
+        table = ((1, 3, 16, 1, 1), (6, 3, 24, 2, 2), (6, 5, 40, 2, 2), (6, 3, 80, 3, 2))
+        table += ((6, 5, 112, 3, 1), (6, 5, 192, 4, 2), (6, 3, 320, 1, 1))
+        for expand, window, width, count, stride in table:
+            stage = []
+            for i in range(count):
+                step = stride if i == 0 else 1
+                stage.append(_Excited(before, width, window, step, expand))
+                before = width
+            layers.append(nn.Sequential(*stage))
+        self.features = nn.Sequential(*layers, _silu_unit(320, 1280))
+        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, 1000))
+
+    def forward(self, x):
+        return self.classifier(self.features(x).mean((2, 3)))

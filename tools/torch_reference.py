@@ -3,7 +3,8 @@
 An independent implementation of the networks in transfer_jax.models, used only for
 comparison. Names and layers are torchvision's, but nothing is imported from it. The
 ResNets for CIFAR are those of He et al. 2016, section 4.2, under Y. Idelbayev's names.
-Images are NCHW. MobileNets are in torch_mobile.
+Images are NCHW. MobileNets and EfficientNet are in torch_mobile, transformers in
+torch_transformers.
 """
 
 from collections import OrderedDict
@@ -21,6 +22,27 @@ def alexnet() -> nn.Module:
         *(nn.Conv2d(192, 384, 3, 1, 1), nn.ReLU()),
         *(nn.Conv2d(384, 256, 3, 1, 1), nn.ReLU()),
         *(nn.Conv2d(256, 256, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(3, 2)),
+    )
+    head = nn.Sequential(
+        *(nn.Dropout(), nn.Linear(256 * 36, 4096), nn.ReLU()),
+        *(nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU()),
+        nn.Linear(4096, 1000),
+    )
+    return _WithHead(features, nn.AdaptiveAvgPool2d(6), head)
+
+
+def zfnet() -> nn.Module:
+    """Zeiler & Fergus 2014 without contrast normalisation, named as AlexNet."""
+
+    def pool():
+        return nn.MaxPool2d(3, 2, ceil_mode=True)
+
+    features = nn.Sequential(
+        *(nn.Conv2d(3, 96, 7, 2, 1), nn.ReLU(), pool()),
+        *(nn.Conv2d(96, 256, 5, 2), nn.ReLU(), pool()),
+        *(nn.Conv2d(256, 384, 3, 1, 1), nn.ReLU()),
+        *(nn.Conv2d(384, 384, 3, 1, 1), nn.ReLU()),
+        *(nn.Conv2d(384, 256, 3, 1, 1), nn.ReLU(), pool()),
     )
     head = nn.Sequential(
         *(nn.Dropout(), nn.Linear(256 * 36, 4096), nn.ReLU()),

@@ -9,6 +9,7 @@ import pytest
 
 from transfer_jax import models, tree
 from transfer_jax.models import layers, weights
+from transfer_jax.training import optim
 
 # {name: (network, its parameters with the default classes, d of its feature vector)}
 NETWORKS = {
@@ -25,6 +26,13 @@ NETWORKS = {
     'resnet18': (models.ResNet(depth=18), 11_689_512, 512),
     'resnet34': (models.ResNet(depth=34), 21_797_672, 512),
     'resnet50': (models.ResNet(), 25_557_032, 2048),
+    'resnet101': (models.ResNet(depth=101), 44_549_160, 2048),
+    'zfnet': (models.ZFNet(), 62_357_608, 4096),
+    'efficientnet_b0': (models.EfficientNet(), 5_288_548, 1280),
+    'convnext_tiny': (models.ConvNeXt(), 28_589_128, 768),
+    'vit_small': (models.ViT(width=384, heads=6), 22_050_664, 384),
+    'vit_base': (models.ViT(), 86_567_656, 768),
+    'vit_mean': (models.ViT(pool='mean'), 86_567_656, 768),
 }
 # {name: {layer: shape of its activation for an image of 224 (32)}}
 TAPS = {
@@ -43,6 +51,23 @@ TAPS = {
     'vgg16': {'conv5_3': (14, 14, 512), 'pool5': (7, 7, 512), 'fc7': (4096,)},
     'googlenet': {'pool2': (28, 28, 192), 'inception5b': (7, 7, 1024)},
     'resnet50': {'pool1': (56, 56, 64), 'block4_3': (7, 7, 2048), 'average': (2048,)},
+    'zfnet': {  # figure 3 of the paper
+        'conv1': (110, 110, 96),
+        'pool1': (55, 55, 96),
+        'conv2': (26, 26, 256),
+        'pool2': (13, 13, 256),
+        'conv5': (13, 13, 256),
+        'pool5': (6, 6, 256),
+    },
+    'efficientnet_b0': {'block11': (14, 14, 112), 'conv2': (7, 7, 1280)},
+    'convnext_tiny': {
+        'stem': (56, 56, 96),
+        'block3_9': (14, 14, 384),
+        'block4_3': (7, 7, 768),
+        'norm': (768,),
+    },
+    'vit_small': {'block12': (14, 14, 768), 'class_token': (384,)},
+    'vit_mean': {'patches': (14, 14, 1536), 'average': (768,), 'norm': (768,)},
 }
 # Networks or their last layers: (network, shape of an example of its input)
 CUT = {
@@ -57,6 +82,33 @@ CUT = {
         (2, 2, 832),
     ),
     'alexnet': (models.AlexNet(classes=5, hidden=6, start_after='conv4'), (5, 5, 384)),
+    'zfnet': (models.ZFNet(classes=5, hidden=6, start_after='conv4'), (5, 5, 384)),
+    'efficientnet_b0': (
+        models.EfficientNet(classes=5, norm=None, start_after='block14'),
+        (2, 2, 192),
+    ),
+    'convnext_tiny': (
+        models.ConvNeXt(classes=5, start_after='block3_9', layer_scale=1.0),
+        (2, 2, 384),
+    ),
+    'vit': (
+        models.ViT(classes=5, patch=4, width=8, heads=2, depth=2, grid=2),
+        (8, 12, 3),
+    ),
+    'vit_clip': (
+        models.ViT(
+            **{'classes': 5, 'patch': 4, 'width': 8, 'heads': 2, 'depth': 1, 'grid': 2},
+            **{'pre_norm': True, 'embedding': 6, 'layer_scale': 0.5},
+        ),
+        (8, 8, 3),
+    ),
+    'vit_mean': (
+        models.ViT(
+            **{'classes': 5, 'patch': 4, 'width': 8, 'heads': 2, 'depth': 1, 'grid': 2},
+            pool='mean',
+        ),
+        (8, 8, 3),
+    ),
 }
 
 
@@ -165,10 +217,13 @@ def test_names_that_are_no_layers():
         with pytest.raises(ValueError, match=message):
             module.init(jax.random.key(0), x, train=False)
     for module, message in (
-        (models.ResNet(depth=20), r'depth=20: choose from \[18, 34, 50\]'),
+        (models.ResNet(depth=20), r'depth=20: choose from \[18, 34, 50, 101\]'),
         (models.ResNet(output_stride=4), 'output_stride=4 is not 8, 16 or 32'),
         (models.CifarResNet(depth=21), r'depth=21 is not 6 n \+ 2'),
         (models.VGG(depth=11), r'depth=11: choose from \[16, 19\]'),
+        (models.ViT(pool='max'), "pool='max' is not class or mean"),
+        (models.ViT(heads=5), 'width=768 is no multiple of heads=5'),
+        (models.ViT(), 'images of 8x8 are smaller than a patch of 16x16'),
     ):
         with pytest.raises(ValueError, match=message):
             module.init(jax.random.key(0), x, train=False)
@@ -248,6 +303,19 @@ def test_norm_is_told_its_epsilon_where_the_network_has_its_own():
     assert options == [{'epsilon': 1e-3}, {}, {'epsilon': 1e-3}]
 
 
+def test_the_epsilon_of_google_s_efficientnet():
+    options = []
+
+    def norm(name, **fields):
+        options.append(fields)
+        return models.BatchNorm(name=name, **fields)
+
+    for epsilon in (None, 1e-3):
+        module = models.EfficientNet(end_at='conv1', norm=norm, epsilon=epsilon)
+        _trace(module, 1, 8, 8, 3)
+    assert options == [{}, {'epsilon': 1e-3}]
+
+
 def test_statistics_move_in_training():
     module = models.MobileNetV1(end_at='block1')
     x = _images(8)
@@ -274,12 +342,102 @@ def test_dropout_is_on_in_training_only():
     assert np.ptp(draw(False), 0).max() == 0
 
 
-def test_computation_in_bfloat16_ends_in_float32():
-    module = models.SqueezeNet(classes=3, dtype=jnp.bfloat16)
+@pytest.mark.parametrize(
+    'module, layer',
+    [
+        (models.SqueezeNet(classes=3), 'fire5'),
+        (models.EfficientNet(classes=3), 'block5'),
+        (models.ConvNeXt(classes=3), 'block2_1'),
+        (models.ViT(classes=3, patch=8, width=8, heads=2, layer_scale=1.0), 'block2'),
+        (models.ViT(classes=3, patch=8, width=8, heads=2, pre_norm=True), 'block2'),
+    ],
+)
+def test_computation_in_bfloat16_ends_in_float32(module, layer):
+    module = module.clone(dtype=jnp.bfloat16)
     (output, taps), variables, _ = _trace(module, 1, 32, 32, 3)
     assert output.dtype == jnp.float32
-    assert taps['fire5'].dtype == jnp.bfloat16
+    assert taps[layer].dtype == jnp.bfloat16
     assert {x.dtype for x in jax.tree.leaves(variables)} == {np.dtype('float32')}
+
+
+TINY_VIT = {'classes': 0, 'patch': 4, 'width': 8, 'heads': 2, 'depth': 2, 'grid': 2}
+
+
+def test_a_map_of_a_vit_holds_patches_and_the_class_token():
+    """Swapped patches swap in the map, and the class token is the same everywhere."""
+    module = models.ViT(**TINY_VIT)
+    x = _images(8, 1)
+    variables = _drawn(_trace(module, *x.shape)[1])
+    positions = variables['params']['patches']['positions']
+    positions[1:] = positions[1]  # so that order does not matter
+    swapped = np.concatenate([x[:, 4:], x[:, :4]], 1)
+    apply = _quick(functools.partial(module.apply, train=False))
+    (vector, taps), (_, other) = (apply(variables, image) for image in (x, swapped))
+    for layer in ('patches', 'block1', 'block2', 'norm'):
+        patches, token = np.split(np.asarray(taps[layer]), 2, -1)
+        assert patches.shape == (1, 2, 2, 8)
+        assert np.ptp(token, (1, 2)).max() == 0
+        flipped, same = np.split(np.asarray(other[layer]), 2, -1)
+        np.testing.assert_allclose(flipped[:, ::-1], patches, atol=1e-5)
+        np.testing.assert_allclose(same, token, atol=1e-5)
+    np.testing.assert_array_equal(vector, token[:, 0, 0])
+    np.testing.assert_array_equal(vector, taps['class_token'])
+
+
+def test_a_vit_reads_other_sizes_and_leaves_out_what_fills_no_patch():
+    module = models.ViT(**TINY_VIT)
+    x = _images(14, 1)
+    variables = _drawn(_trace(module, *x.shape)[1])
+    apply = _quick(functools.partial(module.apply, train=False))
+    (vector, taps), (same, _) = (apply(variables, i) for i in (x, x[:, :12, :12]))
+    assert taps['block2'].shape == (1, 3, 3, 16)
+    np.testing.assert_array_equal(vector, same)
+    positions = variables['params']['patches']['positions']
+    # Between two positions the cubic kernel of Keys (a = -1/2) weighs them equally.
+    zero = jax.tree.map(np.zeros_like, variables)
+    zero['params']['patches']['positions'] = positions
+    _, taps = apply(zero, x)
+    first = np.asarray(taps['patches'])[0, ..., :8]
+    np.testing.assert_allclose(first[1, 1], positions[1:].mean(0), atol=1e-6)
+
+
+def test_layer_norm():
+    x = np.array([[1.0, 2.0, 6.0], [0.0, 0.0, 0.0]], np.float32)
+    params = {'scale': np.array([1.0, 2.0, 1.0]), 'shift': np.array([0.0, 0.0, 1.0])}
+    y = layers.LayerNorm(epsilon=1.0).apply({'params': params}, x)
+    root = (14 / 3 + 1) ** 0.5  # the variance is 14/3
+    np.testing.assert_allclose(y[0], [-2 / root, -2 / root, 1 + 3 / root], rtol=1e-6)
+    np.testing.assert_array_equal(y[1], [0, 0, 1])
+
+
+@pytest.mark.parametrize(
+    'module, layers',
+    [
+        (models.ViT(**TINY_VIT), ('patches', 'block1')),
+        (models.ConvNeXt(classes=0, end_at='block1_1'), ('stem',)),
+    ],
+)
+def test_layers_are_frozen_by_rules_on_paths(module, layers):
+    x = jnp.asarray(_images(8))
+    variables = _drawn(_trace(module, *x.shape)[1])
+    tx = optim.freeze(optim.sgd(0.1), [f'{layer}/.*' for layer in layers])
+    state = tx.init(variables['params'])
+
+    @_quick
+    def update(params, state):
+        def loss(params):
+            y = module.apply({'params': params}, x, train=False)[0]
+            return jnp.mean(y * jnp.linspace(-1, 1, y.size).reshape(y.shape))
+
+        updates, _ = tx.update(jax.grad(loss)(params), state, params, step=0)
+        return updates
+
+    moved = jax.tree.map(
+        lambda u: float(abs(u).max()), update(variables['params'], state)
+    )
+    for layer, leaves in moved.items():
+        largest = max(jax.tree.leaves(leaves))
+        assert (largest == 0) == (layer in layers), layer
 
 
 def test_average():

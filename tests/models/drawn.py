@@ -10,13 +10,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+TOKENS = ('cls_token', 'pos_embed', 'class_embedding', 'positional_embedding')
+
 
 def tensor(seed: int, name: str, shape: Sequence[int], gain: float) -> np.ndarray:
     """A tensor of a checkpoint, drawn by the kind that its name implies.
 
     Kernels (O, I, ...) of PyTorch or (..., I, O) of Keras have variance 2 / fan-in (He
     et al. 2015), uniform. Scales of norms are in gain [0.75, 1.25], variances in
-    [0.5, 1.5], biases and means in [-0.2, 0.2].
+    [0.5, 1.5], biases and means in [-0.2, 0.2]. Class tokens and positions are in
+    [-1, 1], scales of residuals as those of norms.
     """
     shape = tuple(shape)
     kind = name.replace('/', '.').rsplit('.', 1)[-1]
@@ -24,7 +27,11 @@ def tensor(seed: int, name: str, shape: Sequence[int], gain: float) -> np.ndarra
         return np.zeros(shape, np.int64)
     rng = np.random.Generator(np.random.SFC64([seed, zlib.crc32(name.encode())]))
     x = rng.random(shape, np.float32)  # [0, 1)
-    if len(shape) > 1:
+    if kind in TOKENS:
+        x = 2 * x - 1
+    elif kind == 'layer_scale':  # (c, 1, 1)
+        x = gain * (0.75 + 0.5 * x)
+    elif len(shape) > 1:
         x -= 0.5
         x *= math.sqrt(24 / _fan_in(kind, shape))
     elif kind in ('running_var', 'moving_variance'):

@@ -20,6 +20,7 @@ import pytest
 from tests.models import drawn
 from transfer_jax import models
 from transfer_jax.models import vgg, weights
+from transfer_jax.recipes import backbones
 
 FOLDER = pathlib.Path(__file__).parent / 'golden'
 TOLERANCE = 1e-4  # relative to the logits' range, and to each norm
@@ -31,6 +32,7 @@ class Ours(NamedTuple):
     module: Callable[..., nn.Module]
     mapping: str
     layers: dict[str, str]  # {layer of the reference: ours}
+    measure: Callable = jnp.linalg.norm  # of an activation
 
 
 def _blocks(theirs, ours, numbers):
@@ -63,17 +65,41 @@ def _mobilenet_v2(same):
     return Ours(module, 'mobilenet_v2', layers)
 
 
+def _five_convolutions(build, name):
+    layers = {'features.7': 'conv3', 'features.9': 'conv4'}
+    layers |= {'classifier.2': 'fc6', 'classifier.5': 'fc7'}
+    return Ours(build, name, POOLS | layers)
+
+
+def _convnext():
+    layers = {'features.0': 'stem'}
+    layers |= {f'features.{2 * i - 2}': f'down{i}' for i in (2, 3, 4)}
+    blocks = enumerate((3, 3, 9, 3), 1)
+    layers |= {f'features.{2 * i - 1}': f'block{i}_{n}' for i, n in blocks}
+    return Ours(models.ConvNeXt, 'convnext_tiny', layers)
+
+
+def _vit(row, layers, blocks):
+    layers |= {f'{blocks}.{i}': f'block{i + 1}' for i in (0, 5, 11)}
+    chosen = backbones.PRETRAINED[row]
+    return Ours(chosen.module, chosen.mapping.name, layers, _of_tokens)
+
+
+def _of_tokens(x):
+    """The norm of the tokens in a map (n, h, w, 2 d), or of vectors (n, d)."""
+    if x.ndim == 2:
+        return jnp.linalg.norm(x)
+    patches, token = jnp.split(x, 2, -1)
+    return jnp.hypot(jnp.linalg.norm(patches), jnp.linalg.norm(token[:, 0, 0]))
+
+
 FIRES = {'features.1': 'conv1', 'features.4': 'fire3', 'features.7': 'fire5'}
 POOLS = {'features.2': 'pool1', 'features.5': 'pool2', 'features.12': 'pool5'}
 INCEPTIONS = ('conv1', 'conv3', *(f'inception{b}' for b in ('3b', '4a', '4e', '5b')))
+STAGES = 'conv1 block1 block3 block5 block8 block11 block15 block16 conv2'.split()
 NETWORKS = {
-    'alexnet': Ours(
-        models.AlexNet,
-        'alexnet',
-        POOLS
-        | {'features.7': 'conv3', 'features.9': 'conv4'}
-        | {'classifier.2': 'fc6', 'classifier.5': 'fc7'},
-    ),
+    'alexnet': _five_convolutions(models.AlexNet, 'alexnet'),
+    'zfnet': _five_convolutions(models.ZFNet, 'zfnet'),
     'googlenet': Ours(models.GoogLeNet, 'googlenet', {i: i for i in INCEPTIONS}),
     'mobilenet_v1': Ours(
         functools.partial(models.MobileNetV1, width=0.75),
@@ -86,6 +112,24 @@ NETWORKS = {
     'resnet18': _resnet(18, (2, 2, 2, 2)),
     'resnet34': _resnet(34, (3, 4, 6, 3)),
     'resnet50': _resnet(50, (3, 4, 6, 3)),
+    'resnet101': _resnet(101, (3, 4, 23, 3)),
+    'efficientnet_b0': Ours(
+        models.EfficientNet,
+        'efficientnet_b0',
+        dict(zip(map('features.{}'.format, range(9)), STAGES, strict=True)),
+    ),
+    'convnext_tiny': _convnext(),
+    'vit_small': _vit('vit_small', {'norm': 'norm'}, 'blocks'),
+    'vit_base': _vit('vit_base', {'norm': 'norm'}, 'blocks'),
+    'vit_base_clip': _vit(
+        'vit_base_clip', {'ln_post': 'class_token'}, 'transformer.resblocks'
+    ),
+    'deeplab_v2': Ours(
+        functools.partial(models.DeepLab, auxiliary=True),
+        'deeplab_v2',
+        {f'layer{i}': f'block{i}_{n}' for i, n in enumerate((3, 4, 23, 3), 1)}
+        | {'maxpool': 'pool1', 'layer5': 'auxiliary', 'layer6': 'scores'},
+    ),
     'resnet20_cifar': _cifar(20),
     'resnet32_cifar': _cifar(32),
     'resnet56_cifar': _cifar(56),
@@ -97,8 +141,9 @@ NETWORKS = {
     'vgg16': _vgg(16),
     'vgg19': _vgg(19),
 }
-# They share their code with another, or have 138 million parameters.
-HEAVY = ('resnet34', 'resnet32_cifar', 'resnet56_cifar', 'vgg16', 'vgg19')
+# They share their code with another, or have more than 60 million parameters.
+HEAVY = ('resnet34', 'resnet101', 'resnet32_cifar', 'resnet56_cifar', 'vgg16', 'vgg19')
+HEAVY += ('deeplab_v2', 'zfnet', 'vit_base', 'vit_base_clip')
 
 
 def _golden(name):
@@ -114,7 +159,7 @@ def test_every_reference_has_its_network():
     [pytest.param(n, marks=[pytest.mark.slow] * (n in HEAVY)) for n in NETWORKS],
 )
 def test_the_network_answers_as_its_reference(name):
-    build, mapping, layers = NETWORKS[name]
+    build, mapping, layers, measure = NETWORKS[name]
     golden, module = _golden(name), build()
     named = drawn.tensors(golden['seed'], golden['tensors'], golden['gain'])
 
@@ -122,8 +167,8 @@ def test_the_network_answers_as_its_reference(name):
     @functools.partial(jax.jit, compiler_options={'xla_backend_optimization_level': 0})
     def forward(variables, x):
         logits, taps = module.apply(variables, x, train=False)
-        return logits, {
-            theirs: jnp.linalg.norm(taps[ours]) for theirs, ours in layers.items()
+        return logits.reshape(len(x), -1), {
+            theirs: measure(taps[ours]) for theirs, ours in layers.items()
         }
 
     variables = None

@@ -3,7 +3,7 @@
 Every network is called as `module(x, *, train, domain=None)` and does not know the
 method that trains it.
 
-The backbones, from SqueezeNet to VGG, are sequences of named layers with these
+The backbones, from SqueezeNet to ViT, are sequences of named layers with these
 attributes:
   classes: number of outputs of the layer 'logits'. 0 leaves the layer out; the output
     is then the feature vector (n, d) below it.
@@ -11,7 +11,7 @@ attributes:
     `end_at`, whose activation is the output. Other layers have no parameters. An
     unknown name raises ValueError.
   norm: builds the norm layers, norm(name=...); None leaves them out and gives the
-    convolutions a bias.
+    convolutions a bias. ConvNeXt and ViT have layer norms instead, and no `norm`.
   relu: the rectifier of SqueezeNet, AlexNet and VGG; ops.guided_relu for
     visualisations.
   dropout: rate in training, before the classifier and where the paper has it.
@@ -22,7 +22,9 @@ activation}). Parameter paths begin with the name of the layer.
 
 from transfer_jax.models.alexnet import AlexNet
 from transfer_jax.models.cifar_resnet import CifarResNet
+from transfer_jax.models.convnext import ConvNeXt
 from transfer_jax.models.decoders import DigitDecoder
+from transfer_jax.models.deeplab import DeepLab
 from transfer_jax.models.digits import (
     GaninMnist,
     GaninSigns,
@@ -30,6 +32,7 @@ from transfer_jax.models.digits import (
     LeNet,
     SmallNet,
 )
+from transfer_jax.models.efficientnet import EfficientNet
 from transfer_jax.models.fcn import FCN
 from transfer_jax.models.googlenet import GoogLeNet
 from transfer_jax.models.heads import ClassDiscriminators, Classifier, Discriminator
@@ -41,6 +44,8 @@ from transfer_jax.models.resnet import ResNet
 from transfer_jax.models.score_maps import ScoreMaps
 from transfer_jax.models.squeezenet import SqueezeNet
 from transfer_jax.models.vgg import VGG
+from transfer_jax.models.vit import ViT
+from transfer_jax.models.zfnet import ZFNet
 
 __all__ = [
     'SOURCE',
@@ -51,8 +56,11 @@ __all__ = [
     'ClassDiscriminators',
     'Classifier',
     'Conv',
+    'ConvNeXt',
+    'DeepLab',
     'Discriminator',
     'DigitDecoder',
+    'EfficientNet',
     'FCN',
     'GaninMnist',
     'GaninSigns',
@@ -67,4 +75,6 @@ __all__ = [
     'SmallNet',
     'SqueezeNet',
     'VGG',
+    'ViT',
+    'ZFNet',
 ]

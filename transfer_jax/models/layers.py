@@ -100,6 +100,35 @@ class Unit(nn.Module):
         return x if self.activate is None else self.activate(x)
 
 
+class LayerNorm(nn.Module):
+    """Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450).
+
+    y = scale (x - mean(x)) / sqrt(var(x) + epsilon) + shift, each vector by itself.
+    Nothing depends on the batch, so the norm policies of domains do not apply to it.
+    Statistics are float32; the output has the type of the input.
+    """
+
+    epsilon: float = 1e-6
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        channels = x.shape[-1:]
+        scale = self.param('scale', nn.initializers.ones, channels)
+        shift = self.param('shift', nn.initializers.zeros, channels)
+        y = nn.standardize(x.astype(jnp.float32), axis=-1, epsilon=self.epsilon)
+        return (y * scale + shift).astype(x.dtype)
+
+
+def gelu(x: Array) -> Array:
+    """x times the normal distribution function at x, without approximation."""
+    return nn.gelu(x, approximate=False)
+
+
+def quick_gelu(x: Array) -> Array:
+    """x sigmoid(1.702 x), CLIP's approximation of gelu."""
+    return x * nn.sigmoid(1.702 * x)
+
+
 Step = tuple[str, Callable[..., Array]]  # a layer's name, and the layer
 
 

@@ -15,18 +15,19 @@ DEPTHS = {
     18: ((2, 2, 2, 2), False),
     34: ((3, 4, 6, 3), False),
     50: ((3, 4, 6, 3), True),
+    101: ((3, 4, 23, 3), True),
 }
 
 
 class ResNet(nn.Module):
-    """ResNet-18, 34 and 50 (He et al. 2016, arXiv:1512.03385), as in torchvision.
+    """ResNet-18, 34, 50 and 101 (He et al. 2016, arXiv:1512.03385), as in torchvision.
 
     Layers: conv1, pool1, block1_1 ... block4_3 (stage and number within it), average,
     logits. The stride of a bottleneck block is in the 3x3 convolution; in the paper it
     is in the first 1x1. See models/__init__.py for the common attributes.
 
     Attributes:
-      depth: 18, 34 or 50.
+      depth: 18, 34, 50 or 101.
       output_stride: pixels of the image per position of the last map: 32, 16 or 8. For
         16 and 8 the last one or two stages are dilated instead of strided (Yu et al.
         2017, arXiv:1705.09914). With the same parameters, every second or fourth
@@ -95,7 +96,9 @@ class Block(nn.Module):
     Attributes:
       channels: channels of the 3x3 convolutions; with `three` the output has four times
         as many.
-      entry_dilation: dilation of the convolution that has the stride.
+      entry_dilation: dilation of the 3x3 convolution that has the stride, if one has.
+      early: the stride of three convolutions is in the first 1x1, as in the paper and
+        Caffe's files, not in the 3x3.
       pad: the shortcut takes every stride-th position and adds channels of zeros on
         both sides (option A of the paper). Otherwise it is a 1x1 convolution with norm
         if the shapes differ (option B).
@@ -106,6 +109,7 @@ class Block(nn.Module):
     stride: int = 1
     dilation: int = 1
     entry_dilation: int = 1
+    early: bool = False
     pad: bool = False
     norm: layers.Norm = BatchNorm
     dtype: jnp.dtype = jnp.float32
@@ -116,11 +120,12 @@ class Block(nn.Module):
             layers.Unit, norm=self.norm, dtype=self.dtype, use_xla=True
         )
         call = {'train': train, 'domain': domain}
-        entry = {'stride': self.stride, 'padding': self.entry_dilation}
+        early = self.stride if self.early else 1
+        entry = {'stride': self.stride // early, 'padding': self.entry_dilation}
         entry['dilation'] = self.entry_dilation
         width = 4 * self.channels if self.three else self.channels
         if self.three:
-            y = unit(self.channels, 1, name='conv1')(x, **call)
+            y = unit(self.channels, 1, early, name='conv1')(x, **call)
             y = unit(self.channels, 3, **entry, name='conv2')(y, **call)
             y = unit(width, 1, activate=None, name='conv3')(y, **call)
         else:

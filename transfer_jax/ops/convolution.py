@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from transfer_jax.ops.depthwise import depthwise
 from transfer_jax.types import Array
 
 # Zeros on every side, zeros on ((top, bottom), (left, right)), or TensorFlow's 'SAME'.
@@ -25,6 +26,7 @@ Padding = int | str | tuple[tuple[int, int], tuple[int, int]]
 # are kept for reuse. With more channels, the gradients of the two copies cost more than
 # they save.
 FEW_CHANNELS = 4
+LARGE = 5  # side of a depthwise window from which its gradient is not the transpose
 
 
 def convolve(
@@ -65,6 +67,9 @@ def convolve(
     if groups == 1 and not (use_xla and _large(x, kernel, **options)):
         return by_patches(x, kernel, **options)
     if groups == x.shape[-1] == kernel.shape[-1]:
+        plain = stride == dilation == 1 and isinstance(padding, int)
+        if plain and min(kernel.shape[:2]) > max(LARGE - 1, padding):
+            return depthwise(x, kernel, padding)
         return by_shifts(x, kernel, **options)
     return by_xla(x, kernel, groups=groups, **options)
 

@@ -16,11 +16,13 @@ import jax.numpy as jnp
 from transfer_jax import models
 from transfer_jax.data import files
 from transfer_jax.models import weights
+from transfer_jax.recipes import hub
 from transfer_jax.types import PyTree
 
 # Means and standard deviations (of the channels red, green, blue).
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's
 HALF = (0.5,) * 3, (0.5,) * 3
+CLIP = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 GOOGLE = (128 / 255,) * 3, (128 / 255,) * 3
 
 
@@ -32,10 +34,10 @@ class Pretrained(NamedTuple):
       file: path of the weights below the data folder.
       mapping: from the names in the file to ours.
       mean, std: the input is (image / 255 - mean) / std.
-      last_map: the last layer with a map (n, h, w, c).
+      last_map: the last layer with a map (n, h, w, c); of a ViT as models.ViT says.
       origin: where such files are published.
       size: side in pixels of the images that it was trained on.
-      classes: number of the classes that it was trained on.
+      classes: number of the classes that it was trained on; 0 for an encoder.
     """
 
     module: Callable[..., nn.Module]
@@ -65,6 +67,20 @@ def _imagenet(module, mapping, last_map, scale=IMAGENET, **fields):
         std=scale[1],
         last_map=last_map,
         **row,
+    )
+
+
+def _vit(width, name, publisher, classes=1000):
+    """A ViT with patches of 16 pixels, named as in timm."""
+    fields = {'width': width, 'heads': width // 64}
+    fields |= {} if classes else {'classes': 0}
+    return _imagenet(
+        functools.partial(models.ViT, **fields),
+        'vit',
+        'norm',
+        file=f'weights/{name}_imagenet.safetensors',
+        origin=publisher,
+        classes=classes,
     )
 
 
@@ -101,7 +117,42 @@ PRETRAINED |= {
     f'resnet{depth}': _imagenet(
         functools.partial(models.ResNet, depth=depth), f'resnet{depth}', last_map
     )
-    for depth, last_map in ((18, 'block4_2'), (34, 'block4_3'), (50, 'block4_3'))
+    for depth, last_map in (
+        (18, 'block4_2'),
+        (34, 'block4_3'),
+        (50, 'block4_3'),
+        (101, 'block4_3'),
+    )
+}
+PRETRAINED |= {
+    'zfnet': _imagenet(
+        models.ZFNet,
+        'zfnet',
+        'pool5',
+        origin="no one in a standard form: rename a file's layers to those of "
+        "torchvision's alexnet",
+    ),
+    'efficientnet_b0': _imagenet(models.EfficientNet, 'efficientnet_b0', 'conv2'),
+    'convnext_tiny': _imagenet(models.ConvNeXt, 'convnext_tiny', 'block4_3'),
+    'vit_small': _vit(384, 'vit_small', 'timm or DeiT'),
+    'vit_base': _vit(768, 'vit_base', 'timm, DeiT or MAE'),
+    'vit_small_dino': _vit(384, 'vit_small_dino', 'DINO', classes=0),
+    'vit_base_clip': _imagenet(
+        functools.partial(
+            models.ViT,
+            classes=0,
+            epsilon=1e-5,
+            activation=models.layers.quick_gelu,
+            pre_norm=True,
+            embedding=512,
+        ),
+        'vit_clip',
+        'norm',
+        CLIP,
+        file='weights/vit_base_clip.safetensors',
+        origin='OpenAI (github.com/openai/CLIP, ViT-B/16): save its state_dict',
+        classes=0,
+    ),
 }
 PRETRAINED |= {
     f'resnet{depth}_cifar': Pretrained(
@@ -119,11 +170,19 @@ PRETRAINED |= {
 
 
 def get(name: str) -> Pretrained:
-    """The backbone of a name.
+    """The backbone of a name: a key of PRETRAINED, or the Hub's, see hub.
 
     Raises:
+      MissingData: a name of the Hub, whose config.json is missing and out of reach.
       ValueError: no such backbone; the message lists them.
     """
+    if hub.is_hub(name):
+        row, mapping, fields, *rest = hub.describe(name)
+        row = PRETRAINED[row]
+        module = functools.partial(row.module, **fields)
+        names = ('file', 'mean', 'std', 'size', 'classes', 'origin')
+        given = dict(zip(names, rest, strict=True))
+        return row._replace(module=module, mapping=weights.MAPPINGS[mapping], **given)
     if name not in PRETRAINED:
         raise ValueError(f'no backbone {name!r}; choose from {", ".join(PRETRAINED)}')
     return PRETRAINED[name]
@@ -155,7 +214,10 @@ def locate(name: str, data_dir: str | None = None) -> pathlib.Path:
     Raises:
       MissingData: none of them has it; the message says where such files are published
         and how to convert one.
+      ValueError: a file of the Hub is not the one that was fetched.
     """
+    if hub.is_hub(name):
+        return hub.locate(name, data_dir)
     backbone = get(name)
     dirs = files.data_dirs(data_dir)
     for folder in dirs:

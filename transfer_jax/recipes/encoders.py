@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from transfer_jax import data, evaluation, models
-from transfer_jax.recipes import backbones, networks
+from transfer_jax.recipes import backbones, hub, networks
 from transfer_jax.types import PyTree
 
 TINY = 'tiny'  # for runs of seconds
@@ -66,7 +66,7 @@ def build(name: str, norm: str = '') -> nn.Module:
 
 
 def _pretrained(name: str) -> backbones.Pretrained:
-    if name not in backbones.PRETRAINED:
+    if name not in backbones.PRETRAINED and not hub.is_hub(name):
         known = ', '.join((*backbones.PRETRAINED, SMALL, SMALL_CONVNET))
         raise ValueError(f'no backbone {name!r}; choose from {known}')
     return backbones.get(name)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from transfer_jax import models
+from transfer_jax import models, tree
 from transfer_jax.models import weights
 from transfer_jax.models.weights import mappings
 
@@ -206,13 +206,23 @@ def test_a_1x1_convolution_serves_a_dense_layer():
         ('resnet18', models.ResNet(depth=18)),
         ('resnet34', models.ResNet(depth=34)),
         ('resnet50', models.ResNet(depth=50)),
+        ('resnet101', models.ResNet(depth=101)),
+        ('zfnet', models.ZFNet()),
+        ('efficientnet_b0', models.EfficientNet()),
+        ('convnext_tiny', models.ConvNeXt()),
+        ('vit', models.ViT(width=384, heads=6, pre_norm=True, layer_scale=1.0)),
+        ('deeplab_v2', models.DeepLab(auxiliary=True)),
+        ('vit_clip', models.ViT(pre_norm=True, embedding=512, classes=0)),
     ],
 )
 def test_a_mapping_names_every_layer_of_its_network(name, module):
     params = _shapes(module, 64)['params']
-    paths = jax.tree_util.tree_leaves_with_path(params)
-    ours = {jax.tree_util.keystr(k[:-1], simple=True, separator='/') for k, _ in paths}
-    assert ours == set(weights.MAPPINGS[name].layers.values())
+    mapping = weights.MAPPINGS[name]
+    arrays = set(mapping.arrays.values())
+    paths = set(tree.paths(params))
+    assert arrays <= paths
+    ours = {path.rpartition('/')[0] for path in paths - arrays}
+    assert ours == set(mapping.layers.values())
 
 
 @pytest.mark.parametrize(
@@ -226,6 +236,25 @@ def test_a_mapping_names_every_layer_of_its_network(name, module):
                 'blocks.6.0.bn2': 'block17/depthwise/norm',
             },
         ),
+        (
+            'efficientnet_b0',
+            {
+                'blocks.0.0.conv_pw': 'block1/project/conv',
+                'blocks.0.0.bn2': 'block1/project/norm',
+                'blocks.0.0.se.conv_reduce': 'block1/squeeze',
+                'blocks.6.0.bn3': 'block16/project/norm',
+                'blocks.6.0.se.conv_expand': 'block16/excite',
+            },
+        ),
+        (
+            'convnext_tiny',
+            {
+                'stem.1': 'stem/norm',
+                'stages.1.downsample.0': 'down2/norm',
+                'stages.2.blocks.8.mlp.fc2': 'block3_9/project',
+                'head.norm': 'norm',
+            },
+        ),
         ('vgg16', {'pre_logits.fc1': 'fc6', 'head.fc': 'logits'}),
         ('vgg19', {'features.34': 'conv5_4/conv'}),
     ],
@@ -233,8 +262,10 @@ def test_a_mapping_names_every_layer_of_its_network(name, module):
 def test_the_names_of_timm(name, examples):
     """As many layers as torchvision's, each under timm's name."""
     theirs = weights.MAPPINGS[f'{name}_timm'].layers
-    torchvision = weights.MAPPINGS[name].layers
-    assert sorted(theirs.values()) == sorted(torchvision.values())
+    torchvision = weights.MAPPINGS[name]
+    assert sorted(theirs.values()) == sorted(torchvision.layers.values())
+    arrays = weights.MAPPINGS[f'{name}_timm'].arrays
+    assert list(arrays.values()) == list(torchvision.arrays.values())
     for layer, ours in examples.items():
         assert theirs[layer] == ours
 

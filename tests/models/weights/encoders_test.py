@@ -25,6 +25,13 @@ BACKBONES = {
     'googlenet': models.GoogLeNet,
     'resnet18': functools.partial(models.ResNet, depth=18),
     'resnet50': models.ResNet,
+    'resnet101': functools.partial(models.ResNet, depth=101),
+    'zfnet': functools.partial(models.ZFNet, hidden=8),
+    'efficientnet_b0': models.EfficientNet,
+    'efficientnet_b0_timm': models.EfficientNet,
+    'convnext_tiny': models.ConvNeXt,
+    'convnext_tiny_timm': models.ConvNeXt,
+    'vit': functools.partial(models.ViT, width=24, heads=2, layer_scale=1.0),
 }
 PREFIXES = (
     '',
@@ -50,9 +57,13 @@ def _shapes(module):
 def _file(mapping, variables, prefix=''):
     """A file of the network in the library's names and layouts; leaf i is full of i."""
     paths = {ours: theirs for theirs, ours in mapping.layers.items()}
+    arrays = {f'params/{ours}': theirs for theirs, ours in mapping.arrays.items()}
     style, named = mapping.style, {}
     leaves = traverse_util.flatten_dict(variables, sep='/')
     for i, (path, leaf) in enumerate(leaves.items()):
+        if path in arrays:
+            named[prefix + arrays[path]] = np.broadcast_to(np.float32(i), leaf.shape)
+            continue
         collection, _, ours = path.partition('/')
         ours, _, name = ours.rpartition('/')
         names = style.norms if ours.endswith('norm') else style.kernels
@@ -99,6 +110,115 @@ def test_a_file_without_classifier_fills_an_encoder_of_every_backbone(name):
     )
     params, _ = weights.convert(named, first, mapping, skip=('logits',))
     assert {float(x.max()) for x in jax.tree.leaves(params['logits'])} == {-1.0}
+
+
+CLIP = models.ViT(classes=0, width=24, heads=2, pre_norm=True, embedding=6)
+
+
+def test_the_image_tower_of_clip_beside_its_text_tower():
+    """Names of both towers' blocks agree below 'visual.'; the text's are left out."""
+    mapping = weights.MAPPINGS['vit_clip']
+    shapes = _shapes(CLIP)
+    named = _file(mapping, shapes, 'visual.')
+    for name in [name for name in named if '.attn.weight' in name]:
+        named[name.replace('weight', 'in_proj_weight')] = named.pop(name)
+        bias = name.replace('weight', 'bias')
+        named[bias.replace('bias', 'in_proj_bias')] = named.pop(bias)
+    text = {
+        name.removeprefix('visual.'): -array
+        for name, array in named.items()
+        if '.resblocks.' in name
+    }
+    text |= {
+        name: np.zeros(shape, np.float32)
+        for name, shape in (
+            ('positional_embedding', (77, 8)),
+            ('text_projection', (8, 6)),
+            ('token_embedding.weight', (100, 8)),
+            ('ln_final.weight', (8,)),
+            ('logit_scale', ()),
+        )
+    }
+    params, _ = weights.convert({**text, **named}, shapes, mapping)
+    order = list(traverse_util.flatten_dict(shapes, sep='/'))
+    filled = traverse_util.flatten_dict({'params': params}, sep='/')
+    for path, leaf in filled.items():
+        assert leaf.min() == leaf.max() == order.index(path), path
+    assert weights.fitting({**text, **named}) == ['vit_clip']
+
+
+@pytest.mark.parametrize(
+    'name, module',
+    [
+        ('vit', models.ViT(width=24, heads=2, layer_scale=1.0)),
+        ('vit_clip', CLIP),
+        ('convnext_tiny_timm', models.ConvNeXt()),
+        ('deeplab_v2', models.DeepLab(auxiliary=True)),
+    ],
+)
+def test_a_converted_file_is_read_as_the_first(name, module):
+    mapping, shapes = weights.MAPPINGS[name], _shapes(module)
+    named = _file(mapping, shapes)
+    converted = weights.rename(named, mapping)
+    assert all(path.startswith(('params/', 'batch_stats/')) for path in converted)
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        weights.convert(converted, shapes, mapping),
+        weights.convert(named, shapes, mapping),
+    )
+
+
+def test_a_tower_without_projection_fills_the_layers_below():
+    mapping = weights.MAPPINGS['vit_clip']
+    named = _file(mapping, _shapes(CLIP))
+    del named['proj']
+    below = CLIP.clone(embedding=0)
+    params, _ = weights.convert(named, _shapes(below), mapping)
+    assert 'projection' not in params
+    with pytest.raises(ValueError, match='no arrays for proj: build .* end_at at a l'):
+        weights.convert(named, _shapes(CLIP), mapping)
+
+
+def test_what_masked_autoencoders_and_moco_add_to_a_vit_is_left_out():
+    mapping = weights.MAPPINGS['vit']
+    encoder = models.ViT(classes=0, width=24, heads=2)
+    expected = _file(mapping, _shapes(encoder))
+    zeros = np.zeros((1, 1, 24), np.float32)
+    mae = {'mask_token': zeros, 'decoder_pos_embed': zeros}
+    mae |= {'decoder_blocks.0.norm1.weight': zeros[0, 0]}
+    moco = {f'module.base_encoder.{k}': v for k, v in expected.items()}
+    moco |= {f'module.momentum_encoder.{k}': -v for k, v in expected.items()}
+    moco['module.base_encoder.head.0.weight'] = zeros[0]
+    moco['module.predictor.0.weight'] = zeros[0]
+    params, _ = weights.convert(expected, _shapes(encoder), mapping)
+    for named in ({**expected, **mae}, moco):
+        same, _ = weights.convert(named, _shapes(encoder), mapping)
+        jax.tree.map(np.testing.assert_array_equal, same, params)
+    averaged = {k.replace('norm.', 'fc_norm.'): v for k, v in expected.items()}
+    assert weights.fitting(averaged) == ['vit_mean']
+    with pytest.raises(ValueError, match='They fit vit_mean'):
+        weights.convert(averaged, _shapes(encoder), mapping)
+
+
+def test_arrays_of_transformers_have_our_shapes():
+    """timm's leading axes of length 1 go, and so do torchvision's trailing ones."""
+    mapping = weights.MAPPINGS['vit']
+    path, token = mapping.translate('cls_token', np.ones((1, 1, 8)))
+    assert (path, token.shape) == ('params/patches/class_token', (8,))
+    path, positions = mapping.translate('pos_embed', np.ones((1, 5, 8)))
+    assert (path, positions.shape) == ('params/patches/positions', (5, 8))
+    mapping = weights.MAPPINGS['convnext_tiny']
+    path, scale = mapping.translate('features.1.0.layer_scale', np.ones((96, 1, 1)))
+    assert (path, scale.shape) == ('params/block1_1/scale', (96,))
+    mapping = weights.MAPPINGS['vit_clip']
+    kernel = np.arange(6).reshape(3, 2)  # (width, embedding): no transposition
+    path, same = mapping.translate('proj', kernel)
+    assert path == 'params/projection/kernel'
+    np.testing.assert_array_equal(same, kernel)
+    name = 'transformer.resblocks.0.attn.in_proj_weight'
+    path, same = mapping.translate(name, kernel)
+    assert path == 'params/block1/qkv/kernel'
+    np.testing.assert_array_equal(same, kernel.T)
 
 
 def test_a_file_of_convolutions_alone_fills_a_network_cut_below_fc6():

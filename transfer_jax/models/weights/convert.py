@@ -167,7 +167,8 @@ def _absent_head(renamed, mapping, layers, skipped) -> str:
     ]
     if not absent:
         return ''
-    theirs = [k for k, path in mapping.layers.items() if path.split('/')[0] in absent]
+    paths = {**mapping.layers, **mapping.arrays}
+    theirs = [k for k, path in paths.items() if path.split('/')[0] in absent]
     cut = 'classes=0' if absent == ['logits'] else 'end_at at a layer below'
     return (
         f'. The file has no arrays for {", ".join(theirs)}: build the network with '

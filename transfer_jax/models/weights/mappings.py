@@ -40,6 +40,8 @@ class Mapping(NamedTuple):
         flattens a map as (c, h, w), we as (h, w, c).
       ignored: beginnings of the names of layers that we leave out.
       head: our layers that a file of an encoder may lack.
+      arrays: {their array: our path} of arrays that are no layer's weight or bias, such
+        as a class token. They keep their order of axes and lose those of length 1.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Mapping(NamedTuple):
     maps: Table[str, tuple[int, int]] = {}
     ignored: tuple[str, ...] = ()
     head: tuple[str, ...] = ('logits',)
+    arrays: Table[str, str] = {}
 
     def translate(self, name: str, array: np.ndarray) -> tuple[str, np.ndarray] | None:
         """(our name, the array in our layout), or None if the name is unknown.
@@ -56,6 +59,8 @@ class Mapping(NamedTuple):
         """
         if name.startswith(self.ignored):
             return '', array
+        if name in self.arrays:
+            return f'params/{self.arrays[name]}', np.float32(array).squeeze()
         layer, _, leaf = name.rpartition(self.style.separator)
         if layer not in self.layers:
             return ('', array) if self._is_of_another_head(layer) else None
@@ -87,7 +92,13 @@ class Mapping(NamedTuple):
     @property
     def our_layers(self) -> list[str]:
         """Names of our layers, in order and without repetition."""
-        return list(dict.fromkeys(map(_head, self.layers.values())))
+        paths = (*self.layers.values(), *self.arrays.values())
+        return list(dict.fromkeys(map(_head, paths)))
+
+
+def pair(conv: str, norm: str, unit: str) -> dict[str, str]:
+    """Names of the convolution and the norm of one of our units."""
+    return {conv: f'{unit}/conv', norm: f'{unit}/norm'}
 
 
 def _head(path):
@@ -117,8 +128,15 @@ PYTORCH = Style(
         'encoder_q',  # MoCo's; 'encoder_k' is its moving average
         'base_encoder',  # MoCo v3's
         'trunk',
+        'visual',  # CLIP's image tower
+        'Scale',  # of DeepLab-v2 converted from Caffe
     ),
-    kernels={'weight': 'params/{}/kernel', 'bias': 'params/{}/bias'},
+    kernels={
+        'weight': 'params/{}/kernel',
+        'bias': 'params/{}/bias',
+        'in_proj_weight': 'params/{}/kernel',  # of nn.MultiheadAttention
+        'in_proj_bias': 'params/{}/bias',
+    },
     norms={
         'weight': 'params/{}/scale',
         'bias': 'params/{}/shift',

@@ -1,10 +1,21 @@
 """Layer names of each architecture in published files of torchvision, timm and Keras.
 
-A new kind of file needs one more table here.
+A new kind of file needs one more table here, or in later_tables for networks since
+EfficientNet.
 """
 
-from transfer_jax.models import alexnet, googlenet, mobilenet, resnet, squeezenet, vgg
-from transfer_jax.models.weights.mappings import KERAS, PYTORCH, Mapping
+from transfer_jax.models import (
+    alexnet,
+    deeplab,
+    googlenet,
+    mobilenet,
+    resnet,
+    squeezenet,
+    vgg,
+    zfnet,
+)
+from transfer_jax.models.weights import later_tables
+from transfer_jax.models.weights.mappings import KERAS, PYTORCH, Mapping, pair
 
 
 def _squeezenet() -> Mapping:
@@ -31,9 +42,9 @@ def _mobilenet_v2() -> Mapping:
     """torchvision's mobilenet_v2."""
     layers = {
         'classifier.1': 'logits',
-        **_pair('features.0.0', 'features.0.1', 'conv1'),
+        **pair('features.0.0', 'features.0.1', 'conv1'),
     }
-    layers |= _pair('features.18.0', 'features.18.1', 'conv2')
+    layers |= pair('features.18.0', 'features.18.1', 'conv2')
     number = 0
     for expansion, _, blocks, _ in mobilenet.SECOND:
         for _ in range(blocks):
@@ -41,9 +52,9 @@ def _mobilenet_v2() -> Mapping:
             parts = ('expand', 'depthwise') if expansion > 1 else ('depthwise',)
             theirs, ours = f'features.{number}.conv', f'block{number}'
             for i, part in enumerate(parts):
-                layers |= _pair(f'{theirs}.{i}.0', f'{theirs}.{i}.1', f'{ours}/{part}')
+                layers |= pair(f'{theirs}.{i}.0', f'{theirs}.{i}.1', f'{ours}/{part}')
             i = len(parts)
-            layers |= _pair(f'{theirs}.{i}', f'{theirs}.{i + 1}', f'{ours}/project')
+            layers |= pair(f'{theirs}.{i}', f'{theirs}.{i + 1}', f'{ours}/project')
     return Mapping('mobilenet_v2', PYTORCH, layers)
 
 
@@ -51,8 +62,8 @@ def _mobilenet_v2_timm() -> Mapping:
     """timm's mobilenetv2_100, which has the layer names of an EfficientNet."""
     layers = {
         'classifier': 'logits',
-        **_pair('conv_stem', 'bn1', 'conv1'),
-        **_pair('conv_head', 'bn2', 'conv2'),
+        **pair('conv_stem', 'bn1', 'conv1'),
+        **pair('conv_head', 'bn2', 'conv2'),
     }
     number = 0
     for stage, (expansion, _, blocks, _) in enumerate(mobilenet.SECOND):
@@ -65,7 +76,7 @@ def _mobilenet_v2_timm() -> Mapping:
             number += 1
             theirs, ours = f'blocks.{stage}.{i}', f'block{number}'
             for j, (conv, part) in enumerate(parts, 1):
-                layers |= _pair(f'{theirs}.{conv}', f'{theirs}.bn{j}', f'{ours}/{part}')
+                layers |= pair(f'{theirs}.{conv}', f'{theirs}.bn{j}', f'{ours}/{part}')
     return Mapping('mobilenet_v2_timm', PYTORCH, layers)
 
 
@@ -82,7 +93,7 @@ def _vgg_timm(depth: int) -> Mapping:
 
 def _cifar_resnet(depth: int) -> Mapping:
     """pytorch_resnet_cifar10's, whose shortcuts have no parameters."""
-    layers = {**_pair('conv1', 'bn1', 'conv1'), 'linear': 'logits'}
+    layers = {**pair('conv1', 'bn1', 'conv1'), 'linear': 'logits'}
     for stage in (1, 2, 3):
         for i in range((depth - 2) // 6):
             layers |= _residual(stage, i, 2)
@@ -90,22 +101,38 @@ def _cifar_resnet(depth: int) -> Mapping:
 
 
 def _resnet(depth: int) -> Mapping:
-    """torchvision's resnet18, resnet34, resnet50."""
+    """torchvision's and timm's resnet18, resnet34, resnet50, resnet101."""
     stages, three = resnet.DEPTHS[depth]
-    layers = {**_pair('conv1', 'bn1', 'conv1'), 'fc': 'logits'}
+    layers = {**pair('conv1', 'bn1', 'conv1'), 'fc': 'logits'}
     for stage, blocks in enumerate(stages, 1):
         for i in range(blocks):
             layers |= _residual(stage, i, 3 if three else 2)
         if stage > 1 or three:
             theirs, ours = f'layer{stage}.0.downsample', f'block{stage}_1/shortcut'
-            layers |= _pair(f'{theirs}.0', f'{theirs}.1', ours)
+            layers |= pair(f'{theirs}.0', f'{theirs}.1', ours)
     return Mapping(f'resnet{depth}', PYTORCH, layers)
+
+
+def _deeplab() -> Mapping:
+    """DeepLab-v2 in the code of AdaptSegNet and ADVENT.
+
+    'layer5' classifies the third stage and 'layer6' the last; either may be absent.
+    Where there is no classifier of the third stage, AdaptSegNet names the last one
+    'layer5': its arrays then have another shape than ours, and are skipped or renamed.
+    """
+    resnet101 = _resnet(101)
+    layers = {k: v for k, v in resnet101.layers.items() if v != 'logits'}
+    for theirs, ours in (('layer5', 'auxiliary'), ('layer6', 'scores')):
+        for i, rate in enumerate(deeplab.RATES):
+            layers[f'{theirs}.conv2d_list.{i}'] = f'{ours}/rate{rate}'
+    head = ('auxiliary', 'scores')
+    return Mapping('deeplab_v2', PYTORCH, layers, head=head)
 
 
 def _residual(stage: int, i: int, convolutions: int) -> dict[str, str]:
     layers, theirs, ours = {}, f'layer{stage}.{i}', f'block{stage}_{i + 1}'
     for j in range(1, convolutions + 1):
-        layers |= _pair(f'{theirs}.conv{j}', f'{theirs}.bn{j}', f'{ours}/conv{j}')
+        layers |= pair(f'{theirs}.conv{j}', f'{theirs}.bn{j}', f'{ours}/conv{j}')
     return layers
 
 
@@ -127,16 +154,28 @@ def _googlenet() -> Mapping:
         }
     layers = {'fc': 'logits'}
     for theirs, ours in units.items():
-        layers |= _pair(f'{theirs}.conv', f'{theirs}.bn', ours)
+        layers |= pair(f'{theirs}.conv', f'{theirs}.bn', ours)
     return Mapping('googlenet', PYTORCH, layers, ignored=('aux1.', 'aux2.'))
 
 
 def _alexnet() -> Mapping:
     """torchvision's alexnet."""
-    indexed = zip((0, 3, 6, 8, 10), alexnet.CONVOLUTIONS, strict=True)
-    layers = {f'features.{i}': f'conv{number}/conv' for i, (number, *_) in indexed}
+    return _five_convolutions('alexnet', alexnet.MAP)
+
+
+def _zfnet() -> Mapping:
+    """The ZF net as torchvision would name it.
+
+    No file of it is a standard; rename one to the names of torchvision's alexnet.
+    """
+    return _five_convolutions('zfnet', zfnet.MAP)
+
+
+def _five_convolutions(name: str, side: int) -> Mapping:
+    indices = enumerate((0, 3, 6, 8, 10), 1)
+    layers = {f'features.{index}': f'conv{i}/conv' for i, index in indices}
     layers |= _dense(1, 4, 6)
-    return _with_dense_head('alexnet', layers, alexnet.MAP)
+    return _with_dense_head(name, layers, side)
 
 
 def _vgg(depth: int) -> Mapping:
@@ -167,10 +206,6 @@ def _folded(mapping: Mapping) -> Mapping:
     return mapping._replace(name=f'{mapping.name}_folded', layers=layers)
 
 
-def _pair(conv: str, norm: str, unit: str) -> dict[str, str]:
-    return {conv: f'{unit}/conv', norm: f'{unit}/norm'}
-
-
 # {architecture: names}
 MAPPINGS = {
     mapping.name: mapping
@@ -185,6 +220,9 @@ MAPPINGS = {
         *map(_vgg, (16, 19)),
         *map(_vgg_timm, (16, 19)),
         _googlenet(),
-        *map(_resnet, (18, 34, 50)),
+        _zfnet(),
+        *map(_resnet, (18, 34, 50, 101)),
+        _deeplab(),
+        *later_tables.all_mappings(),
     )
 }
