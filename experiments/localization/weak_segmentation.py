@@ -7,18 +7,20 @@ here on these data.
 
     python -m experiments.localization.weak_segmentation
 
-Training reads the images of train and the classes in them. The test is on the images of
-val that have a mask. In testing, the last stages of the network are dilated to a stride
-of 8 pixels where it can be: with the same weights, the map is larger. As in
-experiments.localization.segmentation, a class takes part if its score is positive, a
-position is background if every map is below the fraction --config.background of its
-maximum there, and the CRF has the weights of its authors' code. Maps are enlarged to
-the size of the image, whose mask is measured with its void pixels left out.
+Training reads the images of train and the classes in them. The test is on the masks of
+val, of the list of ImageSets/Segmentation; no image of it is trained on. In testing,
+the last stages of the network are dilated to a stride of 8 pixels where it can be: with
+the same weights, the map is larger. As in experiments.localization.segmentation, a
+class takes part if its score is positive, a position is background if every map is
+below the fraction --config.background of its maximum there, and the CRF has the weights
+of its authors' code. Maps are enlarged to the size of the image, whose mask is measured
+with its void pixels left out.
 """
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -47,11 +49,19 @@ class Config(schedule.Schedule):
     """Fraction of a map's maximum below which a position is background."""
 
 
+class Test(NamedTuple):
+    """Images with a mask each; pixels.Photos reads them."""
+
+    files: Sequence[pathlib.Path]
+    load_image: Callable[[int], np.ndarray]
+    mask: Callable[[int], np.ndarray]  # image -> (h, w) uint8: 0, 1 + class, or VOID
+
+
 class Prepared(NamedTuple):
     """What the trials read."""
 
-    test: data.voc.Annotated  # images with a mask
-    mask: Callable[[int], np.ndarray]  # image -> (h, w) uint8: 0, 1 + class, or VOID
+    classes: tuple[str, ...]
+    test: Test
     # (pooling, seed) -> {'logits': (n, c), 'maps': (n, h, w, c)}, computed once
     score: Callable[[str, int], Mapping[str, np.ndarray]]
 
@@ -90,20 +100,12 @@ def sweep() -> Iterator[Config]:
 def fast() -> Config:
     """A run of seconds on generated images, with random weights."""
     return Config(
-        data='fake', scales=(96,), backbone='squeezenet', cut='fire8', epochs=1, batch=4
+        data='fake', scales=(96,), backbone='alexnet', cut='conv4', epochs=1, batch=4
     )
 
 
 def _prepare(config: Config, data_dir: str | None) -> Prepared:
-    train, test = measures.parts(config.data, data_dir)
-    if config.data == 'fake':
-        mask = functools.partial(_painted, test)
-    else:
-        rows = [i for i, path in enumerate(test.masks) if path is not None]
-        if not rows:
-            raise ValueError(f'{config.data}: no test image has a mask')
-        test = test.take(rows)
-        mask = functools.partial(_read, test)
+    train, test = _parts(config.data, data_dir)
     below = trunk.load(data_dir, config.network, random=config.data == 'fake')
     label = data.voc.multi_hot(train)
     items = [
@@ -122,25 +124,44 @@ def _prepare(config: Config, data_dir: str | None) -> Prepared:
             head, below, state, images, sizes=sizes, output_stride=STRIDE
         )
 
-    return Prepared(test, mask, score)
+    return Prepared(train.classes, test, score)
+
+
+def _parts(name, data_dir) -> tuple[data.voc.Annotated, Test]:
+    train, test = measures.parts(name, data_dir)
+    if name == 'voc2012':
+        masked = data.segmentation.load(name, 'val', data_dir)
+        names = {path.name for path in masked.images}
+        rows = [i for i, path in enumerate(train.files) if path.name not in names]
+        return train.take(rows), Test(
+            masked.images, masked.load_image, masked.load_label
+        )
+    if name == 'fake':
+        mask = functools.partial(_painted, test)
+        return train, Test(test.files, test.load_image, mask)
+    rows = [i for i, path in enumerate(test.masks) if path is not None]
+    if not rows:
+        raise ValueError(f'{name}: no test image has a mask in SegmentationClass')
+    test = test.take(rows)
+    return train, Test(test.files, test.load_image, functools.partial(_read, test))
 
 
 def _measure(config: Config, prepared: Prepared, trial: Mapping) -> dict[str, float]:
-    classes = 1 + len(prepared.test.classes)
+    classes = 1 + len(prepared.classes)
     confusion = np.zeros((classes, classes), np.int64)
     for i in range(len(prepared.test.files)):
-        predicted = _predicted(config, prepared, trial, i)
-        confusion += metrics.label_confusion(prepared.mask(i), predicted, classes, VOID)
+        truth = prepared.test.mask(i)
+        predicted = _predicted(config, prepared, trial, i, truth.shape)
+        confusion += metrics.label_confusion(truth, predicted, classes, VOID)
     sums = {'confusion': confusion, 'invalid': 0}
     numbers = metrics.mean_iou(classes, VOID).compute(sums)
     return {name: numbers[name] for name in measures.SEGMENTATION}
 
 
-def _predicted(config, prepared, trial, i) -> np.ndarray:
+def _predicted(config, prepared, trial, i, size) -> np.ndarray:
     """The mask (h, w) uint8 of a test image: 0 is background, class k is k + 1."""
     scored = prepared.score(trial['pooling'], trial['seed'])
     maps, logits = (scored[name][i : i + 1] for name in ('maps', 'logits'))
-    size = tuple(int(side) for side in prepared.test.sizes[i])
     shares = masks.with_background(maps, logits > 0, size, config.background)[0]
     if trial['method'] == MAPS:
         return np.asarray(shares).argmax(-1).astype(np.uint8)
@@ -171,7 +192,7 @@ def _painted(test: data.voc.Annotated, i: int) -> np.ndarray:
 def _pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:
     """The first test images with their masks and those of both methods."""
     test, rows = prepared.test, range(min(SHOWN, len(prepared.test.files)))
-    truth = [np.where(m == VOID, 0, m) for m in map(prepared.mask, rows)]
+    truth = [np.where(m == VOID, 0, m) for m in map(test.mask, rows)]
     columns = {
         'image': [test.load_image(i) for i in rows],
         'mask': [overlays.painted(mask) for mask in truth],
@@ -179,10 +200,11 @@ def _pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:
     for method in (MAPS, REFINED):
         trial = {'pooling': config.poolings[0], 'seed': 0, 'method': method}
         columns[method] = [
-            overlays.painted(_predicted(config, prepared, trial, i)) for i in rows
+            overlays.painted(_predicted(config, prepared, trial, i, truth[i].shape))
+            for i in rows
         ]
-    present = sorted({int(k) for i in rows for k in test.label[i]})
-    legend = {test.classes[k]: overlays.colour(k) for k in present}
+    present = sorted({int(k) - 1 for mask in truth for k in np.unique(mask) if k})
+    legend = {prepared.classes[k]: overlays.colour(k) for k in present}
     return {'masks': overlays.side_by_side(columns, 'Test images', legend)}
 
 

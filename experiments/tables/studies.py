@@ -23,7 +23,10 @@ TRANSFER = (
 LOCALIZATION = (
     'localization.fruit',
     'localization.scenes',
+    'localization.multi_label',
+    'localization.classification',
     'localization.segmentation',
+    'localization.weak_segmentation',
     'localization.camvid',
 )
 TABLES = {'transfer': TRANSFER, 'localization': LOCALIZATION}

@@ -211,14 +211,27 @@ def test_masks_are_measured_without_void_pixels(tmp_path, monkeypatch):
     scored = {'maps': maps, 'logits': np.array([[1.0, -1.0]])}
     prepared = prepared._replace(score=lambda pooling, seed: scored)
     trial = {'pooling': 'wildcat', 'seed': 0, 'method': weak_segmentation.MAPS}
-    predicted = weak_segmentation._predicted(config, prepared, trial, 0)
+    predicted = weak_segmentation._predicted(config, prepared, trial, 0, (40, 32))
     assert predicted.shape == (40, 32)
     assert (predicted[:, :8] == 1).all() and (predicted[:, -8:] == 0).all()
-    known = prepared.mask(0) != weak_segmentation.VOID
-    agree = (predicted == prepared.mask(0))[known].mean()
+    truth = prepared.test.mask(0)
+    agree = (predicted == truth)[truth != weak_segmentation.VOID].mean()
     found = weak_segmentation._measure(config, prepared, trial)
     assert found['pixel_accuracy'] == pytest.approx(agree)
     assert found['pixel_accuracy'] < 1
+
+
+def test_an_image_with_a_mask_of_val_is_not_trained_on(monkeypatch):
+    train = data.voc.fake(3)
+    monkeypatch.setattr(measures, 'parts', lambda name, data_dir: (train, None))
+    masked = types.SimpleNamespace(
+        images=train.files[1:2], load_image=train.load_image, load_label=len
+    )
+    reader = types.SimpleNamespace(load=lambda name, split, data_dir: masked)
+    monkeypatch.setattr(data, 'segmentation', reader, raising=False)
+    left, test = weak_segmentation._parts('voc2012', None)
+    assert stems(left) == ['fake_0', 'fake_2']
+    assert stems(test) == ['fake_1']
 
 
 def test_a_mask_of_an_unknown_class_is_named(tmp_path):
