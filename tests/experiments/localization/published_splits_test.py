@@ -9,6 +9,7 @@ from PIL import Image
 
 from experiments.localization import (
     classification,
+    fruit,
     measures,
     multi_label,
     pixels,
@@ -138,6 +139,17 @@ def test_a_config_that_cannot_run_is_refused(fields, message):
     config = dataclasses.replace(multi_label.fast(), **fields)
     with pytest.raises(ValueError, match=message):
         multi_label.build(config)
+
+
+def test_folds_can_train_a_whole_network_but_not_a_cascade(tmp_path):
+    config = dataclasses.replace(
+        fruit.fast(), poolings=('max',), scales=(96,), backbone='alexnet', cut=''
+    )
+    study = fruit.build(config)
+    assert study.task == 'fake, alexnet up to pool5, trained as a whole at 96 pixels'
+    assert len(cli.execute(study, tmp_path)['rows']) == config.folds
+    with pytest.raises(ValueError, match='pooling pronet needs a fixed part'):
+        fruit.build(dataclasses.replace(config, poolings=('pronet',)))
 
 
 def test_boxes_of_absent_classes_change_no_measure():
