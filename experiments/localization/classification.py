@@ -2,7 +2,8 @@
 
 Published, accuracy on MIT67 and 15 Scene: WELDON with VGG-16 78.0 and 94.3 (Durand et
 al., CVPR 2016), WILDCAT with ResNet-101 84.0 and 94.4 (Durand et al., CVPR 2017), whose
-mAP on VOC 2012 Action is 86.0. Nothing was measured here on these data.
+mAP on VOC 2012 Action is 86.0. These numbers are quoted, not checked in the papers'
+tables. Nothing was measured here on these data.
 
     python -m experiments.localization.classification
     python -m experiments.localization.classification --config.data folder:PATH

@@ -200,6 +200,8 @@ def parts(
 
 def _lists(folder: pathlib.Path) -> tuple[str, str]:
     """The names of the training and the test list of a folder."""
+    if not folder.is_dir():
+        raise ValueError(f'{folder}: there is no such folder')
     names = {path.stem for path in (folder / 'ImageSets' / 'Main').glob('*.txt')}
     for pair in LISTS:
         if names.issuperset(pair):

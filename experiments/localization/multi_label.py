@@ -5,7 +5,8 @@ Published, mAP of classification on VOC 2007, VOC 2012 and COCO: WELDON with VGG
 80.7 (Durand et al., CVPR 2017). Users of WILDCAT's demo reached 93.4 and 91.2 on VOC
 2007 (issue 9 of its repository). Pointwise localisation on VOC 2012 and COCO: Oquab et
 al. (CVPR 2015) 74.5 and 41.2, ProNet (Sun et al., CVPR 2016) 77.7 and 46.4, WILDCAT
-82.9 and 53.4. Nothing was measured here on these data.
+82.9 and 53.4. The papers' numbers are quoted, not checked in their tables. Nothing was
+measured here on these data.
 
     python -m experiments.localization.multi_label
     python -m experiments.localization.multi_label --config.data voc2012

@@ -2,8 +2,8 @@
 
 Published, mean IoU of 21 classes on the validation masks: WILDCAT 39.2, with a CRF 43.7
 (Durand et al., CVPR 2017); trained with image labels too, EM-Adapt (Papandreou et al.,
-ICCV 2015) 33.8, CCNN with a CRF (Pathak et al., ICCV 2015) 35.3. Nothing was measured
-here on these data.
+ICCV 2015) 33.8, CCNN with a CRF (Pathak et al., ICCV 2015) 35.3. These numbers are
+quoted, not checked in the papers' tables. Nothing was measured here on these data.
 
     python -m experiments.localization.weak_segmentation
 

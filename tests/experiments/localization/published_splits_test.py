@@ -76,6 +76,8 @@ def test_data_without_a_split_are_refused(tmp_path):
         measures.parts(f'voc:{tmp_path}', None)
     with pytest.raises(ValueError, match=r"no data 'voc2010'; choose from voc2007"):
         measures.parts('voc2010', None)
+    with pytest.raises(ValueError, match='none: there is no such folder'):
+        measures.parts(f'voc:{tmp_path}/none', None)
 
 
 @pytest.mark.parametrize(
