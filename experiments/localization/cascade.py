@@ -42,7 +42,7 @@ def second_stage(
     boxes = _boxes(first)
     maps = trunk.both(below, _crops(images, train_boxes, side))
     maps = maps.reshape(2, len(images), BOXES, *maps.shape[2:])
-    method = trunk.method(head, recipe, _pronet)
+    method = trunk.method(below.network, head, recipe, _pronet)
     state = trunk.train(method, recipe, below, [trunk.Items(maps, label)], seed)
     maps = trunk.features(below, _crops(test, boxes, side))
     maps = maps.reshape(len(test), BOXES, *maps.shape[1:])

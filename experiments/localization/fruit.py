@@ -31,7 +31,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from experiments.localization import cascade, measures, paired, poolings, trunk
+from experiments.localization import (
+    cascade,
+    measures,
+    networks,
+    paired,
+    poolings,
+    trunk,
+)
 from experiments.tasks import choices
 from transfer_jax import cli, data, losses, runs
 from transfer_jax.reports import overlays
@@ -63,6 +70,10 @@ class Config:
     rate: float = 3e-3
     """Adam's rate of the head, ten times that of the backbone; it rises over a tenth of
     the steps and falls to 0 as a cosine."""
+    backbone: str = 'squeezenet'
+    """A name of recipes.backbones."""
+    cut: str = networks.AUTO
+    """The last fixed layer; auto trains one layer, '' the whole network."""
 
 
 class Images(NamedTuple):
@@ -97,11 +108,16 @@ def build(config: Config) -> runs.Study:
         for fold in range(config.folds)
         for name in config.poolings
     )
+    network = networks.of(config.backbone, config.cut)
+    if PRONET in config.poolings and not network.cut:
+        raise ValueError(
+            f'pooling {PRONET} needs a fixed part: name a layer as the cut'
+        )
     scales = ', '.join(map(str, config.scales))
     return runs.Study(
         name='localization.fruit',
         config=config,
-        task=f'{config.data}, SqueezeNet at {scales} pixels',
+        task=f'{config.data}, {network.title} at {scales} pixels',
         trials=trials,
         prepare=functools.partial(_prepare, config),
         measure=functools.partial(_measure, config),
@@ -129,7 +145,11 @@ def _prepare(config: Config, data_dir: str | None) -> Prepared:
     largest = data.voc.square_images(photos, max(config.scales))
     label = data.voc.multi_hot(photos)
     order = np.random.default_rng(FOLD_SEED).permutation(len(label))
-    below = trunk.load(data_dir, random=config == fast())
+    below = trunk.load(
+        data_dir,
+        networks.of(config.backbone, config.cut),
+        random=config.data == 'fake',
+    )
     items = [
         trunk.items(below, data.images.resize(largest, side), label)
         for side in config.scales
@@ -162,7 +182,8 @@ def _localize(config, images, pooling, fold) -> measures.Prediction:
     recipe = trunk.Recipe(loss, config.steps, config.batch, config.rate)
     below = images.trunk
     parts = [part.take(train) for part in images.items]
-    state = trunk.train(trunk.method(head, recipe), recipe, below, parts, fold)
+    method = trunk.method(below.network, head, recipe)
+    state = trunk.train(method, recipe, below, parts, fold)
     predict = functools.partial(
         trunk.predict,
         head,

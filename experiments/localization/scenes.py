@@ -26,7 +26,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from experiments.localization import measures, paired, poolings, scene_data, trunk
+from experiments.localization import (
+    measures,
+    networks,
+    paired,
+    poolings,
+    scene_data,
+    trunk,
+)
 from experiments.tasks import choices
 from transfer_jax import cli, data, losses, runs
 from transfer_jax.reports import overlays
@@ -61,6 +68,10 @@ class Config:
     """Adam's rate of the head, ten times that of the backbone."""
     fake: bool = False
     """Generated polygons, for a run of seconds."""
+    backbone: str = 'squeezenet'
+    """A name of recipes.backbones."""
+    cut: str = networks.AUTO
+    """The last fixed layer; auto trains one layer, '' the whole network."""
 
 
 class Prepared(NamedTuple):
@@ -79,6 +90,7 @@ def build(config: Config) -> runs.Study:
     side = 64 if config.fake else scene_data.SIDE
     if config.shrunk and not 32 <= min(config.shrunk) <= max(config.shrunk) < side:
         raise ValueError(f'shrunk {config.shrunk}: sides from 32 to {side - 1} pixels')
+    network = networks.of(config.backbone, config.cut)
     rows = [(name, side) for name in config.poolings]
     rows += [(name, s) for s in config.shrunk for name in config.shrunk_poolings]
     trials = tuple(
@@ -89,7 +101,7 @@ def build(config: Config) -> runs.Study:
     return runs.Study(
         name='localization.scenes',
         config=config,
-        task=f'composite scenes of {side} pixels, SqueezeNet',
+        task=f'composite scenes of {side} pixels, {network.title}',
         trials=trials,
         prepare=functools.partial(_prepare, config),
         measure=functools.partial(_measure, config),
@@ -115,7 +127,8 @@ def _prepare(config: Config, data_dir: str | None) -> Prepared:
         parts = scene_data.fake(config.train, config.test)
     else:
         parts = scene_data.load(config.train, config.test, data_dir)
-    below = trunk.load(data_dir, random=config.fake)
+    network = networks.of(config.backbone, config.cut)
+    below = trunk.load(data_dir, network, random=config.fake)
     whole = parts.train.image
     items = {
         side: trunk.items(below, data.images.resize(whole, side), parts.train.label)
@@ -147,7 +160,8 @@ def _localize(config, head, below, items, images, *, seed) -> measures.Predictio
     """Trains a head on items, and predicts the test images."""
     loss = losses.multi_label_logistic
     recipe = trunk.Recipe(loss, config.steps, config.batch, config.rate)
-    state = trunk.train(trunk.method(head, recipe), recipe, below, [items], seed)
+    method = trunk.method(below.network, head, recipe)
+    state = trunk.train(method, recipe, below, [items], seed)
     outputs = trunk.predict(head, below, state, images)
     return measures.Prediction.of_maps(outputs['logits'], outputs['maps'])
 

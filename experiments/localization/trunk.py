@@ -1,8 +1,10 @@
-"""SqueezeNet in two parts: fixed up to CUT and computed once, trained above it.
+"""A backbone and a head of score maps: features of the fixed part, training, tests.
 
-The features at CUT of every image and its mirror image are stored as float16. The upper
-part trains on them as its images. The test is on the whole network, from pixels, at any
-size and with a last map of stride 16 or 8.
+Where part of the network is fixed, its features of every image and its mirror image are
+computed once and stored as float16; the upper part trains on them as its images. Where
+nothing is fixed, training reads the images themselves, from memory or from files. The
+test is on the whole network, from pixels, at any size and, where the network has it,
+with a larger last map.
 """
 
 import dataclasses
@@ -17,35 +19,42 @@ import numpy as np
 import optax
 from jax.tree_util import Partial
 
+from experiments.localization import networks, pixels
 from experiments.tasks import photo_features, training_trials
-from transfer_jax import data, evaluation, methods, models, training
+from transfer_jax import data, evaluation, methods, training
 from transfer_jax.recipes import backbones
 from transfer_jax.training import TrainState, optim
 from transfer_jax.types import PyTree
 
-NETWORK = 'squeezenet'
-CUT = 'fire8'  # the last layer that is fixed
-ABOVE = ('fire9',)
-HEAD_FACTOR = 10.0  # rate of the head over that of the backbone
+BELOW = 0.1  # rate of the backbone over that of the head
+MOMENTUM = 0.9  # of SGD
 TEST_BATCH = 20
+OPTIMIZERS = ('adam', 'sgd')
 
 
 class Trunk(NamedTuple):
-    """All weights of the network below its classifier, and its preprocessing."""
+    """All weights of a network below its classifier, and its preprocessing."""
 
+    network: networks.Network
     params: PyTree
+    model_state: PyTree
     mean: np.ndarray
     std: np.ndarray
-
-    @property
-    def above(self) -> PyTree:
-        """The trained weights."""
-        return {name: self.params[name] for name in ABOVE}
 
     @property
     def scale(self) -> Callable:
         """A function of a batch: uint8 images become inputs."""
         return data.normalise(self.mean, self.std)
+
+    def layers(self, *, fixed: bool) -> tuple[PyTree, PyTree]:
+        """(parameters, other collections) of the fixed or of the trained layers."""
+        names = [
+            layer
+            for layer in self.network.layers
+            if (layer in self.network.fixed) == fixed
+        ]
+        state = {k: networks.part(v, names) for k, v in self.model_state.items()}
+        return networks.part(self.params, names), {k: v for k, v in state.items() if v}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,54 +76,78 @@ class Items:
         return Items(self.maps[:, rows], self.label[rows])
 
 
-def load(data_dir: str | None, *, random: bool = False) -> Trunk:
+def load(
+    data_dir: str | None,
+    network: networks.Network | None = None,
+    *,
+    random: bool = False,
+) -> Trunk:
     """The pretrained weights, or random ones for runs of seconds.
+
+    Args:
+      network: by default SqueezeNet, fixed up to fire8.
 
     Raises:
       MissingData: the file of weights is not in the data folder.
     """
-    backbone = backbones.PRETRAINED[NETWORK]
-    if random:
-        image = jnp.zeros((1, 64, 64, 3))
-        init = jax.jit(functools.partial(_network().init, train=False))
-        params = init(jax.random.key(0), image)['params']
-    else:
-        params = backbones.load(NETWORK, data_dir)[0]
-        params = {k: v for k, v in params.items() if k != 'logits'}
-    return Trunk(params, np.float32(backbone.mean), np.float32(backbone.std))
+    network = networks.of() if network is None else network
+    params, model_state = networks.variables(network, data_dir, random=random)
+    backbone = backbones.get(network.backbone)
+    return Trunk(
+        network,
+        params,
+        model_state,
+        np.float32(backbone.mean),
+        np.float32(backbone.std),
+    )
 
 
-def items(trunk: Trunk, images: np.ndarray, label: np.ndarray) -> Items:
+def items(
+    trunk: Trunk, images: pixels.Images, label: np.ndarray
+) -> Items | pixels.Views:
     """Training examples from images (n, h, w, 3) uint8."""
+    if not trunk.network.cut:
+        return pixels.Views(images, label)
     return Items(both(trunk, images), label)
 
 
-def both(trunk: Trunk, images: np.ndarray) -> np.ndarray:
+def both(trunk: Trunk, images: pixels.Images) -> np.ndarray:
     """(2, n, h', w', d): `features` of the images and of their mirror images."""
-    return np.stack([features(trunk, part) for part in (images, images[:, :, ::-1])])
+    parts = [
+        np.stack([_features(trunk, part) for part in (block, block[:, :, ::-1])])
+        for block in pixels.blocks(images)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
 
 
 def features(trunk: Trunk, images: np.ndarray) -> np.ndarray:
-    """(n, h', w', d) float16 at CUT, of images (n, h, w, 3) uint8."""
-    below = {k: v for k, v in trunk.params.items() if k not in ABOVE}
+    """(n, h', w', d) float16 at the cut, of images (n, h, w, 3) uint8.
+
+    Raises:
+      ValueError: no part of the network is fixed.
+    """
+    if not trunk.network.cut:
+        raise ValueError('the network is not cut: no part of it is fixed')
+    return _features(trunk, images)
+
+
+def _features(trunk, images):
+    params, state = trunk.layers(fixed=True)
     batches = data.batches(data.Images(images), min(photo_features.BATCH, len(images)))
-    batches = batches.map(trunk.scale)
-    return evaluation.extract(Partial(_lower, below), batches, [CUT])[CUT]
+    lower = Partial(_lower(trunk.network), {'params': params, **state})
+    name = trunk.network.cut
+    return evaluation.extract(lower, batches.map(trunk.scale), [name])[name]
 
 
-def _lower(params, batch):
-    module = models.SqueezeNet(classes=0, end_at=CUT)
-    x = module.apply({'params': params}, batch['image'], train=False)[0]
-    return {CUT: x.astype(jnp.float16)}
+@functools.lru_cache(
+    maxsize=16
+)  # the same function each time, so that it compiles once
+def _lower(network):
+    def lower(variables, batch):
+        x = network.lower().apply(variables, batch['image'], train=False)[0]
+        return {network.cut: x.astype(jnp.float16)}
 
-
-def _network(output_stride: int = 16) -> nn.Module:
-    return models.SqueezeNet(classes=0, end_at=ABOVE[-1], output_stride=output_stride)
-
-
-def upper() -> nn.Module:
-    """The trained part."""
-    return models.SqueezeNet(classes=0, start_after=CUT, end_at=ABOVE[-1])
+    return lower
 
 
 class Recipe(NamedTuple):
@@ -123,44 +156,64 @@ class Recipe(NamedTuple):
     loss: Callable
     steps: int
     batch: int
-    rate: float  # Adam's, of the head
+    rate: float  # of the head
+    # adam: the rate rises over a tenth of the steps and falls to 0 as a cosine;
+    # sgd: with momentum, at a constant rate
+    optimizer: str = 'adam'
+    below: float = BELOW
+    decay: float = 0.0  # weight decay
 
 
 @functools.lru_cache(maxsize=16)  # one compiled step for all seeds
 def method(
+    network: networks.Network,
     head: nn.Module,
     recipe: Recipe,
     build: Callable[..., training.Method] = methods.image_labels,
 ) -> training.Method:
-    """Trains the upper part and a head; the head has HEAD_FACTOR times its rate."""
-    rate = optim.scaled(
-        optax.warmup_cosine_decay_schedule(0.0, 1.0, recipe.steps // 10, recipe.steps),
-        recipe.rate,
-    )
-    slow = optim.scaled(rate, 1 / HEAD_FACTOR)
-    txs = {'encoder': optim.adam(slow), 'head': optim.adam(rate)}
-    return build(upper(), head, loss=recipe.loss, txs=txs)
+    """Trains the upper part and a head; the head learns faster."""
+    if recipe.optimizer == 'sgd':
+        rate = optim.as_schedule(recipe.rate)
+        tx = functools.partial(optim.sgd, momentum=MOMENTUM, decay=recipe.decay)
+    else:
+        rate = optim.scaled(
+            optax.warmup_cosine_decay_schedule(
+                0.0, 1.0, recipe.steps // 10, recipe.steps
+            ),
+            recipe.rate,
+        )
+        tx = functools.partial(optim.adam, decay=recipe.decay)
+    txs = {'encoder': tx(optim.scaled(rate, recipe.below)), 'head': tx(rate)}
+    return build(network.upper(), head, loss=recipe.loss, txs=txs)
 
 
 def train(
     method: training.Method,
     recipe: Recipe,
     trunk: Trunk,
-    parts: Sequence[Items],
+    parts: Sequence[Items | pixels.Views],
     seed: int,
 ) -> TrainState:
-    """The state after training on feature maps, of several image sizes in turn."""
+    """The state after training on feature maps, of several image sizes in turn.
+
+    Or on images, where no part of the network is fixed.
+    """
     streams = [
         data.labelled(
-            part, batch_size=min(recipe.batch, len(part)), seed=seed, name='source'
+            part,
+            batch_size=min(recipe.batch, len(part)),
+            seed=seed,
+            name='source',
+            threads=pixels.THREADS if isinstance(part, pixels.Views) else 1,
         )
         for part in parts
     ]
     count = len(streams)
     stream = data.zipped(
         source=data.Stream(lambda t: streams[t % count][t // count])
-    ).map(_to_float32)
-    start = methods.start_from({'encoder': trunk.above})
+    ).map(_to_float32 if trunk.network.cut else trunk.scale)
+    params, state = trunk.layers(fixed=False)
+    start = methods.start_from({'encoder': params}, {'encoder': state})
     return training_trials.train(method, start, stream, steps=recipe.steps, seed=seed)
 
 
@@ -173,37 +226,47 @@ def predict(
     head: nn.Module,
     trunk: Trunk,
     state: TrainState,
-    images: np.ndarray,
+    images: pixels.Images,
     *,
     sizes: Sequence[tuple[int, int]] = (),
-    output_stride: int = 16,
+    output_stride: int | None = None,
 ) -> dict[str, np.ndarray]:
     """{'logits': (n, c), 'maps': (n, h, w, c)} of images (n, h, w, 3) uint8.
 
     Args:
       sizes: the images are resized to each, and the results combined; by default the
         size of the images.
-      output_stride: 16 as in training, or 8 for maps of twice the side.
+      output_stride: see networks.Network.whole.
     """
-    shape = tuple(images.shape[1:3])
-    at_sizes = _predict_at_sizes(head, tuple(sizes) or (shape,), output_stride)
-    params = {
-        'encoder': {**trunk.params, **state.params['encoder']},
-        'head': state.params['head'],
-    }
-    state = training.state.create(params, state.model_state, {})
-    batches = data.batches(data.Images(images), min(TEST_BATCH, len(images)))
+    params, model_state = trunk.layers(fixed=True)
+    trained = state.model_state['encoder']
+    names = {*model_state, *trained}
+    encoder_state = {k: {**model_state.get(k, {}), **trained.get(k, {})} for k in names}
+    state = training.state.create(
+        {
+            'encoder': {**params, **state.params['encoder']},
+            'head': state.params['head'],
+        },
+        {**state.model_state, 'encoder': encoder_state},
+        {},
+    )
     parts = []
-    for batch in batches.map(trunk.scale):
-        outputs = at_sizes(state, {'image': batch['image']})
-        real = np.asarray(batch['mask']) > 0
-        parts.append({k: np.asarray(v)[real] for k, v in outputs.items()})
+    for block in pixels.blocks(images):
+        shape = tuple(block.shape[1:3])
+        at_sizes = _predict_at_sizes(
+            trunk.network, head, tuple(sizes) or (shape,), output_stride
+        )
+        batches = data.batches(data.Images(block), min(TEST_BATCH, len(block)))
+        for batch in batches.map(trunk.scale):
+            outputs = at_sizes(state, {'image': batch['image']})
+            real = np.asarray(batch['mask']) > 0
+            parts.append({k: np.asarray(v)[real] for k, v in outputs.items()})
     return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
 
 
 @functools.lru_cache(maxsize=64)
-def _predict_at_sizes(head, sizes, output_stride):
-    score_maps = methods.score_maps(_network(output_stride), head)
+def _predict_at_sizes(network, head, sizes, output_stride):
+    score_maps = methods.score_maps(network.whole(output_stride), head)
 
     @jax.jit
     def at_sizes(state, batch):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,10 @@ TRANSFER = (
 LOCALIZATION = (
     'localization.fruit',
     'localization.scenes',
+    'localization.multi_label',
+    'localization.classification',
     'localization.segmentation',
+    'localization.weak_segmentation',
     'localization.camvid',
 )
 TABLES = {'transfer': TRANSFER, 'localization': LOCALIZATION}
@@ -90,7 +94,7 @@ def command(result: Mapping[str, Any]) -> str:
         elif isinstance(value, list):
             flags.append(' '.join([flag, *map(str, value)]))
         else:
-            flags.append(f'{flag} {value}')
+            flags.append(f'{flag} {shlex.quote(str(value))}')
     return ' '.join([f'python -m {name}', *flags])
 
 

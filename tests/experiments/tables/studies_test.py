@@ -25,6 +25,8 @@ def test_a_command_has_the_flags_that_differ_from_the_defaults():
         'python -m experiments.transfer.fine_tuning --config.size 64 '
         '--config.counts 5 7 --config.methods svm full'
     )
+    whole = {'experiment': 'localization.fruit', 'config': {'cut': '', 'steps': 3}}
+    assert studies.command(whole).endswith("fruit --config.steps 3 --config.cut ''")
 
 
 def test_every_experiment_of_a_table_is_there_and_has_defaults():
