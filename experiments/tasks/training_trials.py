@@ -7,6 +7,7 @@ import numpy as np
 
 from transfer_jax import data, evaluation, metrics, training
 from transfer_jax.methods.transfer.fine_tuning import Start
+from transfer_jax.recipes import reading
 from transfer_jax.types import Batch
 
 Scale = Callable[[Batch], Batch]  # uint8 images to inputs
@@ -33,7 +34,7 @@ def train(
 
 
 def labelled(
-    part: data.Arrays,
+    part: data.Source,
     scale: Scale,
     *,
     batch: int,
@@ -42,11 +43,18 @@ def labelled(
 ) -> data.Stream:
     """Training batches {'source': {'image', 'label'}}, scaled as the network expects.
 
+    Images that are not in memory are read by several threads.
+
     Args:
       scale: such as data.normalise(mean).
     """
     source = data.labelled(
-        part, batch_size=batch, seed=seed, transform=transform, name='source'
+        part,
+        batch_size=batch,
+        seed=seed,
+        transform=transform,
+        name='source',
+        threads=1 if isinstance(part, data.Arrays) else reading.THREADS,
     )
     return data.zipped(source=source).map(scale)
 

@@ -1,0 +1,171 @@
+"""Photographs of any domain: in memory, or decoded on access.
+
+A domain is what `data.load` reads: a name, folder:PATH, npz:PATH or tfds:NAME. With
+`lazy:` before it (lazy:folder:PATH), its images are decoded each time they are read:
+for sets larger than memory.
+"""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.tasks import domain_specs
+from transfer_jax import data
+from transfer_jax.data import image_files, images, own
+
+LAZY = 'lazy:'
+
+
+@dataclasses.dataclass(frozen=True)
+class Resized:
+    """The images of a labelled source of several sizes, each at `size`.
+
+    Attributes:
+      source: such as data.lazy.ImageFiles, with an array `label`.
+      zoom: as in images.decode; None stretches an image to a square.
+    """
+
+    source: Any
+    size: int
+    zoom: float | None = None
+    rows: np.ndarray | None = None  # of the source; None: all
+
+    def __len__(self) -> int:
+        return len(self.source) if self.rows is None else len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row = index if self.rows is None else int(self.rows[index])
+        paths = getattr(self.source, 'paths', None)
+        if paths is None:
+            item = self.source[row]
+            return {**item, 'image': fit(item['image'], self.size, self.zoom)}
+        content = image_files.read_bytes(paths[row])
+        image = images.decode(content, paths[row], self.size, self.zoom)
+        return {'image': image, 'label': int(self.source.label[row])}
+
+    @property
+    def label(self) -> np.ndarray:
+        """(n,) int32."""
+        label = np.asarray(self.source.label)
+        return label if self.rows is None else label[self.rows]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the labels."""
+        return self.source.classes
+
+    def take(self, indices: np.ndarray | slice) -> 'Resized':
+        """The images at `indices` (m,), in that order; none is read."""
+        rows = np.arange(len(self.source)) if self.rows is None else self.rows
+        return dataclasses.replace(self, rows=rows[indices])
+
+
+@dataclasses.dataclass(frozen=True)
+class Joined:
+    """The images of several sources, one after another, without labels."""
+
+    sources: tuple[data.Source, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.sources))
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        for source in self.sources:
+            if index < len(source):
+                return {'image': source[index]['image']}
+            index -= len(source)
+        raise IndexError(index)
+
+
+def check(spec: str) -> str:
+    """Returns the spec.
+
+    Raises:
+      ValueError: it names no domain; the message lists them.
+    """
+    domain_specs.check(spec.removeprefix(LAZY))
+    return spec
+
+
+def load(spec: str, *, size: int, data_dir: str | None) -> data.Domain:
+    """The domain; its parts are data.Arrays, or with `lazy:` Resized.
+
+    Images of a folder are stretched to a square, those of named sets scaled to a
+    shorter side of `size` and cropped to the central square, as data.load does.
+
+    Raises:
+      ValueError, MissingData: as data.load.
+    """
+    if not spec.startswith(LAZY):
+        return data.load(spec, size=size, data_dir=data_dir)
+    spec = spec.removeprefix(LAZY)
+    domain = _load_lazily(spec, data_dir)
+    zoom = None if spec.startswith('folder:') else 1.0
+    make = functools.partial(Resized, size=size, zoom=zoom)
+    return data.Domain(
+        domain.name, domain.classes, make(domain.train), make(domain.test)
+    )
+
+
+def joined(parts: Sequence[data.Arrays | Resized]) -> np.ndarray | Joined:
+    """All images of the parts: one array, or a source that reads them."""
+    if all(isinstance(part, data.Arrays) for part in parts):
+        return np.concatenate([part.image for part in parts])
+    return Joined(tuple(parts))
+
+
+def images_of(part: data.Arrays | Resized) -> np.ndarray | Resized:
+    """What networks read: the array in memory, or the source."""
+    return part.image if isinstance(part, data.Arrays) else part
+
+
+def fit(image: np.ndarray, size: int, zoom: float | None) -> np.ndarray:
+    """An image (h, w, 3) at (size, size, 3), as images.decode does."""
+    if zoom is None:
+        return images.resize(image[None], size)[0]
+    from PIL import Image
+
+    short = round(zoom * size)
+    picture = Image.fromarray(image)
+    if min(picture.size) != short:
+        scale = short / min(picture.size)
+        sides = [max(short, round(side * scale)) for side in picture.size]
+        picture = picture.resize(sides, Image.Resampling.BILINEAR)
+    left, top = ((side - size) // 2 for side in picture.size)
+    return np.asarray(picture.crop((left, top, left + size, top + size)))
+
+
+def _load_lazily(spec, data_dir) -> data.Domain:
+    """Both parts as sources of whole files; a folder is cut as data.load cuts it."""
+    kind, _, path = spec.partition(':')
+    if kind != 'folder':
+        return data.lazy.load(spec, data_dir=data_dir)
+    folder = pathlib.Path(path).expanduser()
+    parts = data.folders.parts(folder)
+    for part in parts:
+        if part is not None:
+            data.listings.warn(folder, part.left_out)
+    classes = parts.train.classes
+    if parts.test is None:
+        whole = data.lazy.from_folder(folder, classes)
+        if len(whole) < 2:
+            raise ValueError(f'{folder}: {len(whole)} images cannot be cut in two')
+        cut = min(len(whole) - 1, max(1, round(own.TRAIN_SHARE * len(whole))))
+        read = [
+            data.lazy.ImageFiles(whole.paths[rows], whole.label[rows], classes)
+            for rows in (slice(cut), slice(cut, None))
+        ]
+        return data.Domain(folder.resolve().name, classes, *read)
+    read = [
+        data.lazy.ImageFiles(
+            tuple(file for file, _ in part.items),
+            np.array([label for _, label in part.items], np.int32),
+            classes,
+        )
+        for part in parts
+    ]
+    return data.Domain(folder.resolve().name, classes, *read)
