@@ -24,7 +24,7 @@ def batches(
     Images that are not in memory are read by several threads.
     """
     threads = 1 if isinstance(source, IN_MEMORY) else reading.THREADS
-    read = data.batches(source, min(size, len(source)), threads)
+    read = data.batches(source, min(size, len(source)), threads=threads)
     return read if scale is None else read.map(scale)
 
 

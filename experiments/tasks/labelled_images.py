@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.tasks import photo_domains
 from transfer_jax import data
+from transfer_jax.data import images
 
 SPLITS = {'2007': ('trainval', 'test'), '2012': ('train', 'val')}
 NAMES = ('voc2007', 'voc2012', 'fake_voc')
@@ -39,7 +39,7 @@ class Photographs:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         image = self.annotated.load_image(index)
-        return {'image': photo_domains.fit(image, self.size, None)}
+        return {'image': images.fit(image, self.size)}
 
 
 def has_labels(spec: str) -> bool:

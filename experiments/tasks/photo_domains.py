@@ -2,7 +2,7 @@
 
 A domain is what `data.load` reads: a name, folder:PATH, npz:PATH or tfds:NAME. With
 `lazy:` before it (lazy:folder:PATH), its images are decoded each time they are read:
-for sets larger than memory.
+for sets larger than memory. ImageNet is always read so.
 """
 
 import dataclasses
@@ -18,6 +18,7 @@ from transfer_jax import data
 from transfer_jax.data import image_files, images, own
 
 LAZY = 'lazy:'
+ALWAYS_LAZY = ('imagenet',)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Resized:
         paths = getattr(self.source, 'paths', None)
         if paths is None:
             item = self.source[row]
-            return {**item, 'image': fit(item['image'], self.size, self.zoom)}
+            return {**item, 'image': images.fit(item['image'], self.size, self.zoom)}
         content = image_files.read_bytes(paths[row])
         image = images.decode(content, paths[row], self.size, self.zoom)
         return {'image': image, 'label': int(self.source.label[row])}
@@ -87,24 +88,23 @@ def check(spec: str) -> str:
     Raises:
       ValueError: it names no domain; the message lists them.
     """
-    domain_specs.check(spec.removeprefix(LAZY))
+    if spec.removeprefix(LAZY) not in ALWAYS_LAZY:
+        domain_specs.check(spec.removeprefix(LAZY))
     return spec
 
 
 def load(spec: str, *, size: int, data_dir: str | None) -> data.Domain:
     """The domain; its parts are data.Arrays, or with `lazy:` Resized.
 
-    Images of a folder are stretched to a square, those of named sets scaled to a
-    shorter side of `size` and cropped to the central square, as data.load does.
+    Images of a folder are stretched to a square; those of named sets are cropped or
+    stretched as data.load does.
 
     Raises:
       ValueError, MissingData: as data.load.
     """
-    if not spec.startswith(LAZY):
+    if not spec.startswith(LAZY) and spec not in ALWAYS_LAZY:
         return data.load(spec, size=size, data_dir=data_dir)
-    spec = spec.removeprefix(LAZY)
-    domain = _load_lazily(spec, data_dir)
-    zoom = None if spec.startswith('folder:') else 1.0
+    domain, zoom = _load_lazily(spec.removeprefix(LAZY), data_dir)
     make = functools.partial(Resized, size=size, zoom=zoom)
     return data.Domain(
         domain.name, domain.classes, make(domain.train), make(domain.test)
@@ -123,27 +123,12 @@ def images_of(part: data.Arrays | Resized) -> np.ndarray | Resized:
     return part.image if isinstance(part, data.Arrays) else part
 
 
-def fit(image: np.ndarray, size: int, zoom: float | None) -> np.ndarray:
-    """An image (h, w, 3) at (size, size, 3), as images.decode does."""
-    if zoom is None:
-        return images.resize(image[None], size)[0]
-    from PIL import Image
-
-    short = round(zoom * size)
-    picture = Image.fromarray(image)
-    if min(picture.size) != short:
-        scale = short / min(picture.size)
-        sides = [max(short, round(side * scale)) for side in picture.size]
-        picture = picture.resize(sides, Image.Resampling.BILINEAR)
-    left, top = ((side - size) // 2 for side in picture.size)
-    return np.asarray(picture.crop((left, top, left + size, top + size)))
-
-
-def _load_lazily(spec, data_dir) -> data.Domain:
-    """Both parts as sources of whole files; a folder is cut as data.load cuts it."""
+def _load_lazily(spec, data_dir) -> tuple[data.Domain, float | None]:
+    """Both parts as sources of whole files, cut as data.load cuts them; their zoom."""
     kind, _, path = spec.partition(':')
     if kind != 'folder':
-        return data.lazy.load(spec, data_dir=data_dir)
+        domain = data.lazy.load(spec, data_dir=data_dir)
+        return domain, domain.zoom
     folder = pathlib.Path(path).expanduser()
     parts = data.folders.parts(folder)
     for part in parts:
@@ -159,7 +144,7 @@ def _load_lazily(spec, data_dir) -> data.Domain:
             data.lazy.ImageFiles(whole.paths[rows], whole.label[rows], classes)
             for rows in (slice(cut), slice(cut, None))
         ]
-        return data.Domain(folder.resolve().name, classes, *read)
+        return data.Domain(folder.resolve().name, classes, *read), None
     read = [
         data.lazy.ImageFiles(
             tuple(file for file, _ in part.items),
@@ -168,4 +153,4 @@ def _load_lazily(spec, data_dir) -> data.Domain:
         )
         for part in parts
     ]
-    return data.Domain(folder.resolve().name, classes, *read)
+    return data.Domain(folder.resolve().name, classes, *read), None

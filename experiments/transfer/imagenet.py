@@ -37,7 +37,12 @@ from transfer_jax.data import files, folders
 from transfer_jax.models import weights
 from transfer_jax.recipes import backbones, reading
 
-FOLDER = 'imagenet/val'  # below the data folder
+# Below the data folder: the usual one, and those of Kaggle's archive.
+FOLDERS = (
+    'imagenet/val',
+    'imagenet/ILSVRC/Data/CLS-LOC/val',
+    'ILSVRC/Data/CLS-LOC/val',
+)
 SAMPLES = 'imagenet_samples'
 ZOOM = 256 / 224  # the shorter side over the side of the crop
 BATCH = 50
@@ -153,6 +158,10 @@ def photographs(
     path = pathlib.Path(domain.removeprefix('folder:')).expanduser()
     if domain == 'imagenet':
         path = _locate(data_dir)
+        if not any(data.listings.is_class(one) for one in path.iterdir()):
+            # All images directly, with a list beside them.
+            listed = data.lazy.load('imagenet', data_dir=data_dir).test
+            return photo_domains.Resized(listed, size, ZOOM)
     listed = folders.files_by_class(path)
     data.listings.warn(path, listed.left_out)
     if len(listed.classes) != classes:
@@ -220,10 +229,11 @@ def _digest(path):
 def _locate(data_dir):
     dirs = files.data_dirs(data_dir)
     for folder in dirs:
-        if (folder / FOLDER).is_dir():
-            return folder / FOLDER
+        for name in FOLDERS:
+            if (folder / name).is_dir():
+                return folder / name
     raise files.MissingData(
-        f'{FOLDER}, the validation images of ILSVRC 2012 in a folder for each class, '
+        f'{FOLDERS[0]}, the validation images of ILSVRC 2012 in a folder for each class, '
         f'is missing under {", ".join(map(str, dirs))} (--data-dir, else '
         f'${files.VARIABLE}, else {files.DEFAULT_DIR}). Get them from image-net.org.'
     )

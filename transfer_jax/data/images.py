@@ -73,15 +73,16 @@ def decode(
     except Exception as error:  # a damaged file may raise anything in Pillow
         reason = ' '.join(str(error).split()) or type(error).__name__
         raise ValueError(f'{name}: not a readable image ({reason})') from None
-    if size is None:
-        return np.asarray(image)
-    if zoom is None:
-        return np.asarray(_resized(image, (size, size)))
-    if min(image.size) != short:
-        scale = short / min(image.size)
-        image = _resized(image, [max(short, round(s * scale)) for s in image.size])
-    left, top = ((side - size) // 2 for side in image.size)
-    return np.asarray(image.crop((left, top, left + size, top + size)))
+    return np.asarray(image if size is None else _fitted(image, size, zoom))
+
+
+def fit(image: np.ndarray, size: int, zoom: float | None = None) -> np.ndarray:
+    """One image (h, w, c) to (size, size, c), as `decode` makes it from its file."""
+    from PIL import Image
+
+    channels = image.shape[-1]
+    picture = Image.fromarray(image[..., 0] if channels == 1 else image)
+    return np.asarray(_fitted(picture, size, zoom)).reshape(size, size, channels)
 
 
 def conform(image: np.ndarray, size: int, channels: int) -> np.ndarray:
@@ -179,6 +180,17 @@ def _opened(content):
     if not content:
         raise ValueError('the file is empty')
     raise ValueError('; '.join(refused) or 'of no format that Pillow reads')
+
+
+def _fitted(image, size, zoom):
+    if zoom is None:
+        return _resized(image, (size, size))
+    short = round(zoom * size)
+    if min(image.size) != short:
+        scale = short / min(image.size)
+        image = _resized(image, [max(short, round(s * scale)) for s in image.size])
+    left, top = ((side - size) // 2 for side in image.size)
+    return image.crop((left, top, left + size, top + size))
 
 
 def _resized(image, size):

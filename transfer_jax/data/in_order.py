@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from transfer_jax.data import device, items, rows_of
+from transfer_jax.data import device, rows_of
+from transfer_jax.data.items import Items
 from transfer_jax.data.sources import Arrays, Images, Source
+from transfer_jax.data.transforms import Transform
 
 Batch = Mapping[str, Any]
 
@@ -35,7 +37,13 @@ class Batches:
         return Batches(self.size, lambda index: function(self[index]), resident)
 
 
-def batches(source: Source, batch_size: int, threads: int = 1) -> Batches:
+def batches(
+    source: Source,
+    batch_size: int,
+    *,
+    transform: Transform | None = None,
+    threads: int = 1,
+) -> Batches:
     """All items of `source` in order, for evaluation.
 
     Every batch has `batch_size` rows, so that one compiled function serves them all;
@@ -43,32 +51,30 @@ def batches(source: Source, batch_size: int, threads: int = 1) -> Batches:
     1 elsewhere. 'label' is present if the source has labels.
 
     Args:
-      threads: how many read items at a time; useful for files.
+      transform: applied to each item; files need one that brings images to one size,
+        transforms.evaluation. What it draws is the same each time.
+      threads: how many read and transform items at a time.
     """
     size = len(source)
     if size == 0 or batch_size < 1:
         raise ValueError(f'cannot make batches of {batch_size} from {size} items')
 
-    in_memory = isinstance(source, Arrays | Images)
-    read = items.Items(source, None, 0, threads)
+    changed = Items(source, transform, 0, threads)
+    one_by_one = transform is not None or threads > 1
 
     def batch(index: int) -> Batch:
         positions = np.arange(index * batch_size, (index + 1) * batch_size)
         rows = np.minimum(positions, size - 1)
-        if in_memory:
+        if one_by_one:  # the padding is the last item, with the same draws
+            content = changed(rows.tolist(), rows.tolist())
+        else:
             content = rows_of.gather(source, rows)
-        else:  # the padding is not read again
-            content = read(np.unique(rows).tolist(), range(batch_size))
-            content = {name: _padded(of, batch_size) for name, of in content.items()}
         return {**content, 'mask': (positions < size).astype(np.float32)}
 
-    if in_memory:
+    if one_by_one:
+        resident = 'they are read and transformed one by one'
+    elif isinstance(source, Arrays | Images):
         resident = device.in_order(rows_of.table(source), batch_size)
     else:
         resident = f'{type(source).__name__} are read as they are needed'
     return Batches(-(-size // batch_size), batch, resident)
-
-
-def _padded(rows: np.ndarray, size: int) -> np.ndarray:
-    """`size` rows: the last one again and again after the others."""
-    return rows[np.minimum(np.arange(size), len(rows) - 1)]

@@ -39,7 +39,7 @@ def in_order(
         batches = data.batches(source, batch_size)
         return batches if scale is None else batches.map(scale)
     threads = 1 if processes else THREADS
-    batches = data.batches(source, batch_size, threads)
+    batches = data.batches(source, batch_size, threads=threads)
     return _ahead(batches, batch_size, len(source), scale, title, processes)
 
 

@@ -8,7 +8,6 @@ from PIL import Image
 
 from experiments.tasks import draws, photo_domains, photo_features
 from experiments.transfer import augmented_svm, few_shot, fine_tuning, probing
-from transfer_jax import data
 from transfer_jax.recipes import encoders
 
 
@@ -66,18 +65,6 @@ def test_a_damaged_file_is_named_in_one_line(tmp_path):
     with pytest.raises(ValueError, match='2.png: not a readable image') as error:
         encoders.extract('tiny', encoders.load('tiny'), lazy)
     assert '\n' not in str(error.value)
-
-
-def test_an_image_is_scaled_as_its_file_is():
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 255, (30, 45, 3)).astype(np.uint8)
-    import io
-
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, 'png')
-    for zoom in (None, 1.0, 256 / 224):
-        expected = data.images.decode(file.getvalue(), 'x', 20, zoom)
-        np.testing.assert_array_equal(photo_domains.fit(image, 20, zoom), expected)
 
 
 def test_nought_draws_the_whole_training_part():
