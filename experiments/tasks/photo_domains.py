@@ -44,8 +44,9 @@ class Resized:
         if paths is None:
             item = self.source[row]
             return {**item, 'image': images.fit(item['image'], self.size, self.zoom)}
-        content = image_files.read_bytes(paths[row])
-        image = images.decode(content, paths[row], self.size, self.zoom)
+        path = pathlib.Path(paths[row])  # copies for processes have text
+        content = image_files.read_bytes(path)
+        image = images.decode(content, path, self.size, self.zoom)
         return {'image': image, 'label': int(self.source.label[row])}
 
     @property
@@ -61,8 +62,18 @@ class Resized:
 
     def take(self, indices: np.ndarray | slice) -> 'Resized':
         """The images at `indices` (m,), in that order; none is read."""
-        rows = np.arange(len(self.source)) if self.rows is None else self.rows
-        return dataclasses.replace(self, rows=rows[indices])
+        return dataclasses.replace(self, rows=self._rows()[indices])
+
+    def renumbered(
+        self, indices: np.ndarray, label: np.ndarray, classes: tuple[str, ...]
+    ) -> 'Resized':
+        """The images at `indices` (m,) with other labels (m,); none is read."""
+        paths = tuple(self.source.paths[i] for i in self._rows()[indices])
+        source = data.lazy.ImageFiles(paths, label.astype(np.int32), classes)
+        return dataclasses.replace(self, source=source, rows=None)
+
+    def _rows(self):
+        return np.arange(len(self.source)) if self.rows is None else self.rows
 
 
 @dataclasses.dataclass(frozen=True)

@@ -40,21 +40,24 @@ def labelled(
     batch: int,
     seed: int,
     transform: data.transforms.Transform | None = None,
+    processes: int = 0,
 ) -> data.Stream:
     """Training batches {'source': {'image', 'label'}}, scaled as the network expects.
 
-    Images that are not in memory are read by several threads.
+    Images that are not in memory are read by several threads, or by processes.
 
     Args:
       scale: such as data.normalise(mean).
     """
+    in_memory = isinstance(part, data.Arrays)
     source = data.labelled(
         part,
         batch_size=batch,
         seed=seed,
         transform=transform,
         name='source',
-        threads=1 if isinstance(part, data.Arrays) else reading.THREADS,
+        threads=1 if in_memory or processes else reading.THREADS,
+        processes=0 if in_memory else processes,
     )
     return data.zipped(source=source).map(scale)
 

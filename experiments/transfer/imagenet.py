@@ -233,7 +233,7 @@ def _locate(data_dir):
             if (folder / name).is_dir():
                 return folder / name
     raise files.MissingData(
-        f'{FOLDERS[0]}, the validation images of ILSVRC 2012 in a folder for each class, '
+        f'{FOLDERS[0]}, the validation images of ILSVRC 2012 in folders of classes, '
         f'is missing under {", ".join(map(str, dirs))} (--data-dir, else '
         f'${files.VARIABLE}, else {files.DEFAULT_DIR}). Get them from image-net.org.'
     )
