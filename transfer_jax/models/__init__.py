@@ -21,6 +21,7 @@ activation}). Parameter paths begin with the name of the layer.
 """
 
 from transfer_jax.models.alexnet import AlexNet
+from transfer_jax.models.bottleneck import Bottleneck
 from transfer_jax.models.cifar_resnet import CifarResNet
 from transfer_jax.models.decoders import DigitDecoder
 from transfer_jax.models.digits import (
@@ -47,6 +48,7 @@ __all__ = [
     'AlexNet',
     'AutoDial',
     'BatchNorm',
+    'Bottleneck',
     'CifarResNet',
     'ClassDiscriminators',
     'Classifier',
