@@ -214,9 +214,9 @@ def task(config: Config) -> photo_pairs.Task:
     """
     choices.check('method', config.method, ALL)
     choices.check('optimiser', config.optimiser, OPTIMISERS)
-    for name in (config.source, config.target):
-        if not name.startswith('folder:'):
-            domain_specs.check(name)
+    if not config.classes:  # else data.load refuses an unknown name
+        photo_pairs.classes_of(config.source)
+        domain_specs.check(config.target)
     labelled = config.labelled if config.method == LABELLED else 0
     return photo_pairs.Task(
         config.source, config.target, config.backbone, config.size, labelled

@@ -83,7 +83,7 @@ def test_the_classes_of_any_domain_are_counted_or_given(tmp_path):
     with pytest.raises(ValueError, match='gtsrb.*given by --config.classes'):
         photo_pairs.classes_of('gtsrb')
     with pytest.raises(ValueError, match="no domain 'nothing'"):
-        photo_pairs.classes_of('nothing', 3)
+        photo_pairs.classes_of('nothing')
 
 
 @pytest.mark.parametrize(
