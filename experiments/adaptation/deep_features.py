@@ -53,8 +53,8 @@ class Config:
     classifier: str = 'nearest_neighbour'
     """nearest_neighbour or linear_svm."""
     source: str = 'office_amazon'
-    """office_amazon, office_caltech10, office_dslr, office_webcam, a domain of PACS
-    (pacs_photo, ...), or folder:PATH."""
+    """A domain listed by `python -m experiments.data list`, folder:PATH, npz:PATH or
+    tfds:NAME."""
     target: str = 'office_webcam'
     """The same for the target."""
     backbone: str = 'squeezenet'
@@ -66,6 +66,8 @@ class Config:
     seeds: int = 2
     steps: int = 300
     """Steps of fine-tuning."""
+    classes: int = 0
+    """Number of classes; by default read from the domain."""
 
 
 def build(config: Config) -> runs.Study:
@@ -73,7 +75,8 @@ def build(config: Config) -> runs.Study:
     choices.check('method', config.method, METHODS)
     choices.check('features', config.features, FEATURES)
     choices.check('classifier', config.classifier, CLASSIFIERS)
-    photo_pairs.count_classes(config.source)  # raises for other domains
+    photo_pairs.classes_of(config.source, config.classes)  # raises for other domains
+    encoders.build(config.backbone)  # and for an unknown network
     return runs.Study(
         name='adaptation.deep_features',
         config=config,
@@ -132,7 +135,7 @@ def load(config: Config, seed: int, data_dir: str | None) -> feature_pairs.Pair:
 
 
 def _pipeline(config) -> shallow.Pipeline:
-    classes = photo_pairs.count_classes(config.source)
+    classes = photo_pairs.classes_of(config.source, config.classes)
     recipe = recipes.RECIPES[config.method]
     setting = dict(recipe.settings[0])
     if 'dimension' in setting:
@@ -159,6 +162,7 @@ def _fine_tuned(config, pair, data_dir) -> encoders.Encoder:
             size=config.size,
             seeds=config.seeds,
             steps=config.steps,
+            classes=config.classes,
         )
     )
     run_dir = cli.default_folder(source_only)

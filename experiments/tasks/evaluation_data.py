@@ -5,9 +5,12 @@ from collections.abc import Callable
 import numpy as np
 
 from transfer_jax import data, selection
+from transfer_jax.data import features
+from transfer_jax.recipes import reading
 from transfer_jax.types import Batch
 
 BATCH = 100  # larger ones are slower on CPU: patches outgrow its caches
+IN_MEMORY = data.Arrays | data.Images | features.Features | features.Unlabelled
 CAP_SEED = 0  # of the images that validators see
 
 
@@ -16,8 +19,12 @@ def batches(
     scale: Callable[[Batch], Batch] | None = None,
     size: int = BATCH,
 ) -> data.Batches:
-    """All examples in order, scaled as the network expects."""
-    read = data.batches(source, min(size, len(source)))
+    """All examples in order, scaled as the network expects.
+
+    Images that are not in memory are read by several threads.
+    """
+    threads = 1 if isinstance(source, IN_MEMORY) else reading.THREADS
+    read = data.batches(source, min(size, len(source)), threads=threads)
     return read if scale is None else read.map(scale)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from transfer_jax import data, evaluation, ops
-from transfer_jax.recipes import backbones
+from transfer_jax.recipes import backbones, reading
 from transfer_jax.types import Array
 
 BATCH = 32
@@ -31,9 +31,43 @@ def grid(x: Array, size: int) -> Array:
     return ops.average_pool(x, size).reshape(x.shape[0], -1)
 
 
+def vector(x: Array) -> Array:
+    """A layer without a map as it is, (n, d); the mean of tokens, (n, t, c)."""
+    return x if x.ndim == 2 else jnp.mean(x, 1)
+
+
+def grid_or_vector(x: Array, size: int) -> Array:
+    """`grid` of a map (n, h, w, c), `vector` of all else."""
+    return grid(x, size) if x.ndim == 4 else vector(x)
+
+
+def layers(network: str) -> tuple[str, ...]:
+    """The layers of a network below its classifier, in order.
+
+    Raises:
+      ValueError: no such network.
+    """
+    backbone = backbones.get(network)
+    return backbones.layer_names(backbone.module(classes=0), backbone.size)
+
+
+def thinned(network: str, count: int = 9) -> tuple[str, ...]:
+    """About `count` layers with parameters, evenly spaced, with the first and the last.
+
+    Raises:
+      ValueError: no such network.
+    """
+    backbone = backbones.get(network)
+    module = backbone.module(classes=0)
+    params = backbones.variable_shapes(module, backbone.size)['params']
+    names = [name for name in layers(network) if name in params]
+    at = np.linspace(0, len(names) - 1, min(count, len(names)))
+    return tuple(names[round(i)] for i in at)
+
+
 def features(
     network: str,
-    images: np.ndarray,
+    images: np.ndarray | data.Source,
     wanted: Mapping[str, tuple[str, Pool]],
     *,
     data_dir: str | None,
@@ -42,6 +76,7 @@ def features(
     """{name: (n, ...) float32} of images (n, h, w, 3) uint8.
 
     Args:
+      images: an array, or a source of images of one size, which is read batch by batch.
       wanted: {name: (layer, pool)}.
       random: a seed for random weights in place of the pretrained ones.
 
@@ -51,12 +86,15 @@ def features(
     """
     backbone = backbones.get(network)
     module = backbone.module(classes=0)
+    source = data.Images(images) if isinstance(images, np.ndarray) else images
     if random is None:
         params, model_state = backbones.load(network, data_dir)
         variables = {'params': params, **model_state}
     else:
         init = jax.jit(functools.partial(module.init, train=False))
-        variables = init(jax.random.key(random), jnp.zeros((1, *images.shape[1:])))
+        variables = init(
+            jax.random.key(random), jnp.zeros((1, *source[0]['image'].shape))
+        )
 
     def predict(variables, batch):
         _, taps = module.apply(variables, batch['image'], train=False)
@@ -66,5 +104,6 @@ def features(
         return {name: pool(taps[layer]) for name, (layer, pool) in wanted.items()}
 
     scale = data.normalise(np.float32(backbone.mean), np.float32(backbone.std))
-    batches = data.batches(data.Images(images), min(BATCH, len(images))).map(scale)
+    source = data.sources.without_labels(source)
+    batches = reading.in_order(source, BATCH, scale, title=network)
     return evaluation.extract(Partial(predict, variables), batches, tuple(wanted))

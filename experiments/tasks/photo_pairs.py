@@ -7,8 +7,11 @@ each class; the test is on the others.
 """
 
 import functools
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import flax.linen as nn
+import jax
 import numpy as np
 
 from experiments.tasks import domain_specs
@@ -110,6 +113,53 @@ def count_classes(source: str) -> int:
             'folder:PATH'
         )
     return CLASSES[word]
+
+
+def classes_of(source: str, given: int = 0) -> int:
+    """`given`, or the classes of a domain of photographs, a folder or an .npz file.
+
+    Raises:
+      ValueError: no such domain, or one whose classes have to be given.
+    """
+    if given:  # data.load refuses an unknown name
+        return given
+    file = domain_specs.existing_path(source, 'npz')
+    if file:
+        return len(data.npz.class_names(file))
+    try:
+        return count_classes(source)
+    except ValueError as error:
+        if not source.startswith('folder:'):
+            domain_specs.check(source)
+        raise ValueError(
+            f'{error}; the classes of others are given by --config.classes'
+        ) from None
+
+
+def filled(
+    encoder: encoders.Encoder, module: nn.Module, side: int, seed: int
+) -> encoders.Encoder:
+    """The pretrained weights for a network with norm layers or layers of its own.
+
+    Statistics and affine parameters are copied to every domain; what the pretrained
+    network lacks is drawn by the seed. `side` is that of its images.
+    """
+    if encoder.params is None:  # all layers are drawn
+        return encoder
+    image = np.zeros((1, side, side, 3), np.float32)
+    init = jax.jit(functools.partial(module.init, train=False))
+    fresh = dict(jax.device_get(init(jax.random.key(seed), image)))
+
+    def fill(fresh, given):
+        if isinstance(fresh, Mapping):
+            return {
+                key: fill(part, given[key]) if key in given else part
+                for key, part in fresh.items()
+            }
+        return np.broadcast_to(given, fresh.shape)
+
+    params = fill(fresh.pop('params'), encoder.params)
+    return encoder._replace(params=params, model_state=fill(fresh, encoder.model_state))
 
 
 # A Pair has the fields of Photographs that these read.

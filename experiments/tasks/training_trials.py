@@ -7,6 +7,7 @@ import numpy as np
 
 from transfer_jax import data, evaluation, metrics, training
 from transfer_jax.methods.transfer.fine_tuning import Start
+from transfer_jax.recipes import reading
 from transfer_jax.types import Batch
 
 Scale = Callable[[Batch], Batch]  # uint8 images to inputs
@@ -33,20 +34,30 @@ def train(
 
 
 def labelled(
-    part: data.Arrays,
+    part: data.Source,
     scale: Scale,
     *,
     batch: int,
     seed: int,
     transform: data.transforms.Transform | None = None,
+    processes: int = 0,
 ) -> data.Stream:
     """Training batches {'source': {'image', 'label'}}, scaled as the network expects.
+
+    Images that are not in memory are read by several threads, or by processes.
 
     Args:
       scale: such as data.normalise(mean).
     """
+    in_memory = isinstance(part, data.Arrays)
     source = data.labelled(
-        part, batch_size=batch, seed=seed, transform=transform, name='source'
+        part,
+        batch_size=batch,
+        seed=seed,
+        transform=transform,
+        name='source',
+        threads=1 if in_memory or processes else reading.THREADS,
+        processes=0 if in_memory else processes,
     )
     return data.zipped(source=source).map(scale)
 

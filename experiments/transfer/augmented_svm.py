@@ -5,6 +5,10 @@ OverFeat: CNN-SVM 73.9, CNNaug-SVM 77.2. Ours is another network and another set
 gain by crops, rotations and the power transform is to be reproduced, not the numbers.
 
     python -m experiments.transfer.augmented_svm
+    python -m experiments.transfer.augmented_svm --config.data voc2007 \
+        --config.backbone alexnet
+    python -m experiments.transfer.augmented_svm --config.data lazy:folder:PATH \
+        --config.counts 0
 
 Methods:
 
@@ -16,7 +20,14 @@ Methods:
               the image rotated by -30 and 30 degrees, each with its mirror image
 
 The SVM trains on every view of a training image; the scores of a test image are sums
-over its views. n counts images, not views. C was fixed in advance.
+over its views. n counts images, not views; 0 stands for the whole training part of a
+published split. C was fixed in advance.
+
+Data of several labels an image (voc2007, voc2012, voc:PATH) have an SVM for each class,
+trained on the whole training part, trainval of VOC 2007. An image whose only instances
+of a class are difficult does not count for that class. 3 folds of the training images
+choose C, with the first view of each. The numbers are the mean of the 11-point average
+precision (voc07) and that over all points (mAP).
 """
 
 import dataclasses
@@ -27,9 +38,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import numpy as np
 
-from experiments.tasks import training_trials
-from transfer_jax import cli, data, ops, shallow
-from transfer_jax.data import features
+from experiments.tasks import (
+    domain_specs,
+    draws,
+    labelled_images,
+    photo_domains,
+    training_trials,
+)
+from transfer_jax import cli, data, metrics, ops, shallow
 from transfer_jax.recipes import encoders
 from transfer_jax.reports import figures
 from transfer_jax.runs import Study
@@ -40,6 +56,8 @@ if TYPE_CHECKING:
 
 METHODS = ('cnn_svm', 'power', 'cnnaug_svm')
 ANGLES = (-30, 30)
+VIEWS = 16
+COSTS, FOLDS = (0.1, 1.0, 10.0, 100.0), 3  # for data of several labels an image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,19 +65,21 @@ class Config:
     """A linear SVM on the features of a pretrained network, with and without views."""
 
     data: str = 'caltech101'
-    """A domain listed by `python -m experiments.data list`, or folder:PATH."""
+    """A domain listed by `python -m experiments.data list`, folder:PATH, npz:PATH or
+    tfds:NAME; with lazy: before it, images are decoded as they are needed. Of several
+    labels an image: voc2007, voc2012 or voc:PATH."""
     backbone: str = 'squeezenet'
     """A pretrained network, see transfer_jax/recipes/backbones.py."""
     size: int = 224
     """Side of the images in pixels."""
     counts: tuple[int, ...] = (5, 15, 30)
-    """Training images of each class."""
+    """Training images of each class; 0 for the whole training part."""
     seeds: int = 3
     """Draws of the training images."""
     power: float = 0.5
     """p of the power transform."""
     cost: float = 10.0
-    """C of the linear SVM."""
+    """C of the linear SVM; with several labels an image it is chosen."""
 
 
 class Prepared(NamedTuple):
@@ -67,51 +87,80 @@ class Prepared(NamedTuple):
 
     train: np.ndarray
     test: np.ndarray
-    label: np.ndarray
+    label: np.ndarray  # (n,); of several labels (n, c) 1, 0, or -1: does not count
     test_label: np.ndarray
     classes: tuple[str, ...]
 
 
 def build(config: Config) -> Study:
     """The study of a config."""
+    encoders.build(config.backbone)  # raises for an unknown name
+    several = labelled_images.has_labels(config.data)
+    if not several:
+        photo_domains.check(config.data)
     trials = tuple(
         {'method': method, 'n': n, 'seed': seed}
         for method in METHODS
-        for n in config.counts
-        for seed in range(config.seeds)
+        for n in ((draws.ALL,) if several else config.counts)
+        for seed in range(draws.number(n, config.seeds))
     )
     return Study(
         name='transfer.augmented_svm',
         config=config,
-        task=f'{config.data}, {config.backbone} at {config.size} pixels',
+        task=f'{domain_specs.short_name(config.data)}, {config.backbone} at '
+        f'{config.size} pixels',
         trials=trials,
         prepare=functools.partial(prepare, config),
         measure=functools.partial(measure, config),
         across='n',
-        values=('class_accuracy',),
-        figures=draw,
+        values=('voc07', 'mAP') if several else ('class_accuracy',),
+        figures=None if several else draw,
         fast=config == fast(),
     )
 
 
 def prepare(config: Config, data_dir: str | None) -> Prepared:
     """Features of every view of every image."""
-    domain = data.load(config.data, size=config.size, data_dir=data_dir)
+    if labelled_images.has_labels(config.data):
+        parts = labelled_images.load(config.data, config.size, data_dir)
+        classes, label, test_label = parts.classes, parts.label, parts.test_label
+    else:
+        parts = photo_domains.load(config.data, size=config.size, data_dir=data_dir)
+        classes, label, test_label = parts.classes, parts.train.label, parts.test.label
     encoder = encoders.load(config.backbone, data_dir)
 
-    def extract(images):
-        extracted = [
-            encoders.extract(config.backbone, encoder, view) for view in views(images)
-        ]
-        return np.stack(extracted, 1)
+    def extract(part):
+        if isinstance(part, data.Arrays):
+            extracted = [
+                encoders.extract(config.backbone, encoder, view)
+                for view in views(part.image)
+            ]
+            return np.stack(extracted, 1)
+        every = encoders.extract(config.backbone, encoder, Views(part))
+        return every.reshape(len(part), VIEWS, -1)
 
     return Prepared(
-        extract(domain.train.image),
-        extract(domain.test.image),
-        domain.train.label,
-        domain.test.label,
-        domain.classes,
+        extract(parts.train), extract(parts.test), label, test_label, classes
     )
+
+
+class Views:
+    """A source of the 16 views of every image of a source, one image after another."""
+
+    def __init__(self, source: data.Source):
+        # Threads read the views of a few images at a time.
+        self._source = source
+        self._of = functools.lru_cache(maxsize=64)(self._views)
+
+    def __len__(self) -> int:
+        return VIEWS * len(self._source)
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        return {'image': self._of(index // VIEWS)[index % VIEWS]}
+
+    def _views(self, index):
+        image = self._source[index]['image'][None]
+        return np.concatenate(list(views(image)))
 
 
 def views(images: np.ndarray) -> Iterator[np.ndarray]:
@@ -122,10 +171,11 @@ def views(images: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def measure(config: Config, prepared: Prepared, trial: Mapping) -> dict[str, float]:
-    """Test accuracy of one method, on one draw of training images."""
-    rows = features.draw_per_class(
-        prepared.label, trial['n'], trial['seed'], prepared.classes
-    )
+    """Test scores of one method, on one draw of training images."""
+    several = prepared.label.ndim == 2
+    rows = slice(None)
+    if not several:
+        rows = draws.rows(prepared.label, trial['n'], trial['seed'], prepared.classes)
     all_views = trial['method'] == 'cnnaug_svm'
     power = 1.0 if trial['method'] == 'cnn_svm' else config.power
     train, test = (
@@ -133,6 +183,13 @@ def measure(config: Config, prepared: Prepared, trial: Mapping) -> dict[str, flo
         for part in (prepared.train[rows], prepared.test)
     )
     n, count, d = train.shape
+    if several:
+        cost = choose_cost(train[:, 0], prepared.label)
+        label = np.repeat(prepared.label, count, 0)
+        fitted = shallow.multi_label_svm(train.reshape(-1, d), label, (cost,))
+        scores = np.asarray(shallow.linear_scores(fitted, test.reshape(-1, d)))[0]
+        scores = scores.reshape(-1, count, scores.shape[-1]).sum(1)
+        return {**average_precision(scores, prepared.test_label), 'cost': cost}
     samples = Samples(
         train.reshape(n * count, d),
         np.repeat(prepared.label[rows], count),
@@ -145,6 +202,31 @@ def measure(config: Config, prepared: Prepared, trial: Mapping) -> dict[str, flo
         scores = np.asarray(svm.logits(fitted, test.reshape(-1, d)))
     scores = scores.reshape(-1, count, classes).sum(1)
     return training_trials.score_logits(scores, prepared.test_label, classes)
+
+
+def choose_cost(x: np.ndarray, label: np.ndarray) -> float:
+    """The first of COSTS with the highest mAP on held-out folds of the training images.
+
+    Args:
+      x: (n, d).
+      label: (n, c), 1, 0, or -1: does not count.
+    """
+    fold = np.random.default_rng(0).permutation(len(x)) % FOLDS
+    total = np.zeros(len(COSTS))
+    for held_out in range(FOLDS):
+        inside, outside = fold == held_out, fold != held_out
+        fitted = shallow.multi_label_svm(x[outside], label[outside], COSTS)
+        scores = np.asarray(shallow.linear_scores(fitted, x[inside]))
+        total += [average_precision(one, label[inside])['mAP'] for one in scores]
+    return COSTS[int(np.argmax(total))]
+
+
+def average_precision(scores: np.ndarray, label: np.ndarray) -> dict[str, float]:
+    """'mAP' over all points and 'voc07' over 11, of scores and labels (n, c)."""
+    mean = functools.partial(
+        metrics.voc_mean_average_precision, scores, label > 0, ignored=label < 0
+    )
+    return {'voc07': mean(points=11), 'mAP': mean()}
 
 
 def unit_length(x: np.ndarray, power: float) -> np.ndarray:

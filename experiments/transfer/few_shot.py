@@ -9,8 +9,8 @@ ImageNet:
                  arXiv:1911.04623)
   svm, softmax   linear probes; 3 folds choose C if there are 5 images or more, else
                  C is 10
-  fine-tuning    SGD with momentum on the layers after fire8 and a linear classifier,
-                 from the pretrained weights and the softmax probe with C 10
+  fine-tuning    SGD with momentum on the last layer and a linear classifier, from the
+                 pretrained weights and the softmax probe with C 10
 
 Published for other data: SimpleShot finds the class means of centred, normalised
 features as good as meta-learning (miniImageNet, 5 classes, 1 / 5 images: 64.3 / 81.5 %
@@ -18,11 +18,16 @@ with a WRN). No number is published for the images of Amazon.
 
     python -m experiments.transfer.few_shot
     python -m experiments.transfer.few_shot --config.domain caltech101
+    python -m experiments.transfer.few_shot --config.network alexnet \
+        --config.domain folder:PATH --config.size 224
 
 Images are drawn from the training part 100 times, for fine-tuning 10 times; the test is
-on the whole test part. Features are SqueezeNet's fire9, averaged over positions and
-divided by their length. Each of the 40 steps of fine-tuning sees all images of the
-draw, or 100 random ones if there are more. Its rate was fixed in advance.
+on the whole test part. Features are the output of the network below its classifier
+(SqueezeNet's fire9, averaged over positions), divided by their length. Fine-tuning
+keeps in memory the activations below the last layer that has parameters, of all images
+(SqueezeNet's fire8; --config.tuned-draws 0 leaves it out). Each of its 40 steps sees
+all images of the draw, or 100 random ones if there are more. Its rate was fixed in
+advance.
 """
 
 import dataclasses
@@ -35,21 +40,25 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.tasks import choices, photo_features, training_trials
-from transfer_jax import cli, data, models, ops, runs, shallow
-from transfer_jax.data import features
+from experiments.tasks import (
+    choices,
+    domain_specs,
+    draws,
+    photo_domains,
+    photo_features,
+    training_trials,
+)
+from transfer_jax import cli, ops, runs, shallow
 from transfer_jax.recipes import backbones
 from transfer_jax.reports import figures
 from transfer_jax.types import Samples
 
-DOMAINS = ('office_amazon', 'office_caltech10', 'caltech101', 'fake')
 MEANS = {
     'nearest mean': shallow.nearest_class_mean,
     'prototypes': shallow.prototypes,
 }
 PROBES = ('svm', 'softmax')
 WEIGHTS = ('pretrained', 'random')
-CUT = 'fire8'  # fine-tuning trains the layers after it
 COSTS, COST, FOLDS, FOLDS_FROM = (0.1, 1.0, 10.0, 100.0), 10.0, 3, 5
 MOMENTUM = 0.9
 MOST = 100  # images in a step
@@ -60,11 +69,13 @@ class Config:
     """Classifiers from few labelled images of each class."""
 
     domain: str = 'office_amazon'
-    """office_amazon, office_caltech10 or caltech101."""
+    """A domain listed by `python -m experiments.data list`, folder:PATH, npz:PATH or
+    tfds:NAME; with lazy: before it, images are decoded as they are needed."""
     size: int = 128
     """Side of the images in pixels."""
     counts: str = '1,2,5,10,20'
-    """Training images of each class, separated by commas."""
+    """Training images of each class, separated by commas; 0 for the whole training
+    part."""
     draws: int = 100
     """Draws of the training images."""
     tuned_draws: int = 10
@@ -75,6 +86,8 @@ class Config:
     """Learning rate of fine-tuning."""
     weights: str = 'pretrained'
     """pretrained, or random as a baseline."""
+    network: str = 'squeezenet'
+    """A pretrained network, see transfer_jax/recipes/backbones.py."""
 
 
 class Prepared(NamedTuple):
@@ -85,27 +98,29 @@ class Prepared(NamedTuple):
     label: np.ndarray
     test_label: np.ndarray
     classes: int
-    params: Any  # of the layers after CUT
+    variables: Any  # of the layers that fine-tuning trains
 
 
 def build(config: Config) -> runs.Study:
     """The study of a config."""
-    choices.check('domain', config.domain, DOMAINS)
+    photo_domains.check(config.domain)
+    backbones.get(config.network)  # raises for an unknown name
     choices.check('weights', config.weights, WEIGHTS)
-    counts = [int(n) for n in config.counts.split(',')]
-    draws = dict.fromkeys((*MEANS, *PROBES), config.draws)
-    draws['fine-tuning'] = config.tuned_draws
+    counts = draws.parse(config.counts)
+    repeats = dict.fromkeys((*MEANS, *PROBES), config.draws)
+    repeats['fine-tuning'] = config.tuned_draws
     trials = [
         {'method': method, 'n': n, 'seed': seed}
-        for method in draws
+        for method in repeats
         for n in counts
-        for seed in range(draws[method])
+        for seed in range(min(repeats[method], draws.number(n, repeats[method])))
     ]
-    title = f'{config.domain}, {config.size} px'
+    title = f'{domain_specs.short_name(config.domain)}, {config.size} px'
+    network = 'SqueezeNet' if config.network == 'squeezenet' else config.network
     return runs.Study(
         name='transfer.few_shot',
         config=config,
-        task=f'{title}, {config.weights} SqueezeNet',
+        task=f'{title}, {config.weights} {network}',
         trials=tuple(trials),
         prepare=functools.partial(_prepare, config),
         measure=functools.partial(_measure, config),
@@ -137,34 +152,43 @@ def draw(rows: Sequence[Mapping[str, Any]], title: str):
 
 
 def _prepare(config: Config, data_dir: str | None) -> Prepared:
-    domain = data.load(config.domain, size=config.size, data_dir=data_dir)
-    wanted = {
-        'pooled': ('fire9', photo_features.average),
-        'cut': (CUT, lambda x: x),
-    }
+    domain = photo_domains.load(config.domain, size=config.size, data_dir=data_dir)
+    wanted = {'pooled': (photo_features.layers(config.network)[-1], _flat)}
+    if config.tuned_draws:
+        wanted['cut'] = (_cut(config.network), lambda x: x)
     random = 0 if config.weights == 'random' else None
     train, test = (
         photo_features.features(
-            'squeezenet', part.image, wanted, data_dir=data_dir, random=random
+            config.network,
+            photo_domains.images_of(part),
+            wanted,
+            data_dir=data_dir,
+            random=random,
         )
         for part in (domain.train, domain.test)
     )
     for part in (train, test):
         part['pooled'] = np.asarray(ops.l2_normalise(part['pooled']))
-    if random is None:
-        params = backbones.load('squeezenet', data_dir)[0]
-        params = {'fire9': params['fire9']}
-    else:
-        first = train['cut'][:1]
-        params = _after_cut().init(jax.random.key(1), first, train=False)['params']
+    variables = None
+    if config.tuned_draws:
+        init = functools.partial(_after_cut(config.network).init, train=False)
+        variables = init(jax.random.key(1), train['cut'][:1])
+        if random is None:
+            params, state = backbones.load(config.network, data_dir)
+            variables = _only({'params': params, **state}, variables)
     return Prepared(
-        train, test, domain.train.label, domain.test.label, len(domain.classes), params
+        train,
+        test,
+        domain.train.label,
+        domain.test.label,
+        len(domain.classes),
+        variables,
     )
 
 
 def _measure(config, prepared, trial):
     method, n, seed = trial['method'], trial['n'], trial['seed']
-    rows = features.draw_per_class(prepared.label, n, seed)
+    rows = draws.rows(prepared.label, n, seed)
     samples = Samples(
         prepared.train['pooled'][rows],
         prepared.label[rows],
@@ -177,7 +201,7 @@ def _measure(config, prepared, trial):
         logits = _class_means(method, prepared.classes, samples, test)
     else:
         cost = COST
-        if n >= FOLDS_FROM:
+        if n >= FOLDS_FROM or n == draws.ALL:
             choice = shallow.choose_cost(
                 jax.random.key(seed),
                 samples,
@@ -200,47 +224,70 @@ def _class_means(method, classes, samples, test):
     return classifier.logits(classifier.fit(None, samples, None), test)
 
 
-def _after_cut():
-    return models.SqueezeNet(classes=0, start_after=CUT)
+def _flat(x):
+    """The output of an encoder as vectors (n, d)."""
+    return photo_features.average(x) if x.ndim == 4 else photo_features.vector(x)
+
+
+def _cut(network):
+    """The layer before the last one with parameters; fine-tuning trains those after."""
+    names = photo_features.layers(network)
+    return names[names.index(photo_features.thinned(network, len(names))[-1]) - 1]
+
+
+def _after_cut(network):
+    return backbones.get(network).module(classes=0, start_after=_cut(network))
+
+
+def _only(whole, part):
+    """The leaves of `whole` at the paths of `part`."""
+    if not isinstance(part, Mapping):
+        return whole
+    return {key: _only(whole[key], below) for key, below in part.items()}
 
 
 def _fine_tuned(config, prepared, samples, rows, seed):
     """Logits after SGD on the layers after CUT and on the probe above them."""
     probe = shallow.softmax_regression(prepared.classes, COST)
     fitted = probe.fit(None, samples, None)
+    state = {k: v for k, v in prepared.variables.items() if k != 'params'}
     params = {
-        'after': prepared.params,
+        'after': prepared.variables['params'],
         'weight': jnp.asarray(fitted.weight, jnp.float32),
         'bias': jnp.asarray(fitted.bias, jnp.float32),
     }
-    state = (params, optax.sgd(config.rate, MOMENTUM).init(params))
+    now = (params, optax.sgd(config.rate, MOMENTUM).init(params))
     rng = np.random.default_rng([seed, 1])
     for _ in range(config.steps):
         batch = rows
         if len(rows) > MOST:
             batch = rng.choice(rows, MOST, replace=False)
         image, label = prepared.train['cut'][batch], prepared.label[batch]
-        state = _step(config.rate, state, image, label)
+        now = _step(config.network, config.rate, now, state, image, label)
     test = prepared.test['cut']
-    parts = [_logits(state[0], test[i : i + MOST]) for i in range(0, len(test), MOST)]
+    parts = [
+        _logits(config.network, now[0], state, test[i : i + MOST])
+        for i in range(0, len(test), MOST)
+    ]
     return np.concatenate(parts)
 
 
-@jax.jit
-def _logits(params, x):
-    pooled, _ = _after_cut().apply({'params': params['after']}, x, train=False)
-    return ops.l2_normalise(pooled) @ params['weight'] + params['bias']
+@functools.partial(jax.jit, static_argnums=0)
+def _logits(network, params, state, x):
+    variables = {'params': params['after'], **state}
+    output, _ = _after_cut(network).apply(variables, x, train=False)
+    return ops.l2_normalise(_flat(output)) @ params['weight'] + params['bias']
 
 
-@jax.jit
-def _step(rate, state, x, label):
+@functools.partial(jax.jit, static_argnums=0)
+def _step(network, rate, now, state, x, label):
     tx = optax.sgd(rate, MOMENTUM)
 
     def loss(params):
-        logits = _logits(params, x)
+        logits = _logits(network, params, state, x)
         return optax.softmax_cross_entropy_with_integer_labels(logits, label).mean()
 
-    params, opt_state = state
+    params, opt_state = now
     updates, opt_state = tx.update(jax.grad(loss)(params), opt_state, params)
     return optax.apply_updates(params, updates), opt_state
 

@@ -5,6 +5,8 @@ images of each class, pretrained and a new softmax 83.8 to 86.5, from scratch 46
 
     python -m experiments.transfer.fine_tuning
     python -m experiments.transfer.fine_tuning --config.data folder:PATH
+    python -m experiments.transfer.fine_tuning --config.data lazy:folder:PATH \
+        --config.backbone resnet50 --config.size 224 --config.counts 0
     python -m experiments.table transfer
 
 Methods:
@@ -31,7 +33,14 @@ import jax
 import numpy as np
 import optax
 
-from experiments.tasks import choices, evaluation_data, training_trials
+from experiments.tasks import (
+    choices,
+    domain_specs,
+    draws,
+    evaluation_data,
+    photo_domains,
+    training_trials,
+)
 from transfer_jax import cli, data, methods, models, ops, shallow, training
 from transfer_jax.data import features
 from transfer_jax.recipes import encoders
@@ -51,13 +60,14 @@ class Config:
     """The comparison on one data set of photographs."""
 
     data: str = 'caltech101'
-    """A domain listed by `python -m experiments.data list`, or folder:PATH."""
+    """A domain listed by `python -m experiments.data list`, folder:PATH, npz:PATH or
+    tfds:NAME; with lazy: before it, images are decoded as they are needed."""
     backbone: str = 'squeezenet'
     """A pretrained network, see transfer_jax/recipes/backbones.py."""
     size: int = 96
     """Side of the images in pixels."""
     counts: tuple[int, ...] = (5, 10, 20, 30)
-    """Training images of each class."""
+    """Training images of each class; 0 for the whole training part."""
     methods: tuple[str, ...] = METHODS
     """scratch, svm, head, small, layerwise, full."""
     seeds: int = 3
@@ -88,14 +98,17 @@ class Prepared(NamedTuple):
 
     domain: data.Domain
     encoder: encoders.Encoder
-    train: np.ndarray  # (n, d) frozen features, scaled for the SVM
-    test: np.ndarray
+    # Frozen features (n, d), scaled for the SVM; None where no method is svm
+    train: np.ndarray | None
+    test: np.ndarray | None
 
 
 def build(config: Config) -> Study:
     """The study of a config."""
     for name in config.methods:
         choices.check('method', name, METHODS)
+    photo_domains.check(config.data)
+    encoders.build(config.backbone)  # raises for an unknown name
     trials = tuple(
         {'method': name, 'n': n, 'seed': seed}
         for n in config.counts
@@ -105,7 +118,8 @@ def build(config: Config) -> Study:
     return Study(
         name='transfer.fine_tuning',
         config=config,
-        task=f'{config.data}, {config.backbone} at {config.size} pixels'
+        task=f'{domain_specs.short_name(config.data)}, {config.backbone} at '
+        f'{config.size} pixels'
         + (f', {config.held_out} training images tested' if config.held_out else ''),
         trials=trials,
         prepare=lambda data_dir: prepare(config, data_dir),
@@ -118,15 +132,17 @@ def build(config: Config) -> Study:
 
 def prepare(config: Config, data_dir: str | None) -> Prepared:
     """Images, weights, and the features of all images."""
-    domain = data.load(config.data, size=config.size, data_dir=data_dir)
+    domain = photo_domains.load(config.data, size=config.size, data_dir=data_dir)
     if config.held_out:
         whole = domain.train
         rows = features.draw_per_class(whole.label, config.held_out, 0, domain.classes)
         rest = np.setdiff1d(np.arange(len(whole)), rows)
         domain = domain._replace(train=whole.take(rest), test=whole.take(rows))
     encoder = encoders.load(config.backbone, data_dir)
+    if 'svm' not in config.methods:
+        return Prepared(domain, encoder, None, None)
     extracted = [
-        encoders.extract(config.backbone, encoder, part.image)
+        encoders.extract(config.backbone, encoder, photo_domains.images_of(part))
         for part in (domain.train, domain.test)
     ]
     return Prepared(domain, encoder, *map(_scaled, extracted))
@@ -136,9 +152,7 @@ def measure(config: Config, prepared: Prepared, trial: Mapping) -> dict[str, flo
     """Test accuracy of one method, on one draw of training images."""
     domain = prepared.domain
     classes = len(domain.classes)
-    rows = features.draw_per_class(
-        domain.train.label, trial['n'], trial['seed'], domain.classes
-    )
+    rows = draws.rows(domain.train.label, trial['n'], trial['seed'], domain.classes)
     if trial['method'] == 'svm':
         return _svm(config, prepared, rows, classes)
     scratch = trial['method'] == 'scratch'

@@ -12,15 +12,24 @@ above them, and is trained on B:
 Published, on ImageNet with AlexNet (figure 2, random halves of the classes): base B has
 62.5 % top-1; BnB drops at layers 4 and 5 and recovers above; AnB drops a little at
 layer 3 and more from 4 to 7; AnB+ is above base B by 1.6 points on average over n = 1
-to 7 (table 1). This experiment has a network of five layers and small images; no number
-is published for it.
+to 7 (table 1). The default has a network of five layers and small images; no number is
+published for it.
 
     python -m experiments.transfer.layer_transfer
     python -m experiments.transfer.layer_transfer --config.domain gtsrb
     python -m experiments.transfer.layer_transfer --config.copy last:2
+    python -m experiments.transfer.layer_transfer --config.domain imagenet \
+        --config.network alexnet --config.steps 450000 --config.batch 256 \
+        --config.rate 0.01 --config.schedule thirds --config.seeds 1
 
-MNIST-M: digits 0-4 are A and 5-9 are B. GTSRB, and CIFAR-10 if tensorflow-datasets has
-prepared it: random halves of the classes, drawn once.
+The last command has the schedule of the paper's networks, Caffe's AlexNet: the rate
+falls to a tenth every 100,000 of 450,000 steps. Its 30 trainings take weeks on one
+accelerator; --config.copy first:N trains those of one n. MNIST-M: digits 0-4 are A and
+5-9 are B. All other domains: random halves of the classes, drawn once (the paper
+averages over several draws on ImageNet).
+
+AlexNet and its like see random squares of 224 of 256 pixels, half of them mirrored, and
+are tested on the central square.
 
 Frozen layers also keep their running batch statistics (models.BatchNorm, frozen). Bases
 and transferred networks are trained alike. All transferred networks of a seed have the
@@ -29,21 +38,32 @@ same initial weights and batches, which differ from those of the bases.
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
 import optax
 
-from experiments.tasks import choices, evaluation_data, training_trials
-from transfer_jax import cli, data, methods, models, runs
-from transfer_jax.reports import figures
+from experiments.tasks import (
+    choices,
+    domain_specs,
+    evaluation_data,
+    photo_domains,
+    training_trials,
+)
+from experiments.transfer import layer_transfer_data, layer_transfer_figure
+from experiments.transfer.layer_transfer_data import LAYERED
+from transfer_jax import cli, methods, models, runs
+from transfer_jax.recipes import backbones, encoders
 from transfer_jax.training import optim
 
-# {--config.domain: image side}
-SIZES = {'mnist_m': 28, 'gtsrb': 32, 'tfds:cifar10': 32, 'fake': 28}
 IN_ORDER = ('mnist_m', 'fake')  # the first half of the classes is A
-LAYERS = models.LayeredNet.LAYERS
+SCHEDULES = {
+    'cosine': lambda steps: optax.cosine_decay_schedule(1.0, steps),
+    # A tenth after 100,000 of 450,000 steps, and so on
+    'thirds': lambda steps: optax.exponential_decay(
+        1.0, round(steps / 4.5), 0.1, staircase=True
+    ),
+}
 METHODS = ('BnB', 'BnB+', 'AnB', 'AnB+')
 BASES = ('base_A', 'base_B')  # each tested on its half of the classes
 SPLIT_SEED = 0  # of random halves
@@ -54,42 +74,51 @@ class Config:
     """Layers of a small network, copied between two halves of a data set's classes."""
 
     domain: str = 'mnist_m'
-    """mnist_m (digits 0-4 and 5-9), gtsrb or tfds:cifar10 (random halves of the
-    classes)."""
+    """mnist_m (digits 0-4 and 5-9), or any other (random halves of the classes): gtsrb,
+    imagenet, folder:PATH, tfds:cifar10; with lazy: before it, images are decoded as
+    they are needed."""
     copy: str = 'first'
     """Which layers are copied: first (every n), first:N, last or last:N."""
     seeds: int = 2
     steps: int = 1_000
     batch: int = 64
     rate: float = 0.05
-    """Learning rate at the start; it falls to 0 as a half cosine."""
+    """Learning rate at the start."""
     momentum: float = 0.9
     decay: float = 5e-4
     """L2 decay of all trained parameters."""
-
-
-class Half(NamedTuple):
-    """Some classes of a domain, renumbered from 0."""
-
-    train: data.Arrays
-    test: data.Arrays
-    mean: np.ndarray  # (c,) of the training images
+    network: str = LAYERED
+    """layered, or a network of transfer_jax/recipes/backbones.py without batch norm:
+    alexnet, vgg16, ..."""
+    size: int = 0
+    """Side of the images in pixels; by default that of the network."""
+    schedule: str = 'cosine'
+    """How the rate falls: cosine (half of one, to 0), or thirds."""
+    processes: int = 0
+    """Processes that read training images which are not in memory; 0: threads."""
 
 
 class Prepared(NamedTuple):
     """Both halves, and a function that trains each base network once."""
 
-    halves: Mapping[str, Half]
+    halves: Mapping[str, layer_transfer_data.Half]
     base: Any  # (half, seed) -> (method, its last state)
 
 
 def build(config: Config) -> runs.Study:
     """The study of a config."""
-    choices.check('domain', config.domain, SIZES)
+    photo_domains.check(config.domain)
+    choices.check('schedule', config.schedule, SCHEDULES)
+    layers = layers_of(config.network)
     side, _, number = config.copy.partition(':')
-    counts = [int(number)] if number.isdigit() else range(1, len(LAYERS) + 1)
+    counts = [int(number)] if number.isdigit() else range(1, len(layers) + 1)
     for count in counts:  # raises for a wrong --config.copy
-        methods.choose_layers(LAYERS, f'{side}:{count}')
+        methods.choose_layers(layers, f'{side}:{count}')
+    network = '' if config.network == LAYERED else f'{config.network}, '
+    domain = config.domain
+    if domain not in layer_transfer_data.SIZES:
+        domain = domain_specs.short_name(domain)
+    title = f'{domain}, {network}{side} n layers copied'
     seeds = range(config.seeds)
     trials = [
         {'method': base, 'n': 0, 'seed': seed} for base in BASES for seed in seeds
@@ -103,14 +132,14 @@ def build(config: Config) -> runs.Study:
     return runs.Study(
         name='transfer.layer_transfer',
         config=config,
-        task=f'{config.domain}, {side} n layers copied',
+        task=title,
         trials=tuple(trials),
         prepare=functools.partial(_prepare, config),
         measure=functools.partial(_measure, config, side),
         across='n',
         values=('accuracy',),
         figures=lambda rows: {
-            'Layer transfer': draw(rows, f'{config.domain}, {side} n layers copied')
+            'Layer transfer': layer_transfer_figure.draw(rows, title, METHODS)
         },
         fast=config == fast(),
     )
@@ -128,73 +157,34 @@ def fast() -> Config:
     return Config('fake', 'first:2', seeds=1, steps=4, batch=8)
 
 
-def halves(domain: data.Domain, seed: int | None) -> dict[str, Half]:
-    """{'A': first half of the classes, 'B': rest}; in random order with a seed."""
-    count = len(domain.classes)
-    order = np.arange(count)
-    if seed is not None:
-        order = np.random.default_rng(seed).permutation(count)
-    classes_of = {'A': np.sort(order[: count // 2]), 'B': np.sort(order[count // 2 :])}
-    result = {}
-    for name, classes in classes_of.items():
-        parts = [_only(part, classes) for part in (domain.train, domain.test)]
-        result[name] = Half(*parts, data.channel_mean(parts[0]))
-    return result
+def layers_of(network: str) -> tuple[str, ...]:
+    """The layers of a network that are copied.
 
-
-def draw(rows: Sequence[Mapping[str, Any]], title: str):
-    """Accuracy on B by n, as figure 2 of the paper: means, and seeds as dots.
-
-    The right axes zoom in on base B, since AnB falls far below it.
+    Raises:
+      ValueError: no such network, or its frozen layers would change with batch norm.
     """
-    from matplotlib.figure import Figure  # only when there is something to draw
-
-    figure = Figure(figsize=(8.6, 3.7), layout='constrained')
-    wide, close = figure.subplots(1, 2)
-    points = {name: _points(rows, name) for name in ('base_B', *METHODS)}
-    shifts = np.linspace(-0.12, 0.12, len(METHODS))  # keeps the methods apart
-    for axes in (wide, close):
-        base = points['base_B'][0]
-        axes.axhline(np.mean(base), ls=':', color='0.2', label='base B')
-        axes.plot([0] * len(base), base, 'o', color='0.2', ms=3.5)
-        for name, shift, colour in zip(METHODS, shifts, figures.COLOURS, strict=False):
-            at = np.array(list(points[name])) + shift
-            mean = [np.mean(values) for values in points[name].values()]
-            style = '-D' if name.endswith('+') else '--D'
-            axes.plot(at, mean, style, color=colour, ms=4.5, lw=1.6, label=name)
-            for x, values in zip(at, points[name].values(), strict=True):
-                axes.plot([x] * len(values), values, 'o', color=colour, ms=3, alpha=0.6)
-        axes.set_xticks(range(max((row['n'] for row in rows), default=0) + 1))
-        axes.set_xlabel('n, layers copied')
-        axes.grid(alpha=0.25)
-    near = [
-        value
-        for name in points
-        if name != 'AnB'
-        for values in points[name].values()
-        for value in values
-    ]
-    margin = 0.1 * (max(near) - min(near)) or 0.5
-    close.set_ylim(min(near) - margin, max(near) + margin)
-    close.set_title('close to base B', fontsize=11)
-    wide.set_ylabel('accuracy on B in %')
-    wide.set_title(title, fontsize=11)
-    wide.legend(fontsize=8, framealpha=0.8)
-    return figure
-
-
-def _points(rows, method):
-    """{n: accuracies in %, one for each seed}."""
-    by_n: dict[int, list[float]] = {}
-    for row in rows:
-        if row['method'] == method:
-            by_n.setdefault(row['n'], []).append(100 * row['accuracy'])
-    return dict(sorted(by_n.items()))
+    if network == LAYERED:
+        return models.LayeredNet.LAYERS
+    if encoders.is_random(network):
+        raise ValueError(f'no network {network!r}; give {LAYERED} or a backbone')
+    if encoders.has_norm(network):
+        raise ValueError(
+            f'{network} has batch norm, whose statistics cannot be frozen by layer '
+            f'here; choose {LAYERED}, alexnet, vgg16 or another without it'
+        )
+    return encoders.layers(network)
 
 
 def _prepare(config: Config, data_dir: str | None) -> Prepared:
-    domain = data.load(config.domain, size=SIZES[config.domain], data_dir=data_dir)
-    by_name = halves(domain, None if config.domain in IN_ORDER else SPLIT_SEED)
+    size = _size(config)
+    if config.network != LAYERED:
+        size = round(layer_transfer_data.MARGIN * size)
+    domain = photo_domains.load(config.domain, size=size, data_dir=data_dir)
+    if len(domain.classes) < 2:
+        raise ValueError(f'{config.domain}: one class cannot be halved')
+    by_name = layer_transfer_data.halves(
+        domain, None if config.domain in IN_ORDER else SPLIT_SEED
+    )
 
     @functools.cache
     def base(half: str, seed: int):
@@ -213,26 +203,32 @@ def _measure(config, side, prepared, trial):
         method, state = prepared.base(name[-1], seed)
     else:
         half = prepared.halves['B']
-        copied = methods.choose_layers(LAYERS, f'{side}:{n}')
+        copied = methods.choose_layers(layers_of(config.network), f'{side}:{n}')
         frozen = () if name.endswith('+') else copied
         method = _method(config, len(half.train.classes), frozen)
         _, source = prepared.base(name[0], seed)
         start = functools.partial(_start, source, copied)
         state = _train(config, method, half, start, 3 * seed)
-    batches = evaluation_data.batches(half.test, data.normalise(half.mean))
+    batches = evaluation_data.batches(
+        half.test, layer_transfer_data.central(config.network, half, _size(config))
+    )
     return training_trials.score(method, state, batches, len(half.train.classes))
 
 
 @functools.cache  # one compiled step for all trials of a depth
 def _method(config, classes, frozen):
     tx = optim.sgd(
-        optim.scaled(optax.cosine_decay_schedule(1.0, config.steps), config.rate),
+        optim.scaled(SCHEDULES[config.schedule](config.steps), config.rate),
         momentum=config.momentum,
         decay=config.decay,
     )
     patterns = [f'{layer}/.*' for layer in frozen]
+    if config.network == LAYERED:
+        encoder = models.LayeredNet(norm=models.BatchNorm, frozen=frozen)
+    else:
+        encoder = backbones.get(config.network).module(classes=0)
     return methods.fine_tuning(
-        models.LayeredNet(norm=models.BatchNorm, frozen=frozen),
+        encoder,
         models.Classifier(classes),
         txs={'encoder': optim.freeze(tx, patterns), 'classifier': tx},
     )
@@ -245,6 +241,8 @@ def _start(source, copied, fresh, previous):
         fresh.params['encoder'], source.params['encoder'], copied
     )
     encoder_state = fresh.model_state['encoder']
+    if 'batch_stats' not in encoder_state:
+        return fresh.replace(params={**fresh.params, 'encoder': params})
     batch_stats = methods.copy_layers(
         encoder_state['batch_stats'],
         source.model_state['encoder']['batch_stats'],
@@ -260,19 +258,19 @@ def _start(source, copied, fresh, previous):
 def _train(config, method, half, start, seed):
     stream = training_trials.labelled(
         half.train,
-        data.normalise(half.mean),
+        layer_transfer_data.scale(config.network, half),
         batch=config.batch,
         seed=seed,
+        transform=None
+        if config.network == LAYERED
+        else layer_transfer_data.crop(_size(config)),
+        processes=config.processes,
     )
     return training_trials.train(method, start, stream, steps=config.steps, seed=seed)
 
 
-def _only(part, classes):
-    """The examples of some classes, renumbered in the order given."""
-    rows = np.flatnonzero(np.isin(part.label, classes))
-    names = tuple(part.classes[c] for c in classes)
-    label = np.searchsorted(classes, part.label[rows]).astype(np.int32)
-    return data.Arrays(part.image[rows], label, names)
+def _size(config):
+    return layer_transfer_data.size_of(config.network, config.domain, config.size)
 
 
 if __name__ == '__main__':

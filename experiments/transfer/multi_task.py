@@ -9,6 +9,7 @@ gain from each other and from learned weights.
 
     python -m experiments.transfer.multi_task
     python -m experiments.transfer.multi_task --config.data office_caltech10
+    python -m experiments.transfer.multi_task --config.data folder:A,folder:B
 
 Methods: object_alone and domain_alone each train one head on a separate trunk; fixed
 adds the two losses; uncertainty learns their weights. In methods that end in _half, a
@@ -24,7 +25,12 @@ from typing import NamedTuple
 import numpy as np
 import optax
 
-from experiments.tasks import choices, evaluation_data, training_trials
+from experiments.tasks import (
+    choices,
+    domain_specs,
+    evaluation_data,
+    training_trials,
+)
 from transfer_jax import cli, data, losses, methods, models, runs
 from transfer_jax.recipes import encoders
 from transfer_jax.training import optim
@@ -55,7 +61,8 @@ class Config:
     """Class and domain of photographs and drawings, by one network or two."""
 
     data: str = 'pacs'
-    """pacs or office_caltech10."""
+    """pacs, office_caltech10, or two domains or more, separated by commas: names of
+    `python -m experiments.data list`, folder:PATH, npz:PATH or tfds:NAME."""
     backbone: str = 'squeezenet'
     """A pretrained network, see transfer_jax/recipes/backbones.py."""
     size: int = 96
@@ -87,15 +94,16 @@ class Prepared(NamedTuple):
 
 def build(config: Config) -> runs.Study:
     """The study of a config."""
-    choices.check('data', config.data, GROUPS)
+    names_of(config.data)  # raises for an unknown name
     encoders.build(config.backbone)  # refuses an unknown name
     names = tuple(METHODS) if config.methods == 'all' else config.methods.split(',')
     for name in names:
         choices.check('method', name, METHODS)
+    group = ', '.join(map(domain_specs.short_name, config.data.split(',')))
     return runs.Study(
         name='transfer.multi_task',
         config=config,
-        task=f'{config.data}, {config.backbone} at {config.size} pixels'
+        task=f'{group}, {config.backbone} at {config.size} pixels'
         + (', training images tested' if config.held_out else ''),
         trials=tuple(
             {'method': name, 'seed': seed}
@@ -121,11 +129,28 @@ def fast() -> Config:
     return Config('fake', encoders.TINY, methods='uncertainty,domain_alone_half', **few)
 
 
+def names_of(group: str) -> tuple[str, ...]:
+    """The domains of a group's name, or of a list separated by commas.
+
+    Raises:
+      ValueError: no such group or domain, or one domain alone.
+    """
+    if group in GROUPS:
+        return GROUPS[group]
+    names = tuple(group.split(','))
+    if len(names) < 2:
+        raise ValueError(
+            f'no data {group!r}; choose from {", ".join(GROUPS)}, or give two domains '
+            'or more, separated by commas'
+        )
+    return tuple(map(domain_specs.check, names))
+
+
 def prepare(config: Config, data_dir: str | None) -> Prepared:
     """All domains as one data set."""
     domains = [
         data.load(name, size=config.size, data_dir=data_dir)
-        for name in GROUPS[config.data]
+        for name in names_of(config.data)
     ]
     classes = domains[0].classes
     for domain in domains:

@@ -6,19 +6,22 @@ also has a head with one hidden layer.
 
 Published (table 7), Caltech-101 with 30 images a class of 101: SVM (1) 44.8 +- 0.7, (2)
 66.2, (3) 72.3, (4) 76.6, (5) 86.2, (7) 85.5; softmax (5) 82.9, (7) 85.4. That is an
-AlexNet, tested on all other images of 101 classes. This experiment has smaller networks
+AlexNet, tested on other images of the 101 classes. The default has a smaller network
 and an easier set, 20 of the classes with 20 test images each: it reproduces the rise
 with depth, not the numbers.
 
     python -m experiments.transfer.probing
     python -m experiments.transfer.probing --config.domain office_amazon \
         --config.network mobilenet_v1 --config.size 128
+    python -m experiments.transfer.probing --config.network alexnet \
+        --config.domain lazy:folder:PATH --config.counts 60
 
 Features: the concatenated means of 2 x 2 parts of a layer's map (4 c numbers; 512 to
-2,048 for SqueezeNet's fires), divided by their length. Training images are drawn from
-the training part; 30 of each class are all of Caltech-101's, so there is one draw. The
-test is on the whole test part. 3 folds of the drawn images choose C. The number is the
-mean accuracy over classes.
+2,048 for SqueezeNet's fires), the whole vector of a dense layer, and the mean of the
+tokens of a transformer, divided by their length. Training images are drawn from the
+training part; 30 of each class are all of Caltech-101's, so there is one draw. The test
+is on the whole test part. 3 folds of the drawn images choose C. The number is the mean
+accuracy over classes.
 """
 
 import dataclasses
@@ -31,24 +34,32 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.tasks import choices, photo_features, training_trials
-from transfer_jax import cli, data, ops, runs, shallow
-from transfer_jax.data import features
+from experiments.tasks import (
+    choices,
+    domain_specs,
+    draws,
+    photo_domains,
+    photo_features,
+    training_trials,
+)
+from transfer_jax import cli, ops, runs, shallow
+from transfer_jax.recipes import backbones
 from transfer_jax.reports import figures
 from transfer_jax.types import Samples
 
-# Every layer of SqueezeNet but its pools; every second or third block of the others
+# Every layer of SqueezeNet but its pools; every second or third block of the
+# MobileNets. Of other networks photo_features.thinned.
 LAYERS = {
     'squeezenet': ('conv1', *(f'fire{i}' for i in range(2, 10))),
     'mobilenet_v1': ('conv1', *(f'block{i}' for i in range(1, 14, 2))),
     'mobilenet_v2': ('conv1', *(f'block{i}' for i in range(1, 17, 3)), 'conv2'),
 }
-DOMAINS = ('caltech101', 'office_amazon', 'office_caltech10', 'fake')
 PROBES = ('svm', 'softmax')
 WEIGHTS = ('pretrained', 'random')
 COSTS = (0.1, 1.0, 10.0, 100.0)  # of features of length 1
 FOLDS = 3
 HIDDEN, HIDDEN_STEPS, HIDDEN_RATE, HIDDEN_DECAY = 256, 200, 0.003, 1e-3
+COMMON = 2048  # up to so many training images, all layers share one shape
 WHOLE = 30  # images of each class: all of Caltech-101's training part
 
 
@@ -57,31 +68,35 @@ class Config:
     """Linear probes of the layers of one network on one data set."""
 
     network: str = 'squeezenet'
-    """squeezenet, mobilenet_v1 or mobilenet_v2."""
+    """A pretrained network, see transfer_jax/recipes/backbones.py."""
     domain: str = 'caltech101'
-    """caltech101, office_amazon or office_caltech10."""
+    """A domain listed by `python -m experiments.data list`, folder:PATH, npz:PATH or
+    tfds:NAME; with lazy: before it, images are decoded as they are needed."""
     size: int = 224
     """Side of the images in pixels; those of Office-Caltech10 have 128."""
     counts: str = '5,30'
-    """Training images of each class, separated by commas; at most 20 with
-    Office-Caltech10."""
+    """Training images of each class, separated by commas, 0 for the whole training
+    part; at most 20 with Office-Caltech10."""
     draws: int = 3
     """Draws of the training images."""
     grid: int = 2
     """Averaged parts of a map along each side; 1 is the global average."""
     weights: str = 'pretrained,random'
     """pretrained, random, or both."""
+    layers: str = ''
+    """Layers, separated by commas; by default about nine, with the first and the
+    last."""
 
 
 def build(config: Config) -> runs.Study:
     """The study of a config."""
-    choices.check('network', config.network, LAYERS)
-    choices.check('domain', config.domain, DOMAINS)
+    backbones.get(config.network)  # raises for an unknown name
+    photo_domains.check(config.domain)
     weights = config.weights.split(',')
     for name in weights:
         choices.check('weights', name, WEIGHTS)
     layers = _layers(config)
-    counts = [int(n) for n in config.counts.split(',')]
+    counts = draws.parse(config.counts)
     kinds = [(layer, probe) for layer in layers for probe in PROBES]
     trials = [
         {'weights': name, 'layer': layer, 'probe': probe, 'n': n, 'seed': seed}
@@ -90,7 +105,8 @@ def build(config: Config) -> runs.Study:
         for n in counts
         for seed in range(_draws(config, n))
     ]
-    title = f'{config.network} on {config.domain}, {config.size} px'
+    domain = domain_specs.short_name(config.domain)
+    title = f'{config.network} on {domain}, {config.size} px'
     return runs.Study(
         name='transfer.probing',
         config=config,
@@ -138,19 +154,23 @@ def draw(rows: Sequence[Mapping[str, Any]], title: str) -> dict[str, Any]:
 
 
 def _layers(config):
-    names = LAYERS[config.network]
+    if config.layers:
+        known = photo_features.layers(config.network)
+        return [choices.check('layer', x, known) for x in config.layers.split(',')]
+    names = LAYERS.get(config.network) or photo_features.thinned(config.network)
     return names[:1] + names[-1:] if config.domain == 'fake' else names
 
 
 def _draws(config, n):
-    return 1 if config.domain == 'caltech101' and n == WHOLE else config.draws
+    whole = config.domain == 'caltech101' and n == WHOLE
+    return 1 if whole else draws.number(n, config.draws)
 
 
 def _prepare(config: Config, data_dir: str | None):
     """(training labels, test labels, classes, (weights, layer) -> features of both)."""
-    domain = data.load(config.domain, size=config.size, data_dir=data_dir)
-    image = np.concatenate([domain.train.image, domain.test.image])
-    pool = functools.partial(photo_features.grid, size=config.grid)
+    domain = photo_domains.load(config.domain, size=config.size, data_dir=data_dir)
+    image = photo_domains.joined([domain.train, domain.test])
+    pool = functools.partial(photo_features.grid_or_vector, size=config.grid)
 
     @functools.cache
     def extracted(weights):
@@ -162,7 +182,7 @@ def _prepare(config: Config, data_dir: str | None):
             random=0 if weights == 'random' else None,
         )
 
-    @functools.cache
+    @functools.lru_cache(maxsize=2)  # float64: one layer after another
     def unit_length(weights, layer):
         with jax.enable_x64(True):
             x = np.asarray(ops.l2_normalise(np.float64(extracted(weights)[layer])))
@@ -175,10 +195,13 @@ def _span(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both in coordinates of the span of the n training images, (., n).
 
     The predictions of an L2-regularised linear classifier do not change; all layers
-    then have one shape, and one compiled program serves them all.
+    then have one shape, and one compiled program serves them all. Features fewer than
+    many images stay as they are.
     """
     n, d = train.shape
     if d <= n:
+        if n > COMMON:
+            return train, test
         pad = ((0, 0), (0, n - d))
         return np.pad(train, pad), np.pad(test, pad)
     basis, triangle = np.linalg.qr(train.T)
@@ -188,7 +211,7 @@ def _span(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _measure(prepared, trial):
     label, test_label, classes, load = prepared
     train, test = load(trial['weights'], trial['layer'])
-    rows = features.draw_per_class(label, trial['n'], trial['seed'])
+    rows = draws.rows(label, trial['n'], trial['seed'])
     samples = Samples(train[rows], label[rows], np.ones(len(rows)))
     if trial['probe'] == 'hidden':
         logits, choice = _hidden(samples, test, classes, trial['seed']), {}

@@ -1,4 +1,4 @@
-"""What the units of SqueezeNet respond to, by layer (Zeiler & Fergus, ECCV 2014).
+"""What the units of a network respond to, by layer (Zeiler & Fergus, ECCV 2014).
 
 Published are pictures, not numbers: units of the first layers respond to edges and
 colours, those in the middle to textures and parts, the last ones to objects (figure 2).
@@ -10,11 +10,14 @@ class among a unit's nine images. Nine images drawn at random give its chance le
 ('drawn' in the table). No label was used to choose units or images.
 
     python -m experiments.transfer.units
+    python -m experiments.transfer.units --config.network alexnet \
+        --config.domain folder:PATH
 
 Units are spaced evenly over the channels of a layer. Figures show the units whose nine
 images stand out most, by the mean activation on them over the mean activation on all
 images. The first half of a fire module's channels are 1x1 convolutions, whose receptive
-field is two strides smaller.
+field is two strides smaller. Guided backpropagation is for SqueezeNet, AlexNet and VGG,
+whose rectifier can be replaced; beside the crops of others is the plain gradient.
 """
 
 import dataclasses
@@ -25,8 +28,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments.tasks import choices
-from transfer_jax import cli, data, models, ops, runs
+from experiments.tasks import choices, domain_specs, photo_features
+from transfer_jax import cli, data, ops, runs
 from transfer_jax.evaluation import units
 from transfer_jax.recipes import backbones
 from transfer_jax.reports import image_grids
@@ -52,18 +55,20 @@ def _fields() -> dict[str, units.ReceptiveField]:
 
 
 FIELDS = _fields()
+SQUEEZENET = ('fire2', 'fire3', 'fire5', 'fire7', 'fire9')
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Layers and units of SqueezeNet, and the images that they see."""
+    """Layers and units of a network, and the images that they see."""
 
     domain: str = 'caltech101'
     """Any domain of experiments.data; training and test images are used."""
     size: int = 224
     """Side of the images, in pixels."""
-    layers: tuple[str, ...] = ('fire2', 'fire3', 'fire5', 'fire7', 'fire9')
-    """Some of conv1, fire2, ... fire9."""
+    layers: tuple[str, ...] = SQUEEZENET
+    """Some of conv1, fire2, ... fire9; by default of another network five of its
+    layers with maps."""
     units: int = 32
     """Units measured in each layer."""
     shown: int = 6
@@ -72,6 +77,8 @@ class Config:
     """Images of a unit: those with its largest activations."""
     pretrained: bool = True
     """ImageNet weights; without it, random weights."""
+    network: str = 'squeezenet'
+    """A pretrained network, see transfer_jax/recipes/backbones.py."""
 
 
 class Prepared(NamedTuple):
@@ -82,20 +89,25 @@ class Prepared(NamedTuple):
     classes: tuple[str, ...]
     layer: Any  # (name, images) -> activations, rectified for guided backpropagation
     scale: Any  # uint8 images to inputs
+    fields: Mapping[str, units.ReceptiveField]
     responses: Mapping[str, units.Responses]
 
 
 def build(config: Config) -> runs.Study:
     """The study of a config."""
-    for name in config.layers:
-        choices.check('layer', name, FIELDS)
+    domain_specs.check(config.domain)
+    names, known = layers_of(config), maps(config.network)
+    for name in names:
+        choices.check('layer', name, known)
+    network = 'SqueezeNet' if config.network == 'squeezenet' else config.network
+    domain = domain_specs.short_name(config.domain)
     return runs.Study(
         name='transfer.units',
         config=config,
-        task=f'SqueezeNet on {config.domain}, {config.images} images of each unit',
+        task=f'{network} on {domain}, {config.images} images of each unit',
         trials=tuple(
             {'layer': layer, 'unit': number}
-            for layer in (NONE, *config.layers)
+            for layer in (NONE, *names)
             for number in range(config.units)
         ),
         prepare=functools.partial(prepare, config),
@@ -107,30 +119,57 @@ def build(config: Config) -> runs.Study:
     )
 
 
+def maps(network: str) -> tuple[str, ...]:
+    """The layers of a network up to its last map.
+
+    Raises:
+      ValueError: no such network.
+    """
+    if network == 'squeezenet':
+        return tuple(FIELDS)
+    names = photo_features.layers(network)
+    return names[: names.index(backbones.get(network).last_map) + 1]
+
+
+def layers_of(config: Config) -> tuple[str, ...]:
+    """The layers of a config."""
+    if config.network == 'squeezenet' or config.layers != SQUEEZENET:
+        return config.layers
+    known = maps(config.network)
+    names = [name for name in photo_features.thinned(config.network) if name in known]
+    return tuple(names[round(i)] for i in np.linspace(0, len(names) - 1, 5))
+
+
 def prepare(config: Config, data_dir: str | None) -> Prepared:
     """The responses of all units of the layers to all images."""
     domain = data.load(config.domain, size=config.size, data_dir=data_dir)
     parts = (domain.train, domain.test)
     image = np.concatenate([part.image for part in parts])
-    net = backbones.PRETRAINED['squeezenet']
-    last = max(config.layers, key=list(FIELDS).index)
-    plain = models.SqueezeNet(classes=0, end_at=last)
-    guided = functools.partial(models.SqueezeNet, classes=0, relu=ops.guided_relu)
+    net, names = backbones.get(config.network), layers_of(config)
+    last = max(names, key=maps(config.network).index)
+    plain = net.module(classes=0, end_at=last)
+    guided = functools.partial(net.module, classes=0)
+    if hasattr(plain, 'relu'):
+        guided = functools.partial(guided, relu=ops.guided_relu)
     if config.pretrained:
-        params, _ = backbones.load('squeezenet', data_dir)
+        params, state = backbones.load(config.network, data_dir)
+        variables = {'params': params, **state}
     else:
         init = jax.jit(functools.partial(plain.init, train=False))
-        params = init(jax.random.key(0), image[:1] / 255.0)['params']
+        variables = init(jax.random.key(0), image[:1] / 255.0)
 
     def scale(image):
         return ((image / 255 - np.array(net.mean)) / np.array(net.std)).astype('f4')
 
     def taps(x):
-        by_layer = plain.apply({'params': params}, x, train=False)[1]
-        return {name: by_layer[name] for name in config.layers}
+        by_layer = plain.apply(variables, x, train=False)[1]
+        for name in names:
+            if by_layer[name].ndim != 4:
+                raise ValueError(f'{config.network}: its layer {name} has no map')
+        return {name: by_layer[name] for name in names}
 
     def layer(name, x):
-        return guided(end_at=name).apply({'params': params}, x, train=False)[0]
+        return guided(end_at=name).apply(variables, x, train=False)[0]
 
     batches = (scale(image[i : i + BATCH]) for i in range(0, len(image), BATCH))
     return Prepared(
@@ -139,6 +178,9 @@ def prepare(config: Config, data_dir: str | None) -> Prepared:
         domain.classes,
         layer,
         scale,
+        FIELDS
+        if config.network == 'squeezenet'
+        else units.receptive_fields(taps, config.size),
         units.responses(taps, batches),
     )
 
@@ -164,7 +206,7 @@ def measure(
 
 def pictures(config: Config, prepared: Prepared) -> dict[str, 'Figure']:
     """A figure for each layer: a row per unit, its images beside their gradients."""
-    return {name: _picture(config, prepared, name) for name in config.layers}
+    return {name: _picture(config, prepared, name) for name in layers_of(config)}
 
 
 def _picture(config: Config, prepared: Prepared, name: str) -> 'Figure':
@@ -173,7 +215,7 @@ def _picture(config: Config, prepared: Prepared, name: str) -> 'Figure':
     contrast = units.contrast(value[:, channels], config.images)
     channels = channels[np.argsort(-contrast, kind='stable')[: config.shown]]
     top = units.top_images(value[:, channels], config.images)
-    field, layer = FIELDS[name], functools.partial(prepared.layer, name)
+    field, layer = prepared.fields[name], functools.partial(prepared.layer, name)
     gradient = jax.jit(functools.partial(units.excitation, layer))
     groups = []
     for channel, rows in zip(channels, top, strict=True):

@@ -59,6 +59,53 @@ class ReceptiveField(NamedTuple):
         return patch
 
 
+def receptive_fields(
+    taps: Callable[[Array], Mapping[str, Array]], side: int, batch: int = 32
+) -> dict[str, ReceptiveField]:
+    """The receptive field of each layer of any network, found by experiment.
+
+    A row of pixels that is not a number makes every position that sees it one: the rows
+    that the position in the middle of the map depends on are its field. Where these
+    reach an edge of the image, as where a layer pools or attends over all positions,
+    the field is as large as the image.
+
+    Args:
+      taps: images (n, side, side, 3) -> {layer: (n, h, w, c)}, each image by itself.
+      side: of the images, in pixels.
+      batch: images in a call; one in all is needed for each row.
+    """
+    seen = jax.jit(
+        lambda x: {k: jnp.isnan(v).any((2, 3)) for k, v in dict(taps(x)).items()}
+    )
+    parts = []
+    # Fast convolutions of accelerators spread such values to other positions.
+    with jax.default_device(jax.local_devices(backend='cpu')[0]):
+        for first in range(0, side, batch):
+            image = np.zeros((batch, side, side, 3), np.float32)
+            rows = range(first, min(first + batch, side))
+            image[range(len(rows)), rows] = np.nan
+            found = jax.device_get(seen(image))
+            parts.append({k: v[: len(rows)] for k, v in found.items()})
+    return {
+        layer: _field(np.concatenate([part[layer] for part in parts]), side)
+        for layer in parts[0]
+    }
+
+
+def _field(seen: np.ndarray, side: int) -> ReceptiveField:
+    """Of the rows (side, h) that the positions of a map see."""
+    middle = seen.shape[1] // 2
+    first, last = (
+        np.flatnonzero(seen[:, i])[[0, -1]] for i in (middle, max(middle - 1, 0))
+    )
+    low, high = (int(x) for x in first)
+    stride = high - int(last[1])
+    if low == 0 or high == side - 1 or stride <= 0:
+        stride = max(side // seen.shape[1], 1)
+        return ReceptiveField(side, stride, stride // 2 - side // 2)
+    return ReceptiveField(high - low + 1, stride, low - middle * stride)
+
+
 def responses(
     taps: Callable[[Array], Mapping[str, Array]], batches: Iterable[Array]
 ) -> dict[str, Responses]:

@@ -21,6 +21,7 @@ activation}). Parameter paths begin with the name of the layer.
 """
 
 from transfer_jax.models.alexnet import AlexNet
+from transfer_jax.models.bottleneck import Bottleneck
 from transfer_jax.models.cifar_resnet import CifarResNet
 from transfer_jax.models.convnext import ConvNeXt
 from transfer_jax.models.decoders import DigitDecoder
@@ -52,6 +53,7 @@ __all__ = [
     'AlexNet',
     'AutoDial',
     'BatchNorm',
+    'Bottleneck',
     'CifarResNet',
     'ClassDiscriminators',
     'Classifier',

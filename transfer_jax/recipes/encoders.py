@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from transfer_jax import data, evaluation, models
-from transfer_jax.recipes import backbones, hub, networks
+from transfer_jax.recipes import backbones, hub, networks, reading
 from transfer_jax.types import PyTree
 
 TINY = 'tiny'  # for runs of seconds
@@ -127,17 +127,28 @@ def load(name: str, data_dir: str | None = None, domains: int = 1) -> Encoder:
     )
 
 
-def extract(name: str, encoder: Encoder, images: np.ndarray) -> np.ndarray:
-    """Features (n, d) float32 of images (n, h, w, 3) uint8, before any training."""
-    module = build(name)
+def extract(
+    name: str, encoder: Encoder, images: np.ndarray | data.Source
+) -> np.ndarray:
+    """Features (n, d) float32 of images (n, h, w, 3) uint8, before any training.
 
-    def answer(variables, batch):
-        return {'features': module.apply(variables, batch['image'], train=False)[0]}
-
+    Args:
+      images: an array, or a source of images of one size, which is read batch by batch.
+    """
     # The network's own norm has joint statistics; those of a domain start as copies.
     state = jax.tree.map(lambda x: x[:1], encoder.model_state)
     variables = {'params': encoder.params, **state}
-    predict = jax.tree_util.Partial(answer, variables)
-    batches = data.batches(data.Images(images), min(BATCH, len(images)))
-    read = batches.map(encoder.scale)
+    predict = jax.tree_util.Partial(_features(build(name)), variables)
+    source = data.Images(images) if isinstance(images, np.ndarray) else images
+    read = reading.in_order(
+        data.sources.without_labels(source), BATCH, encoder.scale, title=name
+    )
     return evaluation.extract(predict, read, ['features'])['features']
+
+
+@functools.cache  # the same function each time, so that jit reuses its program
+def _features(module: nn.Module):
+    def answer(variables, batch):
+        return {'features': module.apply(variables, batch['image'], train=False)[0]}
+
+    return answer

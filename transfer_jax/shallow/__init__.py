@@ -41,6 +41,7 @@ from transfer_jax.shallow.linear import (
     linear_svm,
     softmax_regression,
 )
+from transfer_jax.shallow.multi_label import multi_label_svm
 from transfer_jax.shallow.nbnn import nbnn
 from transfer_jax.shallow.neighbours import nearest_neighbours
 from transfer_jax.shallow.none import none
@@ -113,6 +114,7 @@ __all__ = [
     'linear_svm',
     'mark_domain',
     'mmd_test',
+    'multi_label_svm',
     'nbnn',
     'nearest_class_mean',
     'nearest_neighbour',

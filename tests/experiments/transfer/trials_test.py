@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.tasks import training_trials
-from experiments.transfer import layer_transfer, multi_task
+from experiments.transfer import layer_transfer, layer_transfer_data, multi_task
 from transfer_jax import data, losses, methods, models
 from transfer_jax.training import fit, optim
 
@@ -22,7 +22,7 @@ def prepared():
 
 def test_halves_share_no_class_and_number_theirs_anew():
     domain = data.fake.fake_domain(0, 40, 8, classes=5)
-    halves = layer_transfer.halves(domain, None)
+    halves = layer_transfer_data.halves(domain, None)
     assert halves['A'].train.classes == ('0', '1')
     assert halves['B'].train.classes == ('2', '3', '4')
     both = sum(len(halves[half].train) for half in 'AB')
@@ -34,9 +34,9 @@ def test_halves_share_no_class_and_number_theirs_anew():
         np.testing.assert_array_equal(
             halves[half].train.image, domain.train.image[rows]
         )
-    drawn = layer_transfer.halves(domain, 3)
+    drawn = layer_transfer_data.halves(domain, 3)
     assert not set(drawn['A'].test.classes) & set(drawn['B'].test.classes)
-    again = layer_transfer.halves(domain, 3)
+    again = layer_transfer_data.halves(domain, 3)
     assert drawn['A'].train.classes == again['A'].train.classes
 
 
