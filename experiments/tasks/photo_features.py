@@ -49,6 +49,27 @@ def features(
       ValueError: no such network or layer.
       MissingData: the pretrained weights are not in the data folder.
     """
+    predict, scale = predictor(
+        network, wanted, images.shape[1:], data_dir=data_dir, random=random
+    )
+    batches = data.batches(data.Images(images), min(BATCH, len(images))).map(scale)
+    return evaluation.extract(predict, batches, tuple(wanted))
+
+
+def predictor(
+    network: str,
+    wanted: Mapping[str, tuple[str, Pool]],
+    shape: tuple[int, int, int],
+    *,
+    data_dir: str | None,
+    random: int | None = None,
+) -> tuple[Partial, Callable]:
+    """(a function of a batch for evaluation.extract, the scale of its images).
+
+    Args:
+      shape: (h, w, 3) of an image, to initialise random weights.
+      wanted, random: and errors, as in features.
+    """
     backbone = backbones.get(network)
     module = backbone.module(classes=0)
     if random is None:
@@ -56,7 +77,7 @@ def features(
         variables = {'params': params, **model_state}
     else:
         init = jax.jit(functools.partial(module.init, train=False))
-        variables = init(jax.random.key(random), jnp.zeros((1, *images.shape[1:])))
+        variables = init(jax.random.key(random), jnp.zeros((1, *shape)))
 
     def predict(variables, batch):
         _, taps = module.apply(variables, batch['image'], train=False)
@@ -66,5 +87,4 @@ def features(
         return {name: pool(taps[layer]) for name, (layer, pool) in wanted.items()}
 
     scale = data.normalise(np.float32(backbone.mean), np.float32(backbone.std))
-    batches = data.batches(data.Images(images), min(BATCH, len(images))).map(scale)
-    return evaluation.extract(Partial(predict, variables), batches, tuple(wanted))
+    return Partial(predict, variables), scale
