@@ -29,22 +29,22 @@ Retrieval sets (data.landmarks says which files they need):
 
 mAP of the first three is by the trapezoidal rule, as in their publishers' programs;
 the rows have the other, mAP_plain, too. Images are decoded batch by batch. Their
-longest side gets the size, and a query is cut out of its image at the same scale, as
-Radenovic et al. do; other sides are rounded to multiples of 32. 'square' stretches all
-instead. Whitening is fitted on the gallery, without labels, or on
---config.whitening-data, such as paris6k for oxford5k.
+longest side gets the size, and a query is cut out of its image at the same scale; other
+sides are rounded to multiples of 32. 'square' stretches all instead. Whitening is
+fitted on the gallery, without labels, or on --config.whitening-data, such as paris6k
+for oxford5k.
 
-Published, mAP with networks trained for retrieval (Radenovic et al. 2019: GeM, learned
-whitening, three scales): ResNet-101 Oxford5k 88.2, Paris6k 92.5; VGG-16 87.3, 87.8.
-Networks trained only on ImageNet stay clearly below. No number is published for the
-subsets of COIL-100 and Office-Caltech10. Another implementation with the same weights
-gave, on the same 960 views with cosine and the average, mAP / precision at 1:
-SqueezeNet 88.6 / 98.9, MobileNetV1 84.6 / 98.7, MobileNetV2 89.3 / 99.9.
+Published, mAP of networks that are trained for retrieval (the code of Radenovic et al.:
+GeM, learned whitening, three scales): ResNet-101 Oxford5k 88.2, Paris6k 92.5; VGG-16
+87.3, 87.8. Here the networks know only ImageNet, and there is one scale. No number is
+published for the subsets of COIL-100 and Office-Caltech10. Another implementation with
+the same weights gave, on the same 960 views with cosine and the average, mAP and
+precision at 1: SqueezeNet 88.6 and 98.9, MobileNetV1 84.6 and 98.7, MobileNetV2 89.3
+and 99.9.
 
     python -m experiments.transfer.retrieval
     python -m experiments.transfer.retrieval --config.task office --config.size 128
-    python -m experiments.transfer.retrieval --config.task oxford5k --config.size 1024 \
-        --config.networks vgg16,resnet50 --config.whitening-data paris6k
+    python -m experiments.transfer.retrieval --config.task oxford5k --config.size 1024
 
 Recall at k is the share of queries with a relevant image among the first k.
 """
@@ -189,6 +189,9 @@ def _prepare(config: Config, data_dir: str | None) -> Prepared:
 
     @functools.cache
     def descriptors(name: str, network: str):
+        if name == 'queries' and not any(query.box for query in listed.queries):
+            own = [query.index for query in listed.queries]  # whole images
+            return {k: x[own] for k, x in descriptors('gallery', network).items()}
         return describe(images[name], network, f'{network}, {name}')
 
     return Prepared(images, descriptors, listed)

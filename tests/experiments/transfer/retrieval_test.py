@@ -128,6 +128,8 @@ def test_a_query_of_holidays_is_not_in_its_own_ranking(tmp_path):
     assert index.shape == (4, 11)
     assert not (index == np.array(own)[:, None]).any()
     np.testing.assert_array_equal(rank(rows=np.array([2, 3])), index[2:])
+    vectors = [prepared.descriptors(x, 'tiny')['gem'] for x in ('queries', 'gallery')]
+    np.testing.assert_array_equal(vectors[0], vectors[1][own])
 
 
 def test_whitening_can_be_fitted_on_another_set(tmp_path):
