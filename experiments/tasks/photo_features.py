@@ -84,17 +84,36 @@ def features(
       ValueError: no such network or layer.
       MissingData: the pretrained weights are not in the data folder.
     """
+    source = data.Images(images) if isinstance(images, np.ndarray) else images
+    shape = source[0]['image'].shape
+    predict, scale = predictor(network, wanted, shape, data_dir=data_dir, random=random)
+    source = data.sources.without_labels(source)
+    batches = reading.in_order(source, BATCH, scale, title=network)
+    return evaluation.extract(predict, batches, tuple(wanted))
+
+
+def predictor(
+    network: str,
+    wanted: Mapping[str, tuple[str, Pool]],
+    shape: tuple[int, int, int],
+    *,
+    data_dir: str | None,
+    random: int | None = None,
+) -> tuple[Partial, Callable]:
+    """(a function of a batch for evaluation.extract, the scale of its images).
+
+    Args:
+      shape: (h, w, 3) of an image, to initialise random weights.
+      wanted, random: and errors, as in features.
+    """
     backbone = backbones.get(network)
     module = backbone.module(classes=0)
-    source = data.Images(images) if isinstance(images, np.ndarray) else images
     if random is None:
         params, model_state = backbones.load(network, data_dir)
         variables = {'params': params, **model_state}
     else:
         init = jax.jit(functools.partial(module.init, train=False))
-        variables = init(
-            jax.random.key(random), jnp.zeros((1, *source[0]['image'].shape))
-        )
+        variables = init(jax.random.key(random), jnp.zeros((1, *shape)))
 
     def predict(variables, batch):
         _, taps = module.apply(variables, batch['image'], train=False)
@@ -104,6 +123,4 @@ def features(
         return {name: pool(taps[layer]) for name, (layer, pool) in wanted.items()}
 
     scale = data.normalise(np.float32(backbone.mean), np.float32(backbone.std))
-    source = data.sources.without_labels(source)
-    batches = reading.in_order(source, BATCH, scale, title=network)
-    return evaluation.extract(Partial(predict, variables), batches, tuple(wanted))
+    return Partial(predict, variables), scale

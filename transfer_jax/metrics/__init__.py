@@ -25,6 +25,11 @@ from transfer_jax.metrics.ranking import (
     voc_average_precision,
     voc_mean_average_precision,
 )
+from transfer_jax.metrics.retrieval import (
+    n_s_score,
+    trapezoidal_average_precision,
+    without_junk,
+)
 from transfer_jax.metrics.segmentation import (
     confusion_scores,
     label_confusion,
@@ -47,11 +52,14 @@ __all__ = [
     'label_confusion',
     'mean_average_precision',
     'mean_iou',
+    'n_s_score',
     'peaks',
     'pointwise_average_precision',
     'precision_at',
     'recall_at',
     'top1_localization',
+    'trapezoidal_average_precision',
     'voc_average_precision',
     'voc_mean_average_precision',
+    'without_junk',
 ]

@@ -11,9 +11,9 @@ def average_precision(relevant: Array, total: Array | None = None) -> Array:
     """(n, k) -> (n,), the mean precision at the ranks of the relevant items.
 
     AP = 1 / R sum_r relevant_r precision@r, not interpolated: neither the trapezoid of
-    the Oxford Buildings script nor the 11 points of PASCAL VOC. For scores without ties
-    it equals scikit-learn's average_precision_score. NaN for a list without relevant
-    items.
+    Oxford Buildings (trapezoidal_average_precision) nor the 11 points of PASCAL VOC.
+    For scores without ties it equals scikit-learn's average_precision_score. NaN for a
+    list without relevant items.
 
     Args:
       relevant: 1 where the item at rank 1, 2, ... is relevant, else 0.
