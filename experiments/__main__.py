@@ -1,11 +1,13 @@
-"""Lists the experiments, one per line.
+"""Lists the experiments, one per line; or those of the lectures, with what they need.
 
 python -m experiments
+python -m experiments lectures
 """
 
 import ast
 import pathlib
 import sys
+from collections.abc import Sequence
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -23,8 +25,19 @@ def experiments() -> dict[str, str]:
     return first_lines
 
 
-def main() -> None:
-    """Writes the list."""
+def main(args: Sequence[str] | None = None) -> None:
+    """Writes the list that `args` ask for, by default those of the command line."""
+    args = sys.argv[1:] if args is None else list(args)
+    if args:
+        from experiments.lectures import listing  # imports jax
+
+        if args[0] != 'lectures':
+            raise SystemExit(
+                f'error: no list {args[0]!r}; there are: python -m experiments, '
+                'python -m experiments lectures'
+            )
+        listing.main(args[1:])
+        return
     listed = experiments()
     width = max(map(len, listed))
     lines = [f'python -m {name:<{width}}  {line}' for name, line in listed.items()]

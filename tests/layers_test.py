@@ -24,7 +24,7 @@ LAYERS = {
     ),
     'experiments': (
         {'tasks'},
-        {'shallow', 'demo', 'data', 'weights'},
+        {'shallow', 'demo', 'data', 'weights', 'lectures'},
         {'adaptation', 'transfer', 'localization'},
         {'tables'},
         {'__main__'},

@@ -139,9 +139,7 @@ def _features(trunk, images):
     return evaluation.extract(lower, batches.map(trunk.scale), [name])[name]
 
 
-@functools.lru_cache(
-    maxsize=16
-)  # the same function each time, so that it compiles once
+@functools.lru_cache(maxsize=16)  # one function for a network compiles once
 def _lower(network):
     def lower(variables, batch):
         x = network.lower().apply(variables, batch['image'], train=False)[0]

@@ -23,8 +23,8 @@ published for it.
         --config.rate 0.01 --config.schedule thirds --config.seeds 1
 
 The last command has the schedule of the paper's networks, Caffe's AlexNet: the rate
-falls to a tenth every 100,000 of 450,000 steps. Its 30 trainings take weeks on one
-accelerator; --config.copy first:N trains those of one n. MNIST-M: digits 0-4 are A and
+falls to a tenth every 100,000 of 450,000 steps. It is 30 trainings; --config.copy
+first:N are those of one n. MNIST-M: digits 0-4 are A and
 5-9 are B. All other domains: random halves of the classes, drawn once (the paper
 averages over several draws on ImageNet).
 

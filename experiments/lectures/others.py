@@ -1,0 +1,50 @@
+"""Lectures 4 and 5, and what is left out."""
+
+from experiments.lectures.item import Item
+
+ZERO_SHOT, SELF_SUPERVISED = '4', '5'
+TO_COME = 'not built yet'
+
+ITEMS = (
+    *(
+        Item(ZERO_SHOT, title, out=TO_COME)
+        for title in (
+            'Zero-shot learning by attributes and embeddings',
+            'GAN, WGAN, pix2pix, CycleGAN',
+            'Style by optimisation and in one pass',
+            'Disentangled factors, novel views',
+            'Segmentation adapted by entropy',
+        )
+    ),
+    *(
+        Item(SELF_SUPERVISED, title, out=TO_COME)
+        for title in (
+            'Rotation, jigsaw, context, colorization, inpainting, contrast',
+            'Detection from pretrained networks',
+        )
+    ),
+    *(
+        Item('', title, out=reason)
+        for title, reason in (
+            (
+                'Lifelong learning',
+                'its subject is the order of tasks, and no other method here has one',
+            ),
+            (
+                'Self-taught learning by sparse coding',
+                'pretext tasks of networks took its place',
+            ),
+            ('Sensor fusion, 3-D', 'other inputs than photographs'),
+            ('Motion forecast, control', 'other outputs than classes and maps'),
+            (
+                'Re-identification',
+                'retrieval with labels of persons, whose public sets were withdrawn',
+            ),
+            ('Speech', 'only as layer transfer with the last layers copied'),
+            (
+                'BiCoS of the flowers descriptors',
+                'needs segmentation masks of its own',
+            ),
+        )
+    ),
+)
