@@ -75,8 +75,8 @@ class Prepared(NamedTuple):
 
 def build(config: Config) -> runs.Study:
     """The study of a config: one row."""
-    if not _is_fake(config):
-        backbones.get(config.backbone)  # raises for an unknown name
+    if not _is_fake(config) and not backbones.get(config.backbone).classes:
+        raise ValueError(f'{config.backbone} has no classifier to evaluate')
     kind, _, path = config.domain.partition(':')
     if config.domain not in ('imagenet', SAMPLES, 'fake') and not (
         kind == 'folder' and path
