@@ -69,14 +69,15 @@ def _lines(item: Item, data_dir: str | None) -> Iterator[str]:
     if item.published:
         yield f'    published: {item.published}'
     if item.cost:
-        yield f'    GPU: {hours(item)}'
+        yield f'    GPU: {time(item)}'
 
 
-def hours(item: Item) -> str:
-    """'36 h', '0.8 h', '0.02 h', or 'under a minute'."""
-    if item.hours < 1 / 60:
+def time(item: Item) -> str:
+    """'36 h', '46 min' or 'under a minute'."""
+    minutes = 60 * item.hours
+    if minutes < 1:
         return 'under a minute'
-    return f'{item.hours:,.2g} h'
+    return f'{minutes:.0f} min' if minutes < 60 else f'{item.hours:,.2g} h'
 
 
 def _data(item: Item, data_dir: str | None) -> Iterator[str]:

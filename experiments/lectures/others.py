@@ -28,7 +28,7 @@ ITEMS = (
         for title, reason in (
             (
                 'Lifelong learning',
-                'its subject is the order of tasks, and no other method here has one',
+                'a sequence of tasks, which no experiment here has',
             ),
             (
                 'Self-taught learning by sparse coding',
@@ -38,7 +38,7 @@ ITEMS = (
             ('Motion forecast, control', 'other outputs than classes and maps'),
             (
                 'Re-identification',
-                'retrieval with labels of persons, whose public sets were withdrawn',
+                'photographs of persons by identity; retrieval of other things is here',
             ),
             ('Speech', 'only as layer transfer with the last layers copied'),
             (

@@ -53,29 +53,17 @@ ITEMS = (
             weights=(method.network,),
             published=f'{number} ({method.paper})' if number else '',
             cost=(_cost(images, method),),
-            here=here if method == WILDCAT else None,
+            here=_fruit(method.title.lower(), 'mAP', f'{method.title}, mAP')
+            if module == POOLINGS
+            else None,
         )
-        for title, name, module, images, numbers, here in (
-            (
-                'VOC 2007',
-                'voc2007',
-                POOLINGS,
-                5_011,
-                ('mAP 95.0', 'mAP 90.2'),
-                _fruit('wildcat', 'mAP', 'mAP'),
-            ),
-            ('VOC 2012', 'voc2012', POOLINGS, 5_717, ('mAP 93.4', 'mAP 88.5'), None),
-            ('COCO', 'coco2014', POOLINGS, 82_783, ('mAP 80.7', 'mAP 68.8'), None),
-            ('MIT67', 'mit67', SCENES, 5_360, ('84.0', '78.0'), None),
-            ('15 Scene', 'scene15', SCENES, 1_500, ('94.4', '94.3'), None),
-            (
-                'VOC 2012 Action',
-                'voc2012_action',
-                SCENES,
-                3_134,
-                ('mAP 86.0', ''),
-                None,
-            ),
+        for title, name, module, images, numbers in (
+            ('VOC 2007', 'voc2007', POOLINGS, 5_011, ('mAP 95.0', 'mAP 90.2')),
+            ('VOC 2012', 'voc2012', POOLINGS, 5_717, ('mAP 93.4', 'mAP 88.5')),
+            ('COCO', 'coco2014', POOLINGS, 82_783, ('mAP 80.7', 'mAP 68.8')),
+            ('MIT67', 'mit67', SCENES, 5_360, ('84.0', '78.0')),
+            ('15 Scene', 'scene15', SCENES, 1_500, ('94.4', '94.3')),
+            ('VOC 2012 Action', 'voc2012_action', SCENES, 3_134, ('mAP 86.0', '')),
         )
         for method, number in zip((WILDCAT, WELDON), numbers, strict=True)
     ),
@@ -90,18 +78,11 @@ ITEMS = (
             published=f'{deep_mil} by max pooling (Oquab et al. 2015); {wildcat} '
             f'({WILDCAT.paper})',
             cost=(_cost(images),),
-            here=here,
+            here=_fruit('wildcat', 'pointwise', 'WILDCAT, pointwise'),
         )
-        for title, name, images, deep_mil, wildcat, here in (
-            (
-                'VOC 2012 val',
-                'voc2012',
-                5_717,
-                74.5,
-                82.9,
-                _fruit('max', 'pointwise', 'max pooling'),
-            ),
-            ('COCO val', 'coco2014', 82_783, 41.2, 53.4, None),
+        for title, name, images, deep_mil, wildcat in (
+            ('VOC 2012 val', 'voc2012', 5_717, 74.5, 82.9),
+            ('COCO val', 'coco2014', 82_783, 41.2, 53.4),
         )
     ),
     Item(

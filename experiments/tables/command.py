@@ -22,6 +22,7 @@ from experiments.tables import (
     content,
     conversions,
     digit_rows,
+    lectures,
     methods,
     output,
     own_photographs,
@@ -166,6 +167,8 @@ def rewrite(
             return benchmarks.markdown(of_benchmarks or {}, part)
         if name == own_photographs.NAME:
             return own_photographs.markdown(of_studies, part)
+        if name == lectures.NAME:
+            return lectures.markdown(part)
         if name in SHALLOW:
             return shallow_tables.markdown(of_studies, SHALLOW[name], part)
         if name in studies.TABLES:

@@ -48,11 +48,11 @@ def number(here: Here) -> str:
 def _paragraphs(item: Item) -> Iterator[str]:
     parts = [f'**{item.title}.** `{item.module}`.']
     if item.here:
-        parts.append(f'Run here: {item.here.data}, {number(item.here)}.')
+        parts.append(f'Run here: {item.here.data}: {number(item.here)}.')
     if item.published:
         parts.append(f'Published: {item.published}.')
     if item.cost:
-        parts.append(f'On a GPU about {listing.hours(item)}.')
+        parts.append(f'On a GPU: {listing.time(item)}.')
     yield ' '.join(parts)
     if item.command:
         yield f'    {item.command}'

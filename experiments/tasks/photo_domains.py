@@ -15,7 +15,7 @@ import numpy as np
 
 from experiments.tasks import domain_specs
 from transfer_jax import data
-from transfer_jax.data import image_files, images, own
+from transfer_jax.data import image_files, images
 
 LAZY = 'lazy:'
 ALWAYS_LAZY = ('imagenet',)
@@ -115,8 +115,8 @@ def load(spec: str, *, size: int, data_dir: str | None) -> data.Domain:
     """
     if not spec.startswith(LAZY) and spec not in ALWAYS_LAZY:
         return data.load(spec, size=size, data_dir=data_dir)
-    domain, zoom = _load_lazily(spec.removeprefix(LAZY), data_dir)
-    make = functools.partial(Resized, size=size, zoom=zoom)
+    domain = data.lazy.load(spec.removeprefix(LAZY), data_dir=data_dir)
+    make = functools.partial(Resized, size=size, zoom=domain.zoom)
     return data.Domain(
         domain.name, domain.classes, make(domain.train), make(domain.test)
     )
@@ -132,36 +132,3 @@ def joined(parts: Sequence[data.Arrays | Resized]) -> np.ndarray | Joined:
 def images_of(part: data.Arrays | Resized) -> np.ndarray | Resized:
     """What networks read: the array in memory, or the source."""
     return part.image if isinstance(part, data.Arrays) else part
-
-
-def _load_lazily(spec, data_dir) -> tuple[data.Domain, float | None]:
-    """Both parts as sources of whole files, cut as data.load cuts them; their zoom."""
-    kind, _, path = spec.partition(':')
-    if kind != 'folder':
-        domain = data.lazy.load(spec, data_dir=data_dir)
-        return domain, domain.zoom
-    folder = pathlib.Path(path).expanduser()
-    parts = data.folders.parts(folder)
-    for part in parts:
-        if part is not None:
-            data.listings.warn(folder, part.left_out)
-    classes = parts.train.classes
-    if parts.test is None:
-        whole = data.lazy.from_folder(folder, classes)
-        if len(whole) < 2:
-            raise ValueError(f'{folder}: {len(whole)} images cannot be cut in two')
-        cut = min(len(whole) - 1, max(1, round(own.TRAIN_SHARE * len(whole))))
-        read = [
-            data.lazy.ImageFiles(whole.paths[rows], whole.label[rows], classes)
-            for rows in (slice(cut), slice(cut, None))
-        ]
-        return data.Domain(folder.resolve().name, classes, *read), None
-    read = [
-        data.lazy.ImageFiles(
-            tuple(file for file, _ in part.items),
-            np.array([label for _, label in part.items], np.int32),
-            classes,
-        )
-        for part in parts
-    ]
-    return data.Domain(folder.resolve().name, classes, *read), None

@@ -12,7 +12,8 @@ import pytest
 
 import experiments
 from experiments import __main__ as listing
-from transfer_jax import cli, evaluation, metrics, runs, selection
+from tests.experiments import few_numbers
+from transfer_jax import cli, runs
 
 
 def _experiments():
@@ -73,23 +74,6 @@ def test_building_loads_no_data(name):
 EVERY_VALIDATOR = ('experiments.adaptation.digits', 'experiments.adaptation.adda')
 
 
-def _few_numbers(predicts, held_out, final):
-    """What the rules and the figures read."""
-    parts = {
-        'source_validation': (predicts['source'], held_out.source_validation),
-        'target_test': (predicts['target'], held_out.target_test),
-    }
-    scores = {
-        name: evaluation.evaluate(predict, batches, metrics.accuracy())
-        for name, (predict, batches) in parts.items()
-    }
-    return {
-        **{name: score['accuracy'] for name, score in scores.items()},
-        selection.FIXED: 0.0,
-        'target_test_images': scores['target_test']['count'],
-    }
-
-
 @pytest.mark.parametrize('name', EXPERIMENTS)
 def test_the_fast_run_goes_from_data_to_report(name, tmp_path):
     module = importlib.import_module(name)
@@ -97,7 +81,7 @@ def test_the_fast_run_goes_from_data_to_report(name, tmp_path):
     if not isinstance(experiment, runs.Study):
         experiment = experiment._replace(evaluations=2)
         if name not in EVERY_VALIDATOR:
-            experiment = experiment._replace(measure=_few_numbers)
+            experiment = experiment._replace(measure=few_numbers.measure)
     assert experiment.fast
     assert name == f'experiments.{experiment.name}'
     result = cli.execute(experiment, tmp_path)

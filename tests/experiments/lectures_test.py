@@ -11,6 +11,7 @@ from experiments import __main__ as front
 from experiments.lectures import catalogue, listing
 from experiments.tables import lectures as table
 from tests.command_lines import call
+from tests.experiments import few_numbers
 from tests.miniatures import (
     annotated,
     classification,
@@ -24,6 +25,7 @@ from transfer_jax.data import known, sources
 from transfer_jax.recipes import backbones
 
 BACKBONE = 'resnet20_cifar'  # whose weights are drawn in place of the item's
+FOUR = f'{BACKBONE}_of_four_classes'  # as the miniature of ImageNet has
 LOCALIZATION = {
     'backbone': BACKBONE,
     'cut': 'auto',
@@ -55,7 +57,7 @@ SMALL = {
         'steps': 1,
         'batch': 4,
     },
-    'transfer.imagenet': {'backbone': BACKBONE},
+    'transfer.imagenet': {'backbone': FOUR},
     'localization.multi_label': LOCALIZATION,
     'localization.classification': LOCALIZATION,
     'localization.weak_segmentation': LOCALIZATION,
@@ -78,6 +80,7 @@ SMALL = {
     },
 }
 RUN = [i for i in catalogue.ITEMS if i.module.partition('.')[2] in SMALL and i.flags]
+SLOW = ('halves of ImageNet',)  # AlexNet at 224 pixels
 
 
 @pytest.fixture(scope='session')
@@ -91,11 +94,16 @@ def root(tmp_path_factory):
             if hasattr(module, kind) and not made.exists():
                 getattr(module, kind)(folder)
                 made.touch()
+    stand_ins.bsds500(folder)
     stand_ins.caltech101(folder)
     stand_ins.signs(folder)
     stand_ins.svhn(folder)
     stand_ins.weights_of(folder, BACKBONE)
-    return folder
+    row = backbones.get(BACKBONE)._replace(classes=4, file='weights/four.safetensors')
+    backbones.PRETRAINED[FOUR] = row
+    stand_ins.weights_of(folder, FOUR)
+    yield folder
+    del backbones.PRETRAINED[FOUR]
 
 
 def _module(item):
@@ -120,7 +128,17 @@ def test_an_item_names_what_exists(item):
         assert _module(item).build(_config(item))  # loads no data
 
 
-@pytest.mark.parametrize('item', RUN, ids=lambda item: item.title)
+@pytest.mark.parametrize(
+    'item',
+    [
+        pytest.param(
+            item,
+            id=item.title,
+            marks=[pytest.mark.slow] * item.title.endswith(SLOW),
+        )
+        for item in RUN
+    ],
+)
 def test_an_item_takes_a_step_on_the_miniature(item, root, tmp_path, monkeypatch):
     monkeypatch.setenv('TRANSFER_JAX_DATA', str(root))  # counts of classes
     monkeypatch.setattr(sources, 'from_tfds', stand_ins.svhn_records)
@@ -133,6 +151,7 @@ def test_an_item_takes_a_step_on_the_miniature(item, root, tmp_path, monkeypatch
         row = result['rows'][0]
         assert all(0 <= row[value] <= 1 for value in result['values'] if value in row)
     else:
+        built = built._replace(measure=few_numbers.measure, evaluations=1)
         result = runs.run(built, tmp_path, data_dir=str(root))
         assert 0 <= result['scores']['last']['target_test']['mean'] <= 1
 

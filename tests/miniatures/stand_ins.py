@@ -26,6 +26,12 @@ def caltech101(root: pathlib.Path) -> None:
             classification.save(path, label)
 
 
+def bsds500(root: pathlib.Path) -> None:
+    """Two photographs to blend digits with."""
+    for i in range(2):
+        classification.save(root / 'bsds500' / 'train' / f'{i}.jpg', i, (96, 80))
+
+
 def signs(root: pathlib.Path) -> None:
     """GTSRB and Synthetic Signs as the project prepares them: a sign of each class."""
     rng = np.random.default_rng(0)
