@@ -3,6 +3,7 @@
 from transfer_jax.data import (
     camvid,
     class_names,
+    class_vectors,
     digits,
     domains,
     fake,
@@ -20,6 +21,9 @@ from transfer_jax.data import (
     syn_digits,
     transforms,
     voc,
+    word_vectors,
+    zero_shot,
+    zero_shot_files,
 )
 from transfer_jax.data.domains import Domain, MissingData, describe, load
 from transfer_jax.data.in_order import Batches, batches
@@ -45,6 +49,7 @@ __all__ = [
     'camvid',
     'channel_mean',
     'class_names',
+    'class_vectors',
     'describe',
     'digits',
     'domains',
@@ -67,5 +72,8 @@ __all__ = [
     'transforms',
     'unlabelled',
     'voc',
+    'word_vectors',
+    'zero_shot',
+    'zero_shot_files',
     'zipped',
 ]
