@@ -22,7 +22,7 @@ class Eszsl(NamedTuple):
 def eszsl(gamma: float | Array = 1.0, lam: float | Array = 1.0) -> ZeroShot:
     """Bilinear scores x^T V s by ridge regression on both sides, in closed form.
 
-    V = (X^T X + gamma I)^-1 X^T Y S (S^T S + lambda I)^-1 (section 3.1), with features
+    V = (X^T X + gamma I)^-1 X^T Y S (S^T S + lambda I)^-1, with features
     X (n, d), vectors S (k, a) of the seen classes, and labels Y (n, k) that are 1 for
     the class of an example and 0 for all others. Deviation: the paper's text has -1 for
     the others, which is far less accurate; 0 and 1 reproduce the published accuracy.
