@@ -25,7 +25,7 @@ LAYERS = {
     'experiments': (
         {'tasks'},
         {'shallow', 'demo', 'data', 'weights'},
-        {'adaptation', 'transfer', 'localization'},
+        {'adaptation', 'transfer', 'localization', 'zero_shot'},
         {'tables'},
         {'__main__'},
         {'adapt', 'table', 'sweep', 'predict', 'export'},

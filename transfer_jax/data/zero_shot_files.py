@@ -167,7 +167,20 @@ def own(
       ValueError: a file that does not fit, a class without vector, and as
         zero_shot.split_by_class.
     """
-    path = pathlib.Path(features)
+    x, label, classes = _own_features(pathlib.Path(features))
+    vectors.of(classes)  # raises for a class without a vector
+    listed = zero_shot.class_list(unseen)
+    data = zero_shot.split_by_class(x, label, classes, listed, seed)
+    return data, {'own': vectors}
+
+
+def own_classes(features: Path) -> tuple[str, ...]:
+    """The names of the classes in a user's features; raises as `own`."""
+    return _own_features(pathlib.Path(features))[2]
+
+
+def _own_features(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """(x (n, d), label (n,), names of the classes)."""
     arrays = _npz(path, ('x', 'y'), ('names',))
     x, y = arrays['x'], arrays['y']
     if x.ndim != 2 or y.shape != x.shape[:1] or not len(x):
@@ -185,11 +198,7 @@ def own(
         raise ValueError(
             f'{path}: y must be names of classes, or whole numbers with an array names'
         )
-    classes = tuple(map(str, classes))
-    vectors.of(classes)  # raises for a class without a vector
-    listed = zero_shot.class_list(unseen)
-    data = zero_shot.split_by_class(x, label, classes, listed, seed)
-    return data, {'own': vectors}
+    return x, label, tuple(map(str, classes))
 
 
 def _from_one(rows: np.ndarray, what: str) -> np.ndarray:
