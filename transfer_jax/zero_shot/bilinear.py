@@ -47,6 +47,7 @@ def method(loss: Callable[[Array, Array], Array], descent: Descent) -> ZeroShot:
     """
 
     def fit(key, x, label, vectors):
+        x, label, vectors = map(jnp.asarray, (x, label, vectors))
         n, d = x.shape
         start, order = jax.random.split(key)
         shape = (descent.maps, d, vectors.shape[1])

@@ -3,6 +3,7 @@
 Traced values are not known yet and pass.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -60,25 +61,35 @@ def scoring(x: Any, vectors: Any, features: int, dimension: int) -> None:
             finite(name, value)
 
 
-def distinct(vectors: Any) -> None:
+def distinct(vectors: Any, names: Sequence[Any] | None = None) -> None:
     """Requires finite class vectors, none of zeros and no two equal.
 
+    Args:
+      names: of the classes; by default their numbers.
+
     Raises:
-      ValueError: the message has the numbers of the classes.
+      ValueError: the message has the names of the classes.
     """
     vectors = np.asarray(vectors)
-    finite('vectors', vectors)
+    names = range(len(vectors)) if names is None else names
+    invalid = ~np.isfinite(vectors).all(1)
+    if invalid.any():
+        name = names[int(invalid.argmax())]
+        raise ValueError(f'NaN or infinite values in the vector of class {name}')
     zero = ~vectors.any(1)
     if zero.any():
-        raise ValueError(f'the vector of class {zero.argmax()} is all zeros')
+        raise ValueError(
+            f'the vector of class {names[int(zero.argmax())]} is all zeros'
+        )
     _, first, inverse = np.unique(
         vectors, axis=0, return_index=True, return_inverse=True
     )
     earlier = first[inverse.reshape(-1)]
     double = earlier != np.arange(len(vectors))
     if double.any():
-        later = double.argmax()
-        raise ValueError(f'classes {earlier[later]} and {later} have the same vector')
+        later = int(double.argmax())
+        pair = f'{names[int(earlier[later])]} and {names[later]}'
+        raise ValueError(f'classes {pair} have the same vector')
 
 
 def finite(name: str, rows: Any) -> None:

@@ -10,14 +10,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.flatten_util
 import jax.numpy as jnp
 import optax
 
 from transfer_jax.types import Array
+from transfer_jax.zero_shot import lbfgs
 
 STEPS = 300  # at most
 TOLERANCE = 1e-5  # of half the squared gradient: of the mean loss, about
-MEMORY = 10
 
 
 class Linear(NamedTuple):
@@ -87,26 +88,11 @@ def _minimise(
         f = white @ point['u'] + height * point['b'] * bias
         return cost * jnp.sum(loss(f)) + jnp.sum(weight(point['u']) ** 2) / 2
 
-    solver = optax.lbfgs(memory_size=MEMORY)
-    value_and_grad = optax.value_and_grad_from_state(value)
-    enough = 2 * TOLERANCE * cost * n
-
-    def goes_on(carry):
-        *_, count, squared = carry
-        return (count < STEPS) & (squared > enough)
-
-    def step(carry):
-        point, state, count, _ = carry
-        now, gradient = value_and_grad(point, state=state)
-        update, state = solver.update(
-            gradient, state, point, value=now, grad=gradient, value_fn=value
-        )
-        after = optax.tree.norm(optax.tree.get(state, 'grad'), squared=True)
-        return optax.apply_updates(point, update), state, count + 1, after
-
     start = {'u': jnp.zeros((d, outputs), x.dtype), 'b': jnp.zeros(outputs, x.dtype)}
-    carry = (start, solver.init(start), 0, jnp.full((), jnp.inf, x.dtype))
-    point, _, _, squared = jax.lax.while_loop(goes_on, step, carry)
+    flat, unravel = jax.flatten_util.ravel_pytree(start)
+    enough = 2 * TOLERANCE * cost * n
+    point, squared = lbfgs.minimise(lambda p: value(unravel(p)), flat, enough, STEPS)
+    point = unravel(point)
     matrix = weight(point['u'])
     offset = (height * point['b'] - mean @ matrix) * bias
     return Linear(matrix, offset, squared <= enough)

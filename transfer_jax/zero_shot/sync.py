@@ -56,7 +56,8 @@ def sync(penalty: float | Array = 2.0**-20, scale: float | Array = 1.0) -> ZeroS
         sign = 2 * jax.nn.one_hot(label, k, dtype=x.dtype) - 1
         seen = linear.squared_hinge(x, sign, 1 / (penalty * len(x) * k))
         pair = jnp.triu_indices(k, 1)
-        unit = jnp.median(ops.squared_distances(vectors, vectors)[pair])
+        far = jnp.sqrt(ops.squared_distances(vectors, vectors)[pair])
+        unit = jnp.median(far) ** 2
         base = jnp.linalg.pinv(weights(vectors, vectors, unit)) @ seen.weight.T
         return Sync(base, vectors, unit, seen.converged)
 
