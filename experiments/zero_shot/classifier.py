@@ -44,7 +44,7 @@ def logits(
         return (image[rows].astype(np.float32) / 255 - mean) / std
 
     if target_statistics:
-        variables = _with_statistics(module, variables, scaled, len(image))
+        variables = with_statistics(module, variables, scaled, len(image))
     predict = jax.jit(lambda v, x: module.apply(v, x, train=False)[0])
     outputs = []
     for first in range(0, len(image), BATCH):
@@ -53,7 +53,7 @@ def logits(
     return np.concatenate(outputs)[: len(image)]
 
 
-def _with_statistics(module, variables, scaled, n):
+def with_statistics(module, variables, scaled, n):
     """The variables with the mean statistics of shuffled batches of the images.
 
     A layer averages (1 - momentum) of a batch's statistics; from zeros, that is all.
