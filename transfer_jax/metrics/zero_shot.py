@@ -32,7 +32,7 @@ def mean_class_accuracy(
 ) -> float:
     """The mean over `classes` of the share of their examples that are predicted.
 
-    The measure of Xian et al. (TPAMI 2019, eq. 24). Examples of other classes do not
+    The measure of Xian et al. (TPAMI 2019). Examples of other classes do not
     count.
 
     Raises:
@@ -69,7 +69,7 @@ def score_deviation(scores: np.ndarray) -> float:
 def calibrated(scores: np.ndarray, seen: np.ndarray, gamma: float) -> np.ndarray:
     """(n, c), with gamma subtracted from the scores of the seen classes.
 
-    Calibrated stacking (Chao, Changpinyo, Gong and Sha, ECCV 2016, eq. 2).
+    Calibrated stacking (Chao, Changpinyo, Gong and Sha, ECCV 2016).
 
     Args:
       gamma: in units of the scores; multiply by `score_deviation`.

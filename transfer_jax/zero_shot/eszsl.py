@@ -76,13 +76,14 @@ def eszsl_path(gammas: Sequence[float] | Array, lams: Sequence[float] | Array):
 def _fit(x, label, vectors, gamma, lam) -> Eszsl:
     """With S (S^T S + l I)^-1 = (S S^T + l I)^-1 S, and likewise for X if n < d."""
     n, d = x.shape
-    one_hot = jax.nn.one_hot(label, len(vectors), dtype=x.dtype)
     if n < d:
+        one_hot = jax.nn.one_hot(label, len(vectors), dtype=x.dtype)
         value, vector = jnp.linalg.eigh(x @ x.T)
         basis, inner = x.T @ vector, vector.T @ one_hot
     else:
         value, basis = jnp.linalg.eigh(x.T @ x)
-        inner = basis.T @ (x.T @ one_hot)
+        sums = jnp.zeros((len(vectors), d), x.dtype).at[label].add(x)
+        inner = basis.T @ sums.T
     other, rotation = jnp.linalg.eigh(vectors @ vectors.T)
     inner = inner @ rotation
     # The eigenvalues are those of squares: below 0 they are rounding.
