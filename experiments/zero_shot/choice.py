@@ -106,11 +106,16 @@ def choose(
         points = _points(grid)
         for preparation, options in fixed:
             new = [p for p in points if _key(preparation, options, p) not in scores]
-            for score in _scored(
-                recipe, training, vectors, draws, preparation, options, new
-            ):
-                at = _key(preparation, options, score.setting.constants)
-                scores[at] = score
+            # Descents share nothing, and one alone stays in the cache of a core.
+            step = 1 if recipe.drawn else max(1, len(new))
+            for first in range(0, len(new), step):
+                some = new[first : first + step]
+                found = _scored(
+                    recipe, training, vectors, draws, preparation, options, some
+                )
+                for score in found:
+                    at = _key(preparation, options, score.setting.constants)
+                    scores[at] = score
         best = max(scores.values(), key=lambda s: s.zsl)
         best_h = max(scores.values(), key=lambda s: s.harmonic.max())
         chosen = [best.setting.constants, best_h.setting.constants]
@@ -159,8 +164,6 @@ def _method(recipe, options, constants):
 
 def _scored(recipe, training, vectors, draws, preparation, options, points):
     """The scores of all points of the grid, fitted side by side."""
-    if not points:
-        return []
     constants = {k: [p[k] for p in points] for k in recipe.grid}
     method = _method(recipe, options, constants)
     zsl, harmonic = [], []

@@ -62,10 +62,11 @@ def attributes(prepared) -> dict[str, 'Figure']:
     """Bars of the attributes of images of unseen classes, predicted and true.
 
     ESZSL's scores are linear in the class vector, so the scores of the unit vectors are
-    the attributes that it sees in an image.
+    the attributes that it sees in an image. Bars show square roots of attributes.
     """
     kind = next(iter(prepared.vectors))
     data, vectors = prepared.data, prepared.vectors[kind]
+    vectors = np.sign(vectors) * np.sqrt(np.abs(vectors))  # rare attributes less far
     training, of_seen = data.training(), vectors[data.seen]
     x = np.asarray(zero_shot.unit_rows(np.asarray(data.x, np.float64)))
     deviation = of_seen.std(0)
@@ -129,5 +130,6 @@ def _bars(true, predicted, classes, guesses, names) -> 'Figure':
         title = f'{figures.short(classes[i], 28)}: {said}'
         axes.set_title(title, fontsize=9, color='0.1' if right else colours[1])
         axes.set_xlabel('deviations from the mean of the seen classes', fontsize=8)
-    grid[0].legend(fontsize=8, loc='lower right')
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, ncols=2, loc='outside lower center')
     return figure
