@@ -52,7 +52,7 @@ class Classifiers:
 def recipes(classifiers: Classifiers | None = None) -> dict[str, Recipe]:
     """{method: its recipe}, in the order of the table."""
     classifiers = classifiers or Classifiers()
-    ranked = {'rate': (1.0, 3.0, 10.0), 'margin': (0.05, 0.2)}
+    ranked = {'rate': (3.0, 10.0, 30.0), 'margin': (0.2, 0.8, 3.2)}
     costs = {'cost': (10.0, 100.0, 1000.0)}  # C of linear classifiers, rows of length 1
     return {
         'eszsl': Recipe(
