@@ -9,6 +9,7 @@ NAMES = (
     'adaptation_losses',
     'convolution',
     'probes',
+    'zero_shot',
     'freezing',
     'shallow',
     'pooling',

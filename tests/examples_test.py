@@ -17,6 +17,7 @@ SHORTER = {
     'many_devices.py': ('steps = 400', 'steps = 4'),
     'shallow_sklearn.py': ('n = 200 ', 'n = 40 '),
     'sweep_in_one_program.py': ('steps = 300', 'steps = 2'),
+    'zero_shot_attributes.py': ('n = 200 ', 'n = 20 '),
 }
 
 

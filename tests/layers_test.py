@@ -14,7 +14,7 @@ LAYERS = {
     'transfer_jax': (
         {'types'},
         {'tree', 'ops', 'metrics'},
-        {'losses', 'models', 'shallow', 'data'},
+        {'losses', 'models', 'shallow', 'zero_shot', 'data'},
         {'training'},
         {'evaluation', 'selection', 'methods'},
         {'runs', 'recipes'},
@@ -25,7 +25,7 @@ LAYERS = {
     'experiments': (
         {'tasks'},
         {'shallow', 'demo', 'data', 'weights', 'lectures'},
-        {'adaptation', 'transfer', 'localization'},
+        {'adaptation', 'transfer', 'localization', 'zero_shot'},
         {'tables'},
         {'__main__'},
         {'adapt', 'table', 'sweep', 'predict', 'export'},
@@ -33,11 +33,16 @@ LAYERS = {
 }
 # Beyond the layers: package -> what it must not import anyhow.
 FORBIDDEN = {
-    'methods': {'models', 'data', 'shallow'},  # networks and batches are arguments
-    'training': {'models', 'data', 'losses', 'shallow'},
-    'runs': {'methods', 'models', 'data', 'shallow', 'losses'},
+    'methods': {
+        'models',
+        'data',
+        'shallow',
+        'zero_shot',
+    },  # networks and batches are arguments
+    'training': {'models', 'data', 'losses', 'shallow', 'zero_shot'},
+    'runs': {'methods', 'models', 'data', 'shallow', 'zero_shot', 'losses'},
     'evaluation': {'data'},
-    'reports': {'methods', 'models', 'data', 'shallow', 'losses'},
+    'reports': {'methods', 'models', 'data', 'shallow', 'zero_shot', 'losses'},
 }
 OUTSIDE = {'data': {'jax', 'flax', 'optax', 'chex'}}  # other libraries, by package
 EXCEPT = {'device_transforms.py'}  # the one file of data that imports jax

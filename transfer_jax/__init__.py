@@ -32,6 +32,7 @@ _PACKAGES = (
     'training',
     'tree',
     'types',
+    'zero_shot',
 )
 _FUNCTIONS = {  # {name: its module}
     'DomainAdapter': 'transfer_jax.adapt.adapter',

@@ -15,6 +15,7 @@ from transfer_jax import shallow as shallow
 from transfer_jax import training as training
 from transfer_jax import tree as tree
 from transfer_jax import types as types
+from transfer_jax import zero_shot as zero_shot
 from transfer_jax.adapt.adapter import DomainAdapter as DomainAdapter
 from transfer_jax.cli.classifier import load as load
 from transfer_jax.cli.predict import predict as predict

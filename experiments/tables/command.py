@@ -53,8 +53,8 @@ class Command:
 
     name: tyro.conf.Positional[str]
     """summary, demo, ganin, adda, digits, selection_cost, photos, transfer,
-    localization, office_caltech, shallow_digits, adapt; readme, to rewrite README.md
-    and docs/; or stale."""
+    localization, zero_shot, office_caltech, shallow_digits, adapt; readme, to rewrite
+    README.md and docs/; or stale."""
     json: bool = False
     """Print JSON."""
     runs: tuple[pathlib.Path, ...] | None = None

@@ -30,7 +30,13 @@ LOCALIZATION = (
     'localization.weak_segmentation',
     'localization.camvid',
 )
-TABLES = {'transfer': TRANSFER, 'localization': LOCALIZATION}
+# The experiments of the table `zero_shot`.
+ZERO_SHOT = ('zero_shot.cub', 'zero_shot.photos')
+TABLES = {
+    'transfer': TRANSFER,
+    'localization': LOCALIZATION,
+    'zero_shot': ZERO_SHOT,
+}
 
 
 def text(results: Sequence[dict], table: str) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from transfer_jax import losses, methods, models, ops, recipes, training
@@ -18,6 +19,7 @@ from transfer_jax.recipes.networks import Networks
 from transfer_jax.training import optim
 
 ENCODER = ('classifier', 'encoder')
+TOWERS = ('encoder', 'names', 'projection')
 
 
 class Case(NamedTuple):
@@ -176,6 +178,17 @@ def _segmentation(encoder, classifier, discriminator, tx, weight=1.0):
     )
 
 
+def _two_towers(encoder, classifier, discriminator, tx, weight=1.0):
+    embedding = models.Classifier(6, (8,), classifier.dropout)
+    return methods.two_towers(
+        encoder,
+        embedding,
+        embedding,
+        vectors=np.eye(4, 5),
+        txs=_txs(TOWERS, tx),
+    )
+
+
 # Arguments for the tests alone: fewer steps to compile, and losses that are not zero on
 # networks that have learned nothing.
 OPTIONS = {
@@ -231,4 +244,5 @@ CASES = {
     'image_labels': Case(_image_labels, ('encoder', 'head'), source_only_at_zero=False),
     'pronet': Case(_pronet, ('encoder', 'head'), source_only_at_zero=False),
     'segmentation': Case(_segmentation, ('segmenter',), source_only_at_zero=False),
+    'two_towers': Case(_two_towers, TOWERS, source_only_at_zero=False),
 }

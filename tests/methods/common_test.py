@@ -170,7 +170,7 @@ def test_constant_images_few_targets_and_bfloat16_leave_numbers(name, networks, 
 
 
 # They read one domain.
-ONE_DOMAIN = ('multi_task', 'image_labels', 'pronet', 'segmentation')
+ONE_DOMAIN = ('multi_task', 'image_labels', 'pronet', 'segmentation', 'two_towers')
 
 
 @pytest.mark.parametrize('name', CASES)

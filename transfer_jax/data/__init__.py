@@ -3,6 +3,7 @@
 from transfer_jax.data import (
     camvid,
     class_names,
+    class_vectors,
     coco,
     digits,
     domains,
@@ -27,6 +28,9 @@ from transfer_jax.data import (
     transforms,
     voc,
     voc_action,
+    word_vectors,
+    zero_shot,
+    zero_shot_files,
 )
 from transfer_jax.data.domains import Domain, MissingData, describe, load
 from transfer_jax.data.in_order import Batches, batches
@@ -53,6 +57,7 @@ __all__ = [
     'channel_mean',
     'class_names',
     'coco',
+    'class_vectors',
     'describe',
     'digits',
     'domains',
@@ -81,5 +86,8 @@ __all__ = [
     'unlabelled',
     'voc',
     'voc_action',
+    'word_vectors',
+    'zero_shot',
+    'zero_shot_files',
     'zipped',
 ]

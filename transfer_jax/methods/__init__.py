@@ -45,6 +45,7 @@ from transfer_jax.methods.transfer.fine_tuning import (
 )
 from transfer_jax.methods.transfer.multi_task import multi_task, single_task
 from transfer_jax.methods.transfer.supervised import supervised
+from transfer_jax.methods.zero_shot.two_towers import tower_scores, two_towers
 
 __all__ = [
     'adda',
@@ -85,5 +86,7 @@ __all__ = [
     'start_streams',
     'start_with_labels_of',
     'supervised',
+    'tower_scores',
+    'two_towers',
     'wdgrl',
 ]

@@ -6,6 +6,7 @@ from transfer_jax.data.known import (
     photographs,
     published,
     retrieval,
+    zero_shot,
 )
 from transfer_jax.data.known.data_set import DataSet
 
@@ -17,6 +18,7 @@ KNOWN = {
         published.SETS,
         annotated.SETS,
         retrieval.SETS,
+        zero_shot.SETS,
     )
     for data_set in sets
 }
