@@ -80,7 +80,13 @@ SMALL = {
     },
 }
 RUN = [i for i in catalogue.ITEMS if i.module.partition('.')[2] in SMALL and i.flags]
-SLOW = ('halves of ImageNet',)  # AlexNet at 224 pixels
+# Beside AlexNet at 224 pixels, trainings that the fast runs of experiments_test cover
+SLOW = (
+    'transfer.layer_transfer',
+    'transfer.fine_tuning',
+    'adaptation.dann',
+    'adaptation.office31',
+)
 
 
 @pytest.fixture(scope='session')
@@ -134,7 +140,7 @@ def test_an_item_names_what_exists(item):
         pytest.param(
             item,
             id=item.title,
-            marks=[pytest.mark.slow] * item.title.endswith(SLOW),
+            marks=[pytest.mark.slow] * item.module.endswith(SLOW),
         )
         for item in RUN
     ],
