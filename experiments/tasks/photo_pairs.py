@@ -173,8 +173,7 @@ def inputs(task: Task, pair: Pair) -> runs.Inputs:
         tuple(float(v) for v in np.ravel(part))
         for part in (pair.encoder.mean, pair.encoder.std)
     )
-    # As data.load reads named domains, and folders of one's own.
-    zoom = None if task.target.startswith('folder:') else 1.0
+    zoom = data.domains.zoom(task.target)
     return runs.Inputs((height, width), channels, mean, std, zoom)
 
 

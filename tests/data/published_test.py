@@ -90,6 +90,7 @@ def test_lazily_read_images_are_those_in_memory(roots, name):
     whole = data.load(name, size=12, data_dir=root)
     files_of = lazy.load(name, data_dir=root)
     assert files_of.classes == whole.classes
+    assert files_of.zoom == domains.zoom(name)
     change = transforms.evaluation(12, files_of.zoom)
     for lazy_part, part in ((files_of.train, whole.train), (files_of.test, whole.test)):
         items = [change(lazy_part[i]) for i in range(len(lazy_part))]

@@ -154,6 +154,15 @@ NAMED = {
 }
 
 
+# Sets whose photographs are cropped to the central square; see `zoom`.
+CROPPED = {
+    **dict.fromkeys(
+        ('caltech101', 'caltech256', 'flowers102', 'cub200', 'mit67', 'scene15'), 1.0
+    ),
+    **dict.fromkeys(('imagenet', 'imagenet_samples'), photos.IMAGENET_ZOOM),
+}
+
+
 class Description(NamedTuple):
     """A line of the list of domains; `folders` is '' for those that need no files.
 
@@ -214,6 +223,14 @@ def load(
         raise ValueError(
             f'{where}: cannot be read ({error.strerror or error})'
         ) from None
+
+
+def zoom(spec: str) -> float | None:
+    """How `load` makes a photograph square: the zoom of images.decode.
+
+    None stretches, as for folders and for the domains of adaptation.
+    """
+    return CROPPED.get(spec)
 
 
 def describe(data_dir: str | os.PathLike | None = None) -> list[Description]:
