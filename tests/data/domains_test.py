@@ -82,6 +82,18 @@ def test_the_search_path_is_argument_then_variable_then_home(monkeypatch):
     assert domains.data_dirs() == (pathlib.Path.home() / 'tensorflow_datasets',)
 
 
+def test_the_default_folders_can_be_others_for_a_while(monkeypatch):
+    monkeypatch.setenv(files.VARIABLE, 'a')
+    with files.searched('b'):
+        assert domains.data_dirs() == (pathlib.Path('b'),)
+    with files.searched(None):
+        assert domains.data_dirs() == (pathlib.Path('a'),)
+    monkeypatch.delenv(files.VARIABLE)
+    with pytest.raises(KeyError), files.searched('b'):
+        raise KeyError
+    assert files.VARIABLE not in os.environ
+
+
 def test_a_set_is_found_in_any_folder_of_the_path(tmp_path):
     (tmp_path / 'b' / 'usps').mkdir(parents=True)
     (tmp_path / 'b' / 'usps' / 'usps_16x16.npz').touch()

@@ -18,6 +18,7 @@ import tyro
 
 from transfer_jax import runs
 from transfer_jax.cli import allocator, arithmetic, compilation_cache, distributed
+from transfer_jax.data import files
 from transfer_jax.reports import study_tables
 from transfer_jax.training import checkpoint, log, on_device, parallel, profiling
 
@@ -69,7 +70,7 @@ def main(
     flags = tyro.cli(
         Flags[config], prog=program(module), description=module.__doc__ or ''
     )
-    with errors(flags.debug):
+    with errors(flags.debug), files.searched(flags.data_dir):
         allocator.retain_freed()
         arithmetic.prepare(flags.compute)
         distributed.start(flags.distributed, flags.processes, flags.process)

@@ -1,8 +1,9 @@
 """Paths of data sets on disk, and the message for a missing one."""
 
+import contextlib
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from transfer_jax.data.known import KNOWN
 
@@ -22,6 +23,25 @@ def data_dirs(data_dir: str | os.PathLike | None = None) -> tuple[pathlib.Path, 
     text = os.fspath(data_dir) if data_dir else os.environ.get(VARIABLE)
     parts = (text or DEFAULT_DIR).split(os.pathsep)
     return tuple(pathlib.Path(part).expanduser() for part in parts if part)
+
+
+@contextlib.contextmanager
+def searched(data_dir: str | os.PathLike | None) -> Iterator[None]:
+    """Within it, and in processes started there, the default folders are these.
+
+    What looks into the data folder before a run begins, for the classes of a domain or
+    a network's config.json, then sees the folders of --data-dir.
+    """
+    before = os.environ.get(VARIABLE)
+    if data_dir:
+        os.environ[VARIABLE] = os.fspath(data_dir)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = before
 
 
 def find(name: str, dirs: tuple[pathlib.Path, ...]) -> list[pathlib.Path]:
