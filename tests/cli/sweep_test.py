@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def test_every_experiment_is_listed_with_its_first_line(capsys):
-    listing.main()
+    listing.main([])
     lines = dict(
         line.removeprefix('python -m ').split(maxsplit=1)
         for line in capsys.readouterr().out.splitlines()
@@ -37,7 +37,7 @@ def test_every_experiment_is_listed_with_its_first_line(capsys):
 
 def test_listing_imports_no_experiment_and_nothing_heavy():
     code = (
-        'import sys; from experiments import __main__ as m; m.main(); '
+        'import sys; from experiments import __main__ as m; m.main([]); '
         'heavy = {"jax", "numpy", "transfer_jax.cli", "tyro"} & set(sys.modules); '
         'assert not heavy, heavy'
     )

@@ -36,8 +36,9 @@ class Command:
     backbone: Annotated[
         str | None, _or('the best of the weights in the data folder', 'NAME')
     ] = None
-    """Network: squeezenet, mobilenet_v1, mobilenet_v2, a CIFAR ResNet; or small and
-    small_convnet, which start from random weights."""
+    """Network: a name of transfer_jax/recipes/backbones.py (squeezenet, resnet50,
+    vit_small, ...) or hf:OWNER/REPOSITORY; or small and small_convnet, which start from
+    random weights."""
     size: Annotated[
         int | None, _or('that of the network, on CPU at most 96', 'PIXELS')
     ] = None
