@@ -77,8 +77,12 @@ def has_norm(name: str) -> bool:
     if is_random(name):
         return name != TINY
     backbone = _pretrained(name)
-    module = backbone.module(classes=0)
-    return 'batch_stats' in backbones.variable_shapes(module, backbone.size)
+    return _has_statistics(backbone.module(classes=0), backbone.size)
+
+
+@functools.cache  # a sweep asks for hundreds of experiments
+def _has_statistics(module: nn.Module, size: int) -> bool:
+    return 'batch_stats' in backbones.variable_shapes(module, size)
 
 
 def is_random(name: str) -> bool:

@@ -44,9 +44,7 @@ PROPOSED = {
 SETS = (
     DataSet(
         'zsl_cub_subset',
-        '40 images of each bird of CUB-200-2011 as features of an ImageNet ResNet '
-        '(its last layer, 1000 numbers), attributes, sentences and the proposed split '
-        'of the classes',
+        'features of 40 images of each bird of CUB-200-2011, attributes and sentences',
         'the authors of CUB-200-2011 (attributes), Xian et al. (classes of the split), '
         'Reed et al., CVPR 2016 (sentences); features as an .npz of x (8000, 1000), y '
         'and split (0 train, 1 test of seen, 2 test of unseen classes)',
