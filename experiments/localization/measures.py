@@ -1,7 +1,6 @@
 """Scores and maps of test images, measured against their labels and boxes."""
 
 import functools
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,7 +14,6 @@ VALUES = ('mAP', 'voc07', 'pointwise', 'hit_rate', 'corloc', 'top1')
 TITLES = {'mAP': 'mAP of classification', 'pointwise': 'AP of pointwise localisation'}
 SEGMENTATION = ('mean_iou', 'pixel_accuracy', 'class_accuracy')
 TOLERANCE = 18.0  # pixels of the original image
-LISTS = (('trainval', 'test'), ('train', 'test'), ('train', 'val'))
 
 
 class Prediction(NamedTuple):
@@ -156,58 +154,3 @@ def photos(name: str, data_dir: str | None) -> data.voc.Annotated:
             f'no data {name!r}; choose from fruit_voc, voc:PATH or voc_lenient:PATH'
         )
     return data.voc.read(path, lenient=kind == 'voc_lenient')
-
-
-def parts(
-    name: str, data_dir: str | None
-) -> tuple[data.voc.Annotated, data.voc.Annotated]:
-    """The published training and test photographs of voc2007, voc2012 and coco2014.
-
-    Trained on trainval and tested on test of VOC 2007; trained on train and tested on
-    val of VOC 2012 and COCO 2014, whose test labels are not published. voc:PATH and
-    voc_lenient:PATH have the lists of the folder: trainval and test, else train and
-    test, else train and val.
-
-    Raises:
-      ValueError: an unknown name, a folder without two such lists, or an image of both
-        parts.
-      MissingData: the photographs are not in the data folder.
-    """
-    kind, _, path = name.partition(':')
-    if name == 'fake':
-        train, test = data.voc.fake(8), data.voc.fake(6, seed=1)
-    elif name == 'voc2007':
-        train, test = (data.voc.published(2007, s, data_dir) for s in LISTS[0])
-    elif name == 'voc2012':
-        train, test = (data.voc.published(2012, s, data_dir) for s in LISTS[-1])
-    elif name == 'coco2014':
-        train, test = (data.coco.published(2014, s, data_dir) for s in LISTS[-1])
-    elif kind in ('voc', 'voc_lenient') and path:
-        lenient = kind == 'voc_lenient'
-        first, second = _lists(pathlib.Path(path).expanduser())
-        train = data.voc.read(path, first, lenient=lenient)
-        test = data.voc.read(path, second, train.classes, lenient=lenient)
-    else:
-        raise ValueError(
-            f'no data {name!r}; choose from voc2007, voc2012, coco2014, voc:PATH or '
-            'voc_lenient:PATH'
-        )
-    both = set(train.files) & set(test.files)
-    if both and name != 'fake':
-        raise ValueError(f'{min(both)}: is in the training and in the test images')
-    return train, test
-
-
-def _lists(folder: pathlib.Path) -> tuple[str, str]:
-    """The names of the training and the test list of a folder."""
-    if not folder.is_dir():
-        raise ValueError(f'{folder}: there is no such folder')
-    names = {path.stem for path in (folder / 'ImageSets' / 'Main').glob('*.txt')}
-    for pair in LISTS:
-        if names.issuperset(pair):
-            return pair
-    choices = ', or '.join(f'{a}.txt and {b}.txt' for a, b in LISTS)
-    raise ValueError(
-        f'{folder}/ImageSets/Main: needs {choices}; experiments.localization.fruit '
-        'cuts a folder without test images into folds'
-    )

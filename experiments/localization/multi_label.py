@@ -30,7 +30,7 @@ from experiments.localization import (
     schedule,
     trunk,
 )
-from experiments.tasks import domain_specs
+from experiments.tasks import annotated_parts, domain_specs
 from transfer_jax import cli, data, losses, runs
 from transfer_jax.reports import overlays
 
@@ -109,7 +109,7 @@ def fast() -> Config:
 
 
 def _prepare(config: Config, data_dir: str | None) -> Prepared:
-    train, test = measures.parts(config.data, data_dir)
+    train, test = annotated_parts.parts(config.data, data_dir)
     below = trunk.load(data_dir, config.network, random=config.data == 'fake')
     label = data.voc.multi_hot(train)
     items = [

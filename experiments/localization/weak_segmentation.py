@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from experiments.localization import masks, measures, pixels, poolings, schedule, trunk
-from experiments.tasks import domain_specs
+from experiments.tasks import annotated_parts, domain_specs
 from transfer_jax import cli, data, losses, metrics, runs
 from transfer_jax.reports import overlays
 
@@ -128,7 +128,7 @@ def _prepare(config: Config, data_dir: str | None) -> Prepared:
 
 
 def _parts(name, data_dir) -> tuple[data.voc.Annotated, Test]:
-    train, test = measures.parts(name, data_dir)
+    train, test = annotated_parts.parts(name, data_dir)
     if name == 'voc2012':
         masked = data.segmentation.load(name, 'val', data_dir)
         names = {path.name for path in masked.images}

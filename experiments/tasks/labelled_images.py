@@ -5,16 +5,15 @@ test of VOC 2007; train and val of VOC 2012, whose test labels are not published
 """
 
 import dataclasses
-import pathlib
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.tasks import annotated_parts
 from transfer_jax import data
 from transfer_jax.data import images
 
-SPLITS = {'2007': ('trainval', 'test'), '2012': ('train', 'val')}
-NAMES = ('voc2007', 'voc2012', 'fake_voc')
+NAMES = ('voc2007', 'voc2012', 'coco2014', 'fake_voc')
 
 
 class Parts(NamedTuple):
@@ -59,30 +58,12 @@ def load(spec: str, size: int, data_dir: str | None) -> Parts:
       ValueError: a list is missing, or the data cannot be read; one line.
       MissingData: the data are not in the data folder.
     """
-    kind, _, path = spec.partition(':')
-    if kind == 'fake_voc':
-        parts = data.voc.fake(12, 0), data.voc.fake(12, 1)
-    elif kind == 'voc':
-        parts = _from_folder(pathlib.Path(path).expanduser())
+    if spec == 'fake_voc':
+        train, test = data.voc.fake(12, 0), data.voc.fake(12, 1)
     else:
-        year = kind.removeprefix('voc')
-        parts = tuple(
-            data.voc.published(int(year), split, data_dir) for split in SPLITS[year]
-        )
-    train, test = parts
+        train, test = annotated_parts.parts(spec, data_dir)
     return Parts(
         train.classes,
-        *(Photographs(part, size) for part in parts),
+        *(Photographs(part, size) for part in (train, test)),
         *(data.voc.multi_hot(part) for part in (train, test)),
     )
-
-
-def _from_folder(folder):
-    """The first pair of lists of SPLITS that the folder has."""
-    lists = folder / 'ImageSets' / 'Main'
-    for pair in SPLITS.values():
-        if all((lists / f'{split}.txt').is_file() for split in pair):
-            whole = data.voc.read(folder)  # the classes of both parts
-            return tuple(data.voc.read(folder, name, whole.classes) for name in pair)
-    wanted = ' or '.join(f'{a}.txt and {b}.txt' for a, b in SPLITS.values())
-    raise ValueError(f'{lists}: has no {wanted}')

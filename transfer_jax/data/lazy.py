@@ -31,7 +31,7 @@ class ImageFiles:
     A transform must bring them to one size: transforms.training and
     transforms.evaluation. With `threads` or `processes`, streams.labelled decodes
     several at a time. Copies for other processes hold paths as text, because a million
-    Path objects take a minute to copy.
+    Path objects take long to copy.
     """
 
     paths: tuple[pathlib.Path, ...]

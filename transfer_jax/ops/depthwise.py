@@ -1,10 +1,9 @@
 """Depthwise convolution with a large window on CPU, with a gradient of its own.
 
 The transpose of a sum of 49 shifted maps is a sum of 49 padded ones, which XLA compiles
-for seconds in every layer. Here the gradient of x is another depthwise convolution and
-that of the kernel a loop over the rows of the window: a fifth of the time to compile,
-a third of the time to run for 7x7 and maps of 56x56x96. Gradients of gradients exist,
-forward derivatives (jax.jvp) do not.
+slowly in every layer. Here the gradient of x is another depthwise convolution and
+that of the kernel a loop over the rows of the window, which is less to compile.
+Gradients of gradients exist, forward derivatives (jax.jvp) do not.
 """
 
 import functools

@@ -15,6 +15,7 @@ from experiments.localization import (
     pixels,
     weak_segmentation,
 )
+from experiments.tasks import annotated_parts
 from transfer_jax import cli, data, metrics
 
 OBJECT = (
@@ -51,15 +52,15 @@ def stems(part):
 def test_a_folder_is_tested_on_its_test_list(tmp_path):
     lists = {'train': ['a', 'b'], 'val': ['c', 'd'], 'test': ['e', 'f']}
     voc(tmp_path, lists)
-    train, test = measures.parts(f'voc:{tmp_path}', None)
+    train, test = annotated_parts.parts(f'voc:{tmp_path}', None)
     assert (stems(train), stems(test)) == (['a', 'b'], ['e', 'f'])
     assert train.classes == test.classes == ('cat', 'dog')
     main = tmp_path / 'ImageSets' / 'Main'
     (main / 'trainval.txt').write_text('a\nb\nc\nd\n')
-    train, test = measures.parts(f'voc:{tmp_path}', None)
+    train, test = annotated_parts.parts(f'voc:{tmp_path}', None)
     assert (stems(train), stems(test)) == (['a', 'b', 'c', 'd'], ['e', 'f'])
     (main / 'test.txt').unlink()
-    train, test = measures.parts(f'voc:{tmp_path}', None)
+    train, test = annotated_parts.parts(f'voc:{tmp_path}', None)
     assert (stems(train), stems(test)) == (['a', 'b'], ['c', 'd'])
 
 
@@ -67,17 +68,17 @@ def test_an_image_of_both_lists_is_refused(tmp_path):
     voc(tmp_path, {'train': ['a', 'b'], 'test': ['c', 'd']})
     (tmp_path / 'ImageSets' / 'Main' / 'test.txt').write_text('b\nd\nc\n')
     with pytest.raises(ValueError, match=r'b.jpg: is in the training and in the test'):
-        measures.parts(f'voc:{tmp_path}', None)
+        annotated_parts.parts(f'voc:{tmp_path}', None)
 
 
 def test_data_without_a_split_are_refused(tmp_path):
     voc(tmp_path, {'train': ['a', 'b']})
     with pytest.raises(ValueError, match=r'needs trainval.txt and test.txt, or'):
-        measures.parts(f'voc:{tmp_path}', None)
+        annotated_parts.parts(f'voc:{tmp_path}', None)
     with pytest.raises(ValueError, match=r"no data 'voc2010'; choose from voc2007"):
-        measures.parts('voc2010', None)
+        annotated_parts.parts('voc2010', None)
     with pytest.raises(ValueError, match='none: there is no such folder'):
-        measures.parts(f'voc:{tmp_path}/none', None)
+        annotated_parts.parts(f'voc:{tmp_path}/none', None)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_published_sets_have_their_splits(name, read, monkeypatch):
     monkeypatch.setattr(data.voc, 'published', published, raising=False)
     coco = types.SimpleNamespace(published=published)
     monkeypatch.setattr(data, 'coco', coco, raising=False)
-    measures.parts(name, None)
+    annotated_parts.parts(name, None)
     assert asked == read
 
 
@@ -237,7 +238,7 @@ def test_masks_are_measured_without_void_pixels(tmp_path, monkeypatch):
 
 def test_an_image_with_a_mask_of_val_is_not_trained_on(monkeypatch):
     train = data.voc.fake(3)
-    monkeypatch.setattr(measures, 'parts', lambda name, data_dir: (train, None))
+    monkeypatch.setattr(annotated_parts, 'parts', lambda name, data_dir: (train, None))
     masked = types.SimpleNamespace(
         images=train.files[1:2], load_image=train.load_image, load_label=len
     )

@@ -68,5 +68,7 @@ def test_the_cost_is_chosen_without_the_test_images():
 
 def test_a_folder_without_lists_is_named(tmp_path):
     config = dataclasses.replace(augmented_svm.fast(), data=f'voc:{tmp_path}')
-    with pytest.raises(ValueError, match='ImageSets/Main: has no trainval.txt and'):
+    with pytest.raises(
+        ValueError, match='ImageSets/Main: needs trainval.txt and test.txt'
+    ):
         augmented_svm.build(config).prepare(None)
